@@ -1,0 +1,59 @@
+"""The optimiser and the learning-rate schedule that every training loop here shares."""
+
+import math
+from typing import Literal
+
+from torch import nn
+from torch.optim import SGD, AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+OptimizerName = Literal["adamw", "sgd"]
+
+SGD_MOMENTUM = 0.9
+
+
+def make_optimizer(
+    module: nn.Module, name: OptimizerName, lr: float, weight_decay: float
+) -> Optimizer:
+    """An optimiser over the trainable parameters of `module`.
+
+    Parameters of one axis (norms, biases) are not decayed: pulling a scale or an offset towards
+    zero regularises nothing.
+
+    Raises:
+        ValueError: nothing in `module` is trainable.
+    """
+    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    if not trainable:
+        raise ValueError(f"no parameter of {type(module).__name__} is trainable")
+    decayed = [parameter for parameter in trainable if parameter.ndim > 1]
+    spared = [parameter for parameter in trainable if parameter.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": spared, "weight_decay": 0.0},
+    ]
+    match name:
+        case "adamw":
+            return AdamW(groups, lr=lr)
+        case "sgd":
+            return SGD(groups, lr=lr, momentum=SGD_MOMENTUM)
+
+
+def warmup_cosine(optimizer: Optimizer, warmup_steps: int, total_steps: int) -> LambdaLR:
+    """A schedule stepped once a batch: linear rise over `warmup_steps`, then half a cosine to 0.
+
+    The first step already has a rate above zero, and so has the last (Loshchilov & Hutter 2017).
+
+    Raises:
+        ValueError: `warmup_steps` does not leave a step of the total to descend.
+    """
+    if not 0 <= warmup_steps < total_steps:
+        raise ValueError(f"{warmup_steps} warm-up steps do not fit {total_steps} steps in all")
+
+    def scale(step: int) -> float:
+        if step < warmup_steps:
+            return (step + 1) / (warmup_steps + 1)
+        progress = min(1.0, (step - warmup_steps) / (total_steps - warmup_steps))
+        return 0.5 * (1 + math.cos(math.pi * progress))
+
+    return LambdaLR(optimizer, scale)

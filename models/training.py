@@ -1,0 +1,159 @@
+"""The training loop: a generator that yields one epoch at a time, and knows of nothing above it.
+
+The caller decides what an epoch is worth (a report, a checkpoint, a stop): it may take the next
+one or walk away.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from datasets.batches import batch_count, batches
+from datasets.cache import Split
+from models.optimisation import OptimizerName, make_optimizer, warmup_cosine
+from models.tasks import Task
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    Attributes:
+        lr: the highest learning rate, reached after `warmup_epochs`, then cosine to zero.
+        clip_norm: the gradient's norm is clipped to this.
+        augment: turn and mirror training images at random.
+        loss_weights: a factor for each loss term by name; a term that is not named weighs 1.
+        seed: shuffling, augmentation and the regions that are sampled.
+    """
+
+    epochs: int
+    lr: float
+    batch_size: int
+    optimizer: OptimizerName
+    weight_decay: float
+    warmup_epochs: float
+    clip_norm: float
+    augment: bool
+    loss_weights: Mapping[str, float]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch's outcome.
+
+    Attributes:
+        number: from 1.
+        metrics: the task's metrics on validation, `loss` and `loss/<term>` (unweighted means over
+            the epoch's batches), `lr` at its end, `seconds`. Of a diverged epoch only `seconds`.
+        diverged: a loss or a gradient was not finite; the epoch was broken off and is the last.
+        state: everything that is needed to go on after this epoch, tensors and plain values only.
+    """
+
+    number: int
+    metrics: dict[str, float]
+    diverged: bool
+    state: Callable[[], dict[str, Any]]
+
+
+class _DivergedError(ArithmeticError):
+    pass
+
+
+def train(
+    model: nn.Module,
+    task: Task,
+    training: Split,
+    validation: Split,
+    recipe: Recipe,
+    device: torch.device,
+    resume: Mapping[str, Any] | None = None,
+) -> Iterator[Epoch]:
+    """Train `model` in place; yield each epoch once it is evaluated on `validation`.
+
+    Every epoch seeds itself from (seed, epoch): going on from `resume`, an earlier epoch's
+    `state()`, gives what an uncut run gives.
+    """
+    model.to(device)
+    steps = batch_count(training, recipe.batch_size)
+    optimizer = make_optimizer(model, recipe.optimizer, recipe.lr, recipe.weight_decay)
+    warmup_steps = min(round(recipe.warmup_epochs * steps), steps * recipe.epochs - 1)
+    schedule = warmup_cosine(optimizer, warmup_steps, steps * recipe.epochs)
+    done = 0
+    if resume is not None:
+        model.load_state_dict(resume["model"])
+        optimizer.load_state_dict(resume["optimizer"])
+        schedule.load_state_dict(resume["schedule"])
+        done = resume["epoch"]
+
+    def state(number: int) -> dict[str, Any]:
+        return {
+            "epoch": number,
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "schedule": schedule.state_dict(),
+        }
+
+    for number in range(done + 1, recipe.epochs + 1):
+        start = time.perf_counter()
+        try:
+            metrics = _train_epoch(model, training, recipe, number, optimizer, schedule, device)
+        except _DivergedError:
+            seconds = {"seconds": time.perf_counter() - start}
+            yield Epoch(number, seconds, diverged=True, state=lambda n=number: state(n))
+            return
+        with _autocast(device):
+            data = batches(validation, recipe.batch_size)
+            metrics |= task.evaluate(model, data, device)
+        metrics |= {"lr": schedule.get_last_lr()[0], "seconds": time.perf_counter() - start}
+        yield Epoch(number, metrics, diverged=False, state=lambda n=number: state(n))
+
+
+def _train_epoch(
+    model: nn.Module,
+    training: Split,
+    recipe: Recipe,
+    number: int,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    device: torch.device,
+) -> dict[str, float]:
+    """One pass over the training split → mean of each loss term.
+
+    Raises:
+        _DivergedError: a loss or the gradient's norm is not finite; the weights are as before it.
+    """
+    model.train()
+    rng = np.random.default_rng([recipe.seed, number])
+    torch.manual_seed(int(rng.integers(2**31)))
+    sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))
+    data = batches(training, recipe.batch_size, rng=rng, augment=recipe.augment)
+    for batch in data:
+        with _autocast(device):
+            terms = model.losses(batch.to(device))
+        loss = sum(
+            (recipe.loss_weights.get(name, 1.0) * term for name, term in terms.items()),
+            start=torch.zeros((), device=device),
+        )
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+        if not torch.isfinite(loss + norm):
+            raise _DivergedError
+        optimizer.step()
+        schedule.step()
+        for name, value in {"loss": loss, **{f"loss/{n}": t for n, t in terms.items()}}.items():
+            sums[name] += value.detach()
+    steps = batch_count(training, recipe.batch_size)
+    return {name: float(total) / steps for name, total in sums.items()}
+
+
+def _autocast(device: torch.device) -> torch.autocast:
+    """bf16 on a GPU: half the memory and time, and, unlike fp16, no loss scaling to go wrong."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")

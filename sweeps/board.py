@@ -1,0 +1,69 @@
+"""A trial's TensorBoard: its curves, its hyperparameters, and a few of its predictions."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from datasets.batches import Batch
+from models.tasks import TASKS
+from sweeps.space import Config
+
+
+class Board:
+    """Writes one trial's events into its folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        task: str,
+        rgb: tuple[int, int, int] | None,
+        *,
+        resumed: bool,
+    ) -> None:
+        self.task, self.rgb = TASKS[task], rgb
+        self.writer = SummaryWriter(folder)
+        if not resumed:
+            told = {key: _plain(value) for key, value in config.items()}
+            for summary in hparams(told, dict.fromkeys(self._metric_tags(), 0.0)):
+                self.writer.file_writer.add_summary(summary)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.writer.close()
+
+    def epoch(self, number: int, metrics: dict[str, float]) -> None:
+        """The curves of one epoch: the task's metrics under `val/`, the rest under `train/`."""
+        for name, value in metrics.items():
+            self.writer.add_scalar(self._tag(name), value, number)
+        self.writer.flush()
+
+    def draw(self, model: nn.Module, epoch: int, batch: Batch, device: torch.device) -> None:
+        """Truth and prediction on a few validation images."""
+        shown = self.task.draw(model, batch, visible(batch.images, self.rgb), device)
+        self.writer.add_images("predictions", shown, epoch)
+
+    def _metric_tags(self) -> list[str]:
+        return [self._tag(name) for name in self.task.metrics]
+
+    def _tag(self, name: str) -> str:
+        return f"val/{name}" if name in self.task.metrics else f"train/{name}"
+
+
+def visible(images: Tensor, rgb: tuple[int, int, int] | None) -> Tensor:
+    """Standardised images [B, C, S, S] → uint8 [B, 3, S, S]: ±2 standard deviations to 0 … 255.
+
+    Where red, green and blue are not all among the bands, the first band is shown in grey.
+    """
+    shown = images[:, list(rgb)] if rgb else images[:, :1].expand(-1, 3, -1, -1)
+    return ((shown.clamp(-2, 2) + 2) * (255 / 4)).to(torch.uint8)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, bool | int | float | str) else str(value)

@@ -1,0 +1,168 @@
+"""What the types cannot say about a sweep: keys that do not fit together, names nobody has."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from datasets import DATASETS, DataError, resolve_bands
+from sweeps.faults import Fault, Key, nearest
+from sweeps.schema import LOSS_PREFIX, Domain, Settings, Sweep
+
+PRETRAINING = ("scratch", "imagenet", "mae", "distillation")
+
+
+def keys_at_fault(sweep: Sweep) -> list[Fault]:
+    """Faults in the keys and values of `compare`, `tune` and `fixed`, and between sections."""
+    return [*_settings_faults(sweep), *_budget_faults(sweep), *_dataset_faults(sweep)]
+
+
+def names_at_fault(sweep: Sweep) -> list[Fault]:
+    """Faults in the names of task, metric, head, backbones, losses and initial weights."""
+    from models.tasks import TASKS
+
+    if sweep.task not in TASKS:
+        return [Fault(("task",), f"there is no task '{sweep.task}'{nearest(sweep.task, TASKS)}")]
+    task = TASKS[sweep.task]
+    faults = []
+    if sweep.metric not in task.metrics:
+        hint = nearest(sweep.metric, task.metrics)
+        faults.append(Fault(("metric",), f"{sweep.task} has no metric '{sweep.metric}'{hint}"))
+    for key, head in values_of(sweep, "head"):
+        if head is not None and head not in task.heads:
+            hint = nearest(str(head), task.heads)
+            faults.append(Fault(key, f"{sweep.task} has no head '{head}'{hint}"))
+    losses = {name for head in task.heads.values() for name in head.losses}
+    for key in setting_keys(sweep):
+        name = str(key[1]).removeprefix(LOSS_PREFIX)
+        if str(key[1]).startswith(LOSS_PREFIX) and name not in losses:
+            faults.append(Fault(key, f"no head has a loss '{name}'{nearest(name, losses)}"))
+    return [*faults, *_backbone_faults(sweep), *_pretraining_faults(sweep)]
+
+
+def setting_keys(sweep: Sweep) -> Iterator[Key]:
+    """Where each setting stands: ("compare", "backbone"), ("tune", "lr"), …"""
+    for section in ("compare", "tune", "fixed"):
+        for name in getattr(sweep, section):
+            yield section, name
+
+
+def values_of(sweep: Sweep, setting: str) -> Iterator[tuple[Key, Any]]:
+    """Every value that `setting` can take, with the place where it stands."""
+    for index, value in enumerate(sweep.compare.get(setting, [])):
+        yield ("compare", setting, index), value
+    if setting in sweep.tune:
+        for index, value in enumerate(_domain_values(sweep.tune[setting])):
+            yield ("tune", setting, "choice", index), value
+    if setting in sweep.fixed:
+        yield ("fixed", setting), sweep.fixed[setting]
+
+
+def _domain_values(domain: Domain) -> list[Any]:
+    return list(domain.choice or domain.uniform or domain.log_uniform or ())
+
+
+def _settings_faults(sweep: Sweep) -> Iterator[Fault]:
+    seen: dict[str, str] = {}
+    for section, name in setting_keys(sweep):
+        name = str(name)
+        if name not in Settings.model_fields and not name.startswith(LOSS_PREFIX):
+            known = [*Settings.model_fields, f"{LOSS_PREFIX}NAME"]
+            yield Fault((section, name), "there is no such setting" + nearest(name, known))
+            continue
+        if name in seen:
+            yield Fault((section, name), f"this stands under {seen[name]} already")
+        seen[name] = str(section)
+        for key, value in values_of(sweep, name):
+            if message := _value_fault(name, value):
+                yield Fault(key, message)
+    for name, field in Settings.model_fields.items():
+        if field.is_required() and name not in seen:
+            yield Fault((name,), "give this setting under compare, tune or fixed")
+
+
+def _value_fault(name: str, value: Any) -> str | None:
+    """What is wrong with `value` for the setting `name`, in a sentence."""
+    if name.startswith(LOSS_PREFIX):
+        good = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+        return None if good else f"the weight of a loss is a number from 0, not {value!r}"
+    field = Settings.model_fields[name]
+    kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    try:
+        TypeAdapter(kind).validate_python(value, strict=not isinstance(value, int))
+    except ValidationError as error:
+        return f"{error.errors()[0]['msg'].replace('Input should', 'this should')}, not {value!r}"
+    return None
+
+
+def _budget_faults(sweep: Sweep) -> Iterator[Fault]:
+    key = "sample_budget" if sweep.spending is sweep.sample_budget else "budget"
+    trials = sweep.spending.trials
+    arms = 1
+    for values in sweep.compare.values():
+        arms *= len(values)
+    if sweep.allocation == "equal" and trials < arms:
+        yield Fault((key, "trials"), f"{trials} trials cannot be shared equally among {arms} arms")
+    if sweep.sampler.name == "grid":
+        points = arms
+        for name, domain in sweep.tune.items():
+            if domain.choice is None:
+                yield Fault(("tune", name), "a grid needs a choice here, not a range")
+                return
+            points *= len(domain.choice)
+        if trials < points:
+            yield Fault((key, "trials"), f"the grid has {points} points; {trials} trials do not cover it")
+    if sweep.scheduler.name != "none" and sweep.scheduler.grace_epochs > sweep.spending.epochs:
+        message = f"no trial lives {sweep.scheduler.grace_epochs} epochs: {key}.epochs is {sweep.spending.epochs}"
+        yield Fault(("scheduler", "grace_epochs"), message)
+
+
+def _dataset_faults(sweep: Sweep) -> Iterator[Fault]:
+    name = sweep.dataset.name
+    if name not in DATASETS:
+        yield Fault(("dataset", "name"), f"there is no data set '{name}'{nearest(name, DATASETS)}")
+        return
+    root = sweep.dataset.root
+    if root is not None and not root.is_dir():
+        yield Fault(("dataset", "root"), f"there is no folder {root}; null means the embedded sample")
+    try:
+        resolve_bands(DATASETS[name], sweep.dataset.bands)
+    except DataError as error:
+        yield Fault(("dataset", "bands"), str(error))
+
+
+def _backbone_faults(sweep: Sweep) -> Iterator[Fault]:
+    from models.backbones import UnknownBackboneError, check_backbone
+
+    named = list(values_of(sweep, "backbone"))
+    if sweep.weights.distillation is not None:
+        key: Key = ("weights", "distillation", "teacher", "backbone")
+        named.append((key, sweep.weights.distillation.teacher.backbone))
+    for key, name in named:
+        try:
+            check_backbone(name)
+        except UnknownBackboneError as error:
+            yield Fault(key, str(error))
+
+
+def _pretraining_faults(sweep: Sweep) -> Iterator[Fault]:
+    known = [*PRETRAINING, *sweep.weights.checkpoints]
+    named = list(values_of(sweep, "pretraining"))
+    distillation = sweep.weights.distillation
+    if distillation is not None:
+        key: Key = ("weights", "distillation", "teacher", "pretraining")
+        named.append((key, distillation.teacher.pretraining))
+        if distillation.teacher.pretraining == "distillation":
+            yield Fault(key, "a teacher cannot be a student of itself; name another start")
+    for key, name in named:
+        if name not in known:
+            yield Fault(key, f"there are no initial weights '{name}'{nearest(str(name), known)}")
+        if name == "distillation" and distillation is None:
+            yield Fault(key, "name the teacher under weights.distillation.teacher")
+    folder = sweep.weights.imagenet.folder
+    if folder is not None and not Path(folder).is_dir():
+        yield Fault(("weights", "imagenet", "folder"), f"there is no folder {folder}")
+    for name in sweep.weights.checkpoints:
+        if name in PRETRAINING:
+            yield Fault(("weights", "checkpoints", name), "this name has a meaning of its own")

@@ -1,0 +1,88 @@
+"""Following a run: Ray's events → the ledger's records → what the user sees."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+
+from sweeps.ledger import Ledger, Record
+from sweeps.pruning import PruneInOrder
+
+
+class View(Protocol):
+    """Shows a run while it goes on."""
+
+    def stage_epoch(self, name: str, epoch: int, epochs: int, loss: float) -> None:
+        """A stage has finished an epoch."""
+
+    def stage_done(self, name: str, seconds: float) -> None:
+        """A stage's weights are in the store."""
+
+    def trial_started(self, record: Record) -> None: ...
+
+    def trial_epoch(self, record: Record) -> None: ...
+
+    def trial_ended(self, record: Record) -> None: ...
+
+
+class Follow(Callback):
+    """Writes each trial's events into the ledger and shows them."""
+
+    def __init__(self, ledger: Ledger, view: View, pruning: PruneInOrder | None) -> None:
+        self.ledger, self.view, self.pruning = ledger, view, pruning
+        self.diverged: set[int] = set()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Ray pickles a run for its own way of resuming, and a terminal cannot be."""
+        return {}
+
+    def on_trial_start(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A trial holds its slot."""
+        self.view.trial_started(self._record(trial))
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        """A trial has finished an epoch."""
+        record = self._record(trial)
+        if result["diverged"]:
+            self.diverged.add(record.number)
+        self.ledger.add_epoch(record.number, {"epoch": result["epoch"], **result["metrics"]})
+        self.view.trial_epoch(record)
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A trial has ended by itself or was pruned."""
+        record = self._record(trial)
+        if record.number in self.diverged:
+            self._end(record, "diverged", "a loss or gradient was not finite")
+        elif self.pruning is not None and record.number in self.pruning.pruned:
+            self._end(record, "pruned")
+        else:
+            self._end(record, "done")
+
+    def on_trial_error(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A trial has raised, or its worker died."""
+        self._end(self._record(trial), "failed", reason_of(trial))
+
+    def _end(self, record: Record, status: str, reason: str | None = None) -> None:
+        self.ledger.close(record.number, status, reason)
+        self.view.trial_ended(record)
+
+    def _record(self, trial: Trial) -> Record:
+        return self.ledger.records[trial.config["number"]]
+
+
+def reason_of(trial: Trial) -> str:
+    """The last line of a trial's traceback, and where the whole of it is."""
+    file = trial.error_file
+    if not file or not Path(file).exists():
+        return "its worker died without a word"
+    lines = [line.strip() for line in Path(file).read_text().splitlines() if line.strip()]
+    return lines[-1] if lines else "it raised without a message"

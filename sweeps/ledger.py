@@ -1,0 +1,124 @@
+"""What happened to each trial: one record a trial, kept as `trials/<name>/trial.json`.
+
+The records are the run's only memory. The ranking is made of them, and so is `--resume`: the
+search is asked again from the start and told what the ended trials gave.
+"""
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sweeps.space import Arm, Config
+
+ENDED = ("done", "pruned", "diverged", "failed")
+
+
+@dataclass
+class Record:
+    """One trial.
+
+    Attributes:
+        number: its place in the order of proposals, from 0.
+        config: what it was told.
+        tuned: names of the config's searched values.
+        status: running, or how it ended: done, pruned, diverged, failed.
+        reason: why it failed or diverged, in a line.
+        epochs: the metrics of each epoch; `seconds` is the time the slot was held for it.
+        score: the ranking metric at the best epoch, None before there is one.
+    """
+
+    number: int
+    name: str
+    arm: Arm
+    config: Config
+    tuned: list[str]
+    status: str = "running"
+    reason: str | None = None
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    score: float | None = None
+    best_epoch: int | None = None
+    seconds: float = 0.0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.status in ENDED
+
+    def add_epoch(self, metrics: dict[str, float], metric: str) -> None:
+        """Take in an epoch. A trial that went on from a checkpoint repeats some: the last count."""
+        kept = [epoch for epoch in self.epochs if epoch["epoch"] < metrics["epoch"]]
+        self.epochs = [*kept, metrics]
+        self.seconds = sum(epoch["seconds"] for epoch in self.epochs)
+        scored = [epoch for epoch in self.epochs if metric in epoch]
+        if scored:
+            best = max(scored, key=lambda epoch: epoch[metric])
+            self.score, self.best_epoch = best[metric], int(best["epoch"])
+
+    def score_by(self, epoch: int, metric: str) -> float | None:
+        """Best score up to and with `epoch`; None unless the trial got that far."""
+        if not self.epochs or self.epochs[-1]["epoch"] < epoch:
+            return None
+        scores = [e[metric] for e in self.epochs if e["epoch"] <= epoch and metric in e]
+        return max(scores, default=None)
+
+
+class Ledger:
+    """All records of a run, on disk and by number."""
+
+    def __init__(self, run: Path, metric: str) -> None:
+        self.trials = run / "trials"
+        self.metric = metric
+        self.records: dict[int, Record] = {}
+        for file in sorted(self.trials.glob("*/trial.json")):
+            record = Record(**json.loads(file.read_text()))
+            self.records[record.number] = record
+
+    def open(self, record: Record) -> None:
+        """Begin a trial, or go on with one that was cut short."""
+        self.records.setdefault(record.number, record)
+        self._write(record.number)
+
+    def add_epoch(self, number: int, metrics: dict[str, float]) -> None:
+        """Record an epoch's finite numbers; a metric that is not finite is not one."""
+        finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        self.records[number].add_epoch(finite, self.metric)
+        self._write(number)
+
+    def close(self, number: int, status: str, reason: str | None = None) -> None:
+        """Record how a trial ended, and delete what only a living trial needs."""
+        record = self.records[number]
+        record.status, record.reason = status, reason
+        self._write(number)
+        (self.folder(number) / "resume.pt").unlink(missing_ok=True)
+        self._keep_best_weights(record)
+
+    def folder(self, number: int) -> Path:
+        """Where a trial keeps its record, weights and TensorBoard events."""
+        return self.trials / self.records[number].name
+
+    def best_of(self, arm: Arm) -> Record | None:
+        """The arm's trial of highest score; the earlier of two alike."""
+        scored = [r for r in self.records.values() if r.arm == arm and r.ended and r.score is not None]
+        return max(scored, key=lambda r: (r.score, -r.number), default=None)
+
+    def _keep_best_weights(self, record: Record) -> None:
+        """Of an arm, only the best trial's weights are kept: the others would fill the disk."""
+        best = self.best_of(record.arm)
+        for other in self.records.values():
+            if other.arm == record.arm and other.ended and other is not best:
+                (self.folder(other.number) / "weights.safetensors").unlink(missing_ok=True)
+
+    def _write(self, number: int) -> None:
+        folder = self.folder(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "trial.json", asdict(self.records[number]))
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Write `file` whole: a reader sees the old content or the new, never half of it."""
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(json.dumps(content, indent=1, allow_nan=False))
+    os.replace(partial, file)

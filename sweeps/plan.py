@@ -1,0 +1,139 @@
+"""The plan: all that is settled before the first trial. Whatever can fail early fails here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets import DATASETS, Prepared, prepare, resolve_bands, sample
+from models.initial.audit import WeightsDoNotFitError
+from models.initial.hub import WeightsUnavailableError
+from sweeps.faults import SweepError
+from sweeps.schema import Sweep
+from sweeps.search import trials_planned
+from sweeps.slots import DoesNotFitError, Machine, Slots, share_out
+from sweeps.space import Arm, arm_label, arms_of, settings_of
+from sweeps.stages import Stage, import_weights, in_order, stage_for
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An arm that is left out, and why."""
+
+    arm: Arm
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does.
+
+    Attributes:
+        run: the run directory.
+        cache: folder of decoded data, samples and initial weights.
+        arms: the arms that can be had.
+        skipped: the arms that cannot, where the sweep says `unavailable: skip`.
+        starts: for each arm's label, the stage that its weights come from; None for scratch.
+        stages: what has to be there before the trials, parents first.
+    """
+
+    sweep: Sweep
+    run: Path
+    cache: Path
+    data: Prepared
+    slots: Slots
+    arms: list[Arm]
+    skipped: list[Skipped]
+    starts: dict[str, Stage | None]
+    stages: list[Stage]
+
+    @property
+    def trials(self) -> int:
+        """Number of trials."""
+        return trials_planned(self.sweep, self.arms)
+
+    @property
+    def missing(self) -> list[Stage]:
+        """Stages whose weights have still to be made."""
+        return [stage for stage in self.stages if stage.stored(self.cache) is None]
+
+    def weights_of(self, arm: Arm) -> Path | None:
+        """Folder of the initial weights of `arm`; None for scratch."""
+        stage = self.starts[arm_label(arm)]
+        if stage is None:
+            return None
+        stored = stage.stored(self.cache)
+        assert stored is not None, f"{stage.name} has not been made"
+        return stored.folder
+
+
+def make_plan(sweep: Sweep, results: Path, cache: Path, machines: list[Machine]) -> Plan:
+    """Find and check data, weights and slots.
+
+    Raises:
+        SweepError: what cannot be had, in a sentence that says what to do.
+        DataError: the same, of data; it names every bad file.
+    """
+    try:
+        slots = share_out(sweep.resources, machines)
+    except DoesNotFitError as error:
+        raise SweepError(str(error)) from None
+    data = _prepare(sweep, cache)
+    without = [split for split, positives in data.positives.items() if positives == 0]
+    if without:
+        raise SweepError(
+            f"no image of {' and '.join(without)} holds an object of at least "
+            f"{sweep.dataset.min_area:g} px²: nothing can be learned or scored; "
+            "lower dataset.min_area, or choose other splits"
+        )
+    starts: dict[str, Stage | None] = {}
+    skipped = []
+    arms = []
+    for arm in arms_of(sweep):
+        try:
+            starts[arm_label(arm)] = _start(sweep, data, arm, cache)
+            arms.append(arm)
+        except (WeightsUnavailableError, WeightsDoNotFitError) as error:
+            skipped.append(Skipped(arm, str(error)))
+    if skipped and (sweep.unavailable == "error" or not arms):
+        raise SweepError(_unavailable(skipped, len(arms)))
+    stages = in_order(stage for stage in starts.values() if stage is not None)
+    run = results / sweep.name
+    return Plan(sweep, run, cache, data, slots, arms, skipped, starts, stages)
+
+
+def _prepare(sweep: Sweep, cache: Path) -> Prepared:
+    spec = sweep.dataset
+    source = DATASETS[spec.name]
+    return prepare(
+        source,
+        sample(spec.name, cache) if spec.root is None else spec.root,
+        bands=resolve_bands(source, spec.bands),
+        image_size=spec.image_size,
+        min_area=spec.min_area,
+        split_fractions=(spec.split.val, spec.split.test),
+        split_seed=spec.split.seed,
+        skip_bad=spec.skip_bad,
+        cache=cache,
+    )
+
+
+def _start(sweep: Sweep, data: Prepared, arm: Arm, cache: Path) -> Stage | None:
+    """The arm's stage; weights that are only imported are imported here, all along its lineage."""
+    settings = settings_of(sweep, arm)
+    named = sweep.weights.checkpoints.get(settings.pretraining)
+    if named is not None and named.backbone not in (None, settings.backbone):
+        raise WeightsUnavailableError(
+            f"weights.checkpoints.{settings.pretraining} is of {named.backbone}"
+        )
+    stage = stage_for(sweep, data, settings.backbone, settings.pretraining)
+    for needed in stage.lineage() if stage else []:
+        if needed.file is not None:
+            import_weights(needed, data, cache)
+    return stage
+
+
+def _unavailable(skipped: list[Skipped], others: int) -> str:
+    lines = [f"weights of {len(skipped)} arms cannot be had:"]
+    lines += [f"  {arm_label(one.arm)}: {one.reason}" for one in skipped]
+    if others:
+        lines.append(f"put them there, or say `unavailable: skip` to run the other {others} arms")
+    return "\n".join(lines)

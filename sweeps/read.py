@@ -1,0 +1,168 @@
+"""A sweep file and what the command line overrides in it → a `Sweep`, or every fault at once."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError
+
+from sweeps.check import keys_at_fault, names_at_fault
+from sweeps.faults import Fault, Key, SweepError, nearest
+from sweeps.schema import Sweep
+
+FREE_KEYS = ("compare", "tune", "fixed")
+"""Sections whose own keys may hold dots (`loss_weights.roi_box`)."""
+
+MESSAGES = {
+    "missing": "this key is missing",
+    "int_from_float": "this must be a whole number",
+}
+
+
+def read_sweep(path: Path, overrides: Sequence[str] = ()) -> Sweep:
+    """Read `path`, apply dotted overrides such as `budget.trials=6`, and check everything.
+
+    Raises:
+        SweepError: with one line a fault: file, line, key, what is wrong, the nearest right name.
+    """
+    document = _load(path)
+    given = [_override(document, text) for text in overrides]
+    try:
+        sweep = Sweep.model_validate(_plain(document))
+    except ValidationError as error:
+        faults = [_fault(details) for details in error.errors()]
+        raise _error(path, document, given, faults) from None
+    # Names of models are looked up only in a file that is otherwise sound: it costs an import
+    # of torch and timm.
+    for check in (keys_at_fault, names_at_fault):
+        if faults := check(sweep):
+            raise _error(path, document, given, faults)
+    return sweep
+
+
+def _load(path: Path) -> CommentedMap:
+    if not path.is_file():
+        there = sorted(path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+        known = f"; in {path.parent} there are: {', '.join(p.name for p in there)}" if there else ""
+        raise SweepError(f"{path}: there is no such sweep file{known}")
+    try:
+        document = YAML(typ="rt").load(path)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        problem = str(error.problem).split(", the first")[0]
+        raise SweepError(f"{path}:{line}: this is not YAML: {problem}") from None
+    except UnicodeDecodeError as error:
+        raise SweepError(f"{path}: this is not a text file in UTF-8: {error.reason}") from None
+    if not isinstance(document, CommentedMap):
+        raise SweepError(f"{path}:1: a sweep file is a mapping of keys such as name, task, dataset")
+    return document
+
+
+def _override(document: CommentedMap, text: str) -> Key:
+    """Write `a.b=value` into `document`; the value is read as YAML."""
+    dotted, equals, value = text.partition("=")
+    if not equals or not dotted:
+        raise SweepError(
+            f"command line: '{text}' is not an override; write key=value, such as budget.trials=6"
+        )
+    parts = dotted.split(".")
+    if parts[0] in FREE_KEYS and len(parts) > 1:
+        parts = [parts[0], ".".join(parts[1:])]
+        known = list(document.get(parts[0]) or {})
+        # tune.lr.log_uniform reaches into the entry `lr`; tune.loss_weights.roi_box names one.
+        head = max((k for k in known if parts[1].startswith(f"{k}.")), key=len, default=None)
+        if head is not None:
+            parts = [parts[0], head, *parts[1][len(head) + 1 :].split(".")]
+    try:
+        plain = YAML(typ="safe").load(value)
+    except MarkedYAMLError:
+        raise SweepError(f"command line: '{value}' in '{text}' is not a YAML value") from None
+    target = document
+    for part in parts[:-1]:
+        if not isinstance(target.get(part), CommentedMap):
+            target[part] = CommentedMap()
+        target = target[part]
+    target[parts[-1]] = plain
+    return tuple(parts)
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, CommentedMap):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, CommentedSeq):
+        return [_plain(value) for value in node]
+    # ruamel's own number and text types are subclasses that print and pickle differently.
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _fault(details: Any) -> Fault:
+    """A pydantic error as a fault."""
+    key: Key = details["loc"]
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        return Fault(key, "there is no such key" + nearest(str(key[-1]), _siblings(key[:-1])))
+    if kind in MESSAGES:
+        return Fault(key, MESSAGES[kind])
+    message = details["msg"].removeprefix("Value error, ").replace("Input should", "this should")
+    value = details["input"]
+    got = f", not {value!r}" if isinstance(value, bool | int | float | str) else ""
+    own_words = kind == "value_error"
+    return Fault(key, message if own_words else message + got)
+
+
+def _siblings(key: Key) -> Iterable[str]:
+    """The keys that may stand in the section `key` of a sweep."""
+    section: Any = Sweep
+    for part in key:
+        field = section.model_fields.get(part) if _is_section(section) else None
+        if field is None:
+            # an entry of a mapping such as tune or weights.checkpoints: its type is the section
+            continue
+        section = _section_of(field.annotation)
+    return list(section.model_fields)
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _section_of(annotation: Any) -> Any:
+    """The section type inside `X`, `X | None` or `dict[str, X]`."""
+    if _is_section(annotation):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        if (found := _section_of(inner)) is not None:
+            return found
+    return None
+
+
+def _error(
+    path: Path, document: CommentedMap, given: Iterable[Key], faults: Iterable[Fault]
+) -> SweepError:
+    lines = []
+    for fault in faults:
+        overridden = any(fault.key[: len(key)] == key for key in given)
+        place = "command line" if overridden else f"{path}:{_line(document, fault.key)}"
+        lines.append(f"{place}: {'.'.join(map(str, fault.key))}: {fault.message}")
+    return SweepError("\n".join(lines))
+
+
+def _line(document: CommentedMap, key: Key) -> int:
+    """The line of `key`, from 1; of the nearest section around it where it does not stand."""
+    node: Any = document
+    line = 1
+    for part in key:
+        if isinstance(node, CommentedMap) and part in node:
+            line = node.lc.key(part)[0] + 1 if part in node.lc.data else line
+        elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+            line = node.lc.item(part)[0] + 1
+        else:
+            break
+        node = node[part]
+    return line

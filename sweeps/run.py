@@ -1,0 +1,281 @@
+"""A run: from a plan to a run directory with a ranking in it, on Ray."""
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ruamel.yaml import YAML
+
+from models.tasks import TASKS
+from sweeps.faults import SweepError
+from sweeps.follow import Follow, View
+from sweeps.ledger import Ledger, write_json
+from sweeps.plan import Plan
+from sweeps.pruning import PruneInOrder
+from sweeps.schema import Sweep
+from sweeps.search import SearchInOrder
+from sweeps.slots import Machine, Slots, this_machine
+from sweeps.space import Config, arm_label, arm_of, trial_name
+from sweeps.stages import Stage, train_stage
+from sweeps.trial import Setting, run_trial, score_on_test
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("ray", "optuna", "torch", "torchvision", "timm", "numpy")
+
+
+def check_run_directory(run: Path, sweep: Sweep, resume: bool) -> None:
+    """Raise `SweepError` unless the run directory is empty, or holds this sweep and is resumed."""
+    kept = run / "sweep.yaml"
+    if resume and not kept.exists():
+        raise SweepError(f"{run} holds no run to resume; leave --resume out to start one")
+    if not kept.exists():
+        return
+    if not resume:
+        raise SweepError(
+            f"{run} holds a run already: go on with it with --resume, give this one another "
+            "place with --results DIR or another name with name=NAME, or delete the folder"
+        )
+    before = Sweep.model_validate(YAML(typ="safe").load(kept))
+    changed = [key for key in Sweep.model_fields if _resumable(before, key) != _resumable(sweep, key)]
+    if changed:
+        raise SweepError(
+            f"{run} was made with another {' and '.join(changed)}; a run is resumed as it was "
+            f"begun (only the number of trials may grow): see {kept}"
+        )
+    if sweep.spending.trials < before.spending.trials:
+        raise SweepError(
+            f"{run} was begun with {before.spending.trials} trials; resuming cannot lower that"
+        )
+
+
+def _resumable(sweep: Sweep, key: str) -> Any:
+    """A section of the sweep without what may change when a run is resumed."""
+    value = sweep.model_dump(mode="json")[key]
+    if key in ("budget", "sample_budget") and value is not None:
+        return {**value, "trials": None}
+    return value
+
+
+@contextlib.contextmanager
+def cluster() -> Iterator[str]:
+    """Ray, started here or joined where RAY_ADDRESS says; gives the dashboard's address."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Records and TensorBoard events are written by us, once.
+    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
+    joined = "RAY_ADDRESS" in os.environ
+    # Our packages share names with others that may be installed (`datasets`): ours must come
+    # first in every worker, wherever this process was started from.
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    environment: dict[str, Any] = {"env_vars": {"PYTHONPATH": path}}
+    if joined:
+        environment = {"working_dir": str(ROOT), "excludes": ["results", "cache", ".git", ".venv"]}
+    options: dict[str, Any] = {"runtime_env": environment, "log_to_driver": False}
+    if not joined:
+        here = this_machine()
+        options |= {"num_cpus": here.cpus, "num_gpus": here.gpus, "dashboard_host": "127.0.0.1"}
+    context = ray.init(logging_level="ERROR", include_dashboard=None if joined else True, **options)
+    try:
+        yield context.dashboard_url or ""
+    finally:
+        ray.shutdown()
+
+
+def machines() -> list[Machine]:
+    """The nodes of the cluster that RAY_ADDRESS names, else this machine."""
+    if "RAY_ADDRESS" not in os.environ:
+        return [this_machine()]
+    with cluster():
+        resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Machine(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in resources]
+
+
+def run_plan(plan: Plan, ledger: Ledger, view: View, command: str) -> None:
+    """Make the stages, run the trials, score each arm's best on test. Ray must be up.
+
+    Raises:
+        StageError: initial weights could not be made.
+        KeyboardInterrupt: cut short by the user; what has ended is on record.
+    """
+    begin_run_directory(plan, command)
+    make_stages(plan.missing, plan, view)
+
+    run_trials(plan, ledger, view)
+    score_best_on_test(plan, ledger)
+
+
+
+def begin_run_directory(plan: Plan, command: str) -> None:
+    """Write what the run can be rebuilt from: the resolved sweep, the data, the versions."""
+    sweep = plan.sweep
+    plan.run.mkdir(parents=True, exist_ok=True)
+    with (plan.run / "sweep.yaml").open("w") as file:
+        YAML(typ="rt").dump(sweep.model_dump(mode="json", exclude_unset=True), file)
+    write_json(
+        plan.run / "run.json",
+        {
+            "name": sweep.name,
+            "task": sweep.task,
+            "metric": sweep.metric,
+            "metrics": list(TASKS[sweep.task].metrics),
+            "sample": sweep.on_sample,
+            "seed": sweep.seed,
+            "factors": list(sweep.compare),
+            "arms": plan.arms,
+            "skipped": [{"arm": one.arm, "reason": one.reason} for one in plan.skipped],
+            "budget": sweep.spending.model_dump(),
+            "slots": {"count": plan.slots.count, "cpu": plan.slots.cpu, "gpu": plan.slots.gpu},
+            "data": {
+                "name": sweep.dataset.name,
+                "fingerprint": plan.data.fingerprint,
+                "counts": plan.data.counts,
+                "skipped_files": [[str(file), reason] for file, reason in plan.data.skipped],
+            },
+            "weights": {arm_label(arm): _weights_record(plan, arm) for arm in plan.arms},
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": command,
+            "versions": {
+                "python": platform.python_version(),
+                **{name: importlib.metadata.version(name) for name in PACKAGES},
+            },
+            "git": git_revision(),
+        },
+    )
+
+
+def _weights_record(plan: Plan, arm: Any) -> str | None:
+    stage = plan.starts[arm_label(arm)]
+    return f"{stage.name}-{stage.key}" if stage else None
+
+
+def git_revision() -> str | None:
+    """The commit of this code, with `+changes` if the tree differs from it; None outside git."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty=+changes"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return None
+    return described.stdout.strip() or None
+
+
+class StageError(RuntimeError):
+    """Initial weights that arms need could not be made."""
+
+
+def make_stages(missing: list[Stage], plan: Plan, view: View) -> None:
+    """Train what is missing in the store, in parallel on the slots, parents before children.
+
+    Raises:
+        StageError: naming the stage and why.
+    """
+    remote = ray.remote(train_stage).options(
+        num_cpus=plan.slots.cpu, num_gpus=plan.slots.gpu, num_returns="streaming"
+    )
+    waiting = {stage.key: stage for stage in missing}
+    running: dict[Any, Stage] = {}
+    spent: dict[str, float] = {}
+    while waiting or running:
+        busy = {stage.key for stage in running.values()}
+        for stage in list(waiting.values()):
+            if stage.parent is None or stage.parent.key not in waiting.keys() | busy:
+                sweep, data = plan.sweep, plan.data
+                running[remote.remote(stage, sweep, data, plan.cache, plan.slots.cpu)] = stage
+                del waiting[stage.key]
+        (ready,), _ = ray.wait(list(running), num_returns=1)
+        stage = running[ready]
+        try:
+            epoch = ray.get(next(ready))
+        except StopIteration:
+            del running[ready]
+            view.stage_done(stage.name, spent.get(stage.key, 0.0))
+        except ray.exceptions.RayTaskError as error:
+            raise StageError(f"{stage.name} could not be made: {error.cause}") from None
+        else:
+            spent[stage.key] = spent.get(stage.key, 0.0) + epoch["seconds"]
+            epochs = plan.sweep.spending.pretraining_epochs
+            view.stage_epoch(stage.name, int(epoch["epoch"]), epochs, epoch["loss"])
+
+
+def run_trials(plan: Plan, ledger: Ledger, view: View) -> None:
+    """Run every trial that the records lack."""
+    sweep, slots = plan.sweep, plan.slots
+    search = SearchInOrder(sweep, plan.arms, ledger, slots.lag, plan.run)
+    left = plan.trials - sum(record.ended for record in ledger.records.values())
+    if left <= 0:
+        return
+    rule = sweep.scheduler
+    within_arm = sweep.allocation == "equal"
+    pruning = PruneInOrder(rule, ledger, slots.lag, within_arm) if rule.name != "none" else None
+    shutil.rmtree(plan.run / "ray", ignore_errors=True)
+    tuner = tune.Tuner(
+        tune.with_resources(trainable(plan), {"cpu": slots.cpu, "gpu": slots.gpu}),
+        tune_config=tune.TuneConfig(
+            search_alg=search,
+            scheduler=pruning,
+            num_samples=left,
+            reuse_actors=True,
+            trial_name_creator=lambda trial: trial_name(sweep, trial.config),
+            trial_dirname_creator=lambda trial: trial_name(sweep, trial.config),
+        ),
+        run_config=tune.RunConfig(
+            name="ray",
+            storage_path=str(plan.run.resolve()),
+            callbacks=[Follow(ledger, view, pruning)],
+            verbose=0,
+        ),
+    )
+    tuner.fit()
+    search.finish()
+    if not all(record.ended for record in ledger.records.values()):
+        raise KeyboardInterrupt
+
+
+def trainable(plan: Plan) -> Callable[[Config], None]:
+    """The function that Ray calls with each configuration."""
+    sweep, setting = plan.sweep, setting_of(plan)
+
+    def trial(config: Config) -> None:
+        run_trial(config, setting, trial_name(sweep, config), arm_label(arm_of(sweep, config)))
+
+    return trial
+
+
+def setting_of(plan: Plan) -> Setting:
+    """What trials have in common."""
+    return Setting(
+        task=plan.sweep.task,
+        metric=plan.sweep.metric,
+        data=plan.data,
+        slots=plan.slots,
+        trials=plan.run.resolve() / "trials",
+        weights={arm_label(arm): plan.weights_of(arm) for arm in plan.arms},
+    )
+
+
+def score_best_on_test(plan: Plan, ledger: Ledger) -> None:
+    """Score the best trial of each arm on test, once, into `test.json`."""
+    best = [record for arm in plan.arms if (record := ledger.best_of(arm)) is not None]
+    remote = ray.remote(score_on_test).options(num_cpus=plan.slots.cpu, num_gpus=plan.slots.gpu)
+    setting = ray.put(setting_of(plan))
+    scores = ray.get([remote.remote(record.config, setting, record.name) for record in best])
+    names = [record.name for record in best]
+    write_json(plan.run / "test.json", dict(zip(names, scores, strict=True)))
+
+
+def command_line() -> str:
+    """The command that was typed."""
+    return " ".join(["python", *sys.argv])

@@ -1,0 +1,245 @@
+"""What may stand in a sweep file: every key, its type, its default and what it means.
+
+Three groups of hyperparameters, in the words of the Deep Learning Tuning Playbook (Godbole et al.
+2023): `compare` holds the scientific ones (each combination is an arm, a row of the table),
+`tune` the nuisance ones (searched within every arm, so that arms are compared at their best), and
+`fixed` the rest. All three take the keys of `Settings`.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Scalar = bool | int | float | str
+
+LOSS_PREFIX = "loss_weights."
+"""`loss_weights.roi_box` in `compare`, `tune` or `fixed` weighs the loss term `roi_box`."""
+
+
+def _distinct(values: list[Scalar]) -> list[Scalar]:
+    if not values:
+        raise ValueError("the list of choices is empty")
+    if len(set(map(repr, values))) < len(values):
+        raise ValueError("a choice stands twice")
+    return values
+
+
+Choices = Annotated[list[Scalar], AfterValidator(_distinct)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Settings(_Section):
+    """What one trial is told: the keys of `compare`, `tune` and `fixed`.
+
+    `backbone`, `pretraining` and `lr` must be given in one of the three; the others have the
+    defaults below. Weights of loss terms (`loss_weights.NAME`) come beside them and are 1 by default.
+    """
+
+    backbone: str = Field(description="a timm model name")
+    pretraining: str = Field(
+        description="scratch, imagenet, mae, distillation, or a name under weights.checkpoints"
+    )
+    lr: float = Field(gt=0, description="highest learning rate, after warm-up")
+    head: str | None = Field(None, description="what reads the features; null: the task's first")
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    weight_decay: float = Field(0.05, ge=0)
+    batch_size: int = Field(8, ge=1, description="images a step")
+    warmup_epochs: float = Field(0.5, ge=0, description="linear rise of the learning rate")
+    clip_norm: float = Field(5.0, gt=0, description="largest norm of the gradient")
+    augment: bool = Field(True, description="turn and mirror training images at random")
+
+
+class Domain(_Section):
+    """Where a tuned value may lie: exactly one of the three."""
+
+    uniform: tuple[float, float] | None = None
+    log_uniform: tuple[float, float] | None = None
+    choice: Choices | None = None
+
+    @model_validator(mode="after")
+    def _one_and_in_order(self) -> Self:
+        given = self.model_fields_set
+        if len(given) != 1:
+            raise ValueError("give exactly one of uniform, log_uniform and choice")
+        if self.choice is not None:
+            return self
+        low, high = self.uniform or self.log_uniform or (0.0, 0.0)
+        if not low < high:
+            raise ValueError(f"the range is reversed or empty: {low:g} is not below {high:g}")
+        if self.log_uniform and low <= 0:
+            raise ValueError(f"a log_uniform range starts above 0, not at {low:g}")
+        return self
+
+    @property
+    def middle(self) -> Scalar:
+        """The value an arm is first tried at: the (geometric) middle, or the first choice."""
+        if self.choice is not None:
+            return self.choice[0]
+        if self.log_uniform is not None:
+            return (self.log_uniform[0] * self.log_uniform[1]) ** 0.5
+        assert self.uniform is not None
+        return sum(self.uniform) / 2
+
+
+class Split(_Section):
+    """How labelled images are shared out where the data set brings no split of its own."""
+
+    val: float = Field(0.15, gt=0, lt=1)
+    test: float = Field(0.15, gt=0, lt=1)
+    seed: int = 42
+
+    @model_validator(mode="after")
+    def _leaves_training(self) -> Self:
+        if self.val + self.test >= 1:
+            raise ValueError(f"val {self.val:g} and test {self.test:g} leave nothing to train on")
+        return self
+
+
+class Dataset(_Section):
+    """Which images, and how they are read."""
+
+    name: str
+    root: Path | None = Field(None, description="folder of the data; null: the embedded sample")
+    bands: str | list[str | int] = Field("rgb", description="rgb, all, or names or indices")
+    image_size: int = Field(128, ge=32, multiple_of=32, description="px a side, as trained on")
+    min_area: float = Field(
+        32, ge=0, description="px² at image_size: smaller objects are no objects"
+    )
+    split: Split = Split()
+    skip_bad: bool = Field(False, description="leave unreadable files out instead of stopping")
+
+    @field_validator("root")
+    @classmethod
+    def _home(cls, root: Path | None) -> Path | None:
+        return root and root.expanduser()
+
+
+class Imagenet(_Section):
+    """timm's own weights: from `folder` (<model>.<tag>.safetensors), else from the hub."""
+
+    folder: Path | None = None
+
+
+class Mae(_Section):
+    """Masked-image modelling on the sweep's own training images, labels unused."""
+
+    mask_ratio: float = Field(0.6, gt=0, lt=1)
+    lr: float = Field(1e-3, gt=0)
+    batch_size: int = Field(16, ge=1)
+
+
+class Teacher(_Section):
+    """The network that a distillation learns from, and where it starts itself."""
+
+    backbone: str
+    pretraining: str
+
+
+class Distillation(_Section):
+    """A student taught by a teacher to tell patches with an object from patches without."""
+
+    teacher: Teacher
+    temperature: float = Field(2.0, gt=0)
+    hard_weight: float = Field(0.5, ge=0, le=1, description="share of the true labels in the loss")
+    lr: float = Field(3e-4, gt=0)
+    batch_size: int = Field(16, ge=1)
+
+
+class Checkpoint(_Section):
+    """Weights from a file or a hub: `file` may hold `{backbone}`, else name its `backbone`."""
+
+    file: str = Field(description="path, or hf-hub:owner/name")
+    backbone: str | None = Field(None, description="the one backbone that the file is of")
+
+
+class Weights(_Section):
+    """How the initial weights that arms name are got or made."""
+
+    imagenet: Imagenet = Imagenet()
+    mae: Mae = Mae()
+    distillation: Distillation | None = None
+    checkpoints: dict[str, Checkpoint] = {}
+
+
+class Budget(_Section):
+    """How much is done. `pretraining_epochs` is for each MAE, teacher and distillation."""
+
+    trials: int = Field(ge=1)
+    epochs: int = Field(ge=1)
+    pretraining_epochs: int = Field(50, ge=1)
+
+
+class Scheduler(_Section):
+    """When a trial is stopped early.
+
+    asha: at epochs grace, grace·factor, grace·factor², … only the best 1/factor goes on.
+    median: after `grace_epochs`, whoever falls below the median of the others stops.
+    """
+
+    name: Literal["asha", "median", "none"] = "asha"
+    grace_epochs: int = Field(1, ge=1)
+    factor: int = Field(3, ge=2, description="asha's reduction factor")
+
+
+class Sampler(_Section):
+    """Who proposes the tuned values: Optuna's TPE, chance, or all combinations of choices."""
+
+    name: Literal["tpe", "random", "grid"] = "tpe"
+    startup_trials: int = Field(10, ge=1, description="tpe: trials at random before it models")
+
+
+class Resources(_Section):
+    """The slot of one trial. Without a GPU `gpu` is dropped, which the plan says."""
+
+    cpu: int = Field(1, ge=1)
+    gpu: float = Field(0, ge=0)
+
+    @field_validator("gpu")
+    @classmethod
+    def _share(cls, gpu: float) -> float:
+        if gpu > 1 and not gpu.is_integer():
+            raise ValueError(f"a share of a GPU is in (0, 1]; {gpu:g} is neither that nor whole GPUs")
+        return gpu
+
+
+class Sweep(_Section):
+    """One sweep file."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    task: str
+    metric: str = Field(description="what trials are ranked by, on validation")
+    dataset: Dataset
+    compare: dict[str, Choices] = Field(min_length=1)
+    tune: dict[str, Domain] = {}
+    fixed: dict[str, Any] = {}
+    weights: Weights = Weights()
+    budget: Budget
+    sample_budget: Budget | None = Field(
+        None, description="in place of budget on the embedded sample"
+    )
+    scheduler: Scheduler = Scheduler()
+    sampler: Sampler = Sampler()
+    allocation: Literal["adaptive", "equal"] = Field(
+        "adaptive",
+        description="adaptive: each arm once, then the sampler chooses arms too; "
+        "equal: every arm the same number of trials, searched for itself",
+    )
+    resources: Resources = Resources()
+    unavailable: Literal["error", "skip"] = Field(
+        "error", description="arms whose weights cannot be had"
+    )
+    seed: int = 0
+
+    @property
+    def on_sample(self) -> bool:
+        """Whether the sweep runs on the embedded sample: it names no data of its own."""
+        return self.dataset.root is None
+
+    @property
+    def spending(self) -> Budget:
+        """The budget in force."""
+        return self.sample_budget if self.on_sample and self.sample_budget else self.budget

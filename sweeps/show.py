@@ -1,0 +1,88 @@
+"""The plan, as text: what will be done, with what, and what was left out."""
+
+from rich.console import Console
+from rich.table import Table
+
+from sweeps.plan import Plan
+from sweeps.space import arm_label
+
+
+def show_plan(plan: Plan, console: Console) -> None:
+    """Print the plan."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column()
+    for name, text in _facts(plan):
+        facts.add_row(name, text)
+    console.print(facts, highlight=False, markup=False)
+    for one in plan.skipped:
+        console.print(
+            f"left out: {arm_label(one.arm)}: {one.reason}",
+            style="yellow",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _facts(plan: Plan) -> list[tuple[str, str]]:
+    sweep, data, slots = plan.sweep, plan.data, plan.slots
+    budget = sweep.spending
+    counts = ", ".join(
+        f"{count} {split} ({data.positives[split]} with objects)"
+        for split, count in data.counts.items()
+    )
+    kind = "the embedded SAMPLE of " if sweep.on_sample else ""
+    bands = f"bands {' '.join(data.bands)} at {data.image_size} px"
+    facts = [
+        ("sweep", f"{sweep.name}: {sweep.task}, ranked by {sweep.metric} on validation"),
+        ("data", f"{kind}{sweep.dataset.name}: {counts}; {bands}"),
+        *(("", note) for note in data.notes),
+        *(("", f"skipped {file}: {reason}") for file, reason in data.skipped),
+        ("arms", f"{len(plan.arms)}: {_arms(plan)}"),
+        ("tuned", ", ".join(f"{name} {_domain(domain)}" for name, domain in sweep.tune.items())),
+        ("weights", _weights(plan)),
+        ("trials", f"{plan.trials} of at most {budget.epochs} epochs, {_search(plan)}"),
+        ("slots", f"{slots.count} trials at once, each on {_slot(plan)}"),
+        ("results", str(plan.run)),
+    ]
+    if slots.note:
+        facts.insert(-1, ("", slots.note))
+    if plan.trials < len(plan.arms):
+        untried = len(plan.arms) - plan.trials
+        facts.insert(-2, ("", f"fewer trials than arms: {untried} arms will not be tried"))
+    return facts
+
+
+def _arms(plan: Plan) -> str:
+    return " × ".join(
+        f"{len({arm[factor] for arm in plan.arms})} {factor}" for factor in plan.sweep.compare
+    )
+
+
+def _domain(domain: object) -> str:
+    (kind, value), *_ = domain.model_dump(exclude_unset=True).items()  # type: ignore[attr-defined]
+    return f"{kind} {list(value)}"
+
+
+def _weights(plan: Plan) -> str:
+    missing = plan.missing
+    if not plan.stages:
+        return "none needed"
+    found = f"{len(plan.stages) - len(missing)} of {len(plan.stages)} found"
+    if not missing:
+        return found
+    epochs = plan.sweep.spending.pretraining_epochs
+    return f"{found}; to be made, {epochs} epochs each: {', '.join(s.name for s in missing)}"
+
+
+def _search(plan: Plan) -> str:
+    sweep = plan.sweep
+    stops = "none stopped early" if sweep.scheduler.name == "none" else f"{sweep.scheduler.name} stops the poor early"
+    return f"{sweep.allocation} allocation, {sweep.sampler.name} sampler, {stops}, seed {sweep.seed}"
+
+
+def _slot(plan: Plan) -> str:
+    slots = plan.slots
+    cores = f"{slots.cpu} CPU core{'s' if slots.cpu > 1 else ''}"
+    return f"{slots.gpu:g} GPU and {cores}" if slots.gpu else cores

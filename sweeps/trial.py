@@ -1,0 +1,164 @@
+"""One trial: a flat configuration → a trained model, reported epoch by epoch. Runs in a worker."""
+
+import os
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import tune
+from safetensors.torch import load_file, save_file
+from setproctitle import setproctitle
+from torch import nn
+
+from datasets import Prepared, Split, open_split
+from datasets.batches import batch_of, batches
+from models.backbones import Backbone
+from models.initial import store
+from models.tasks import TASKS
+from models.training import Recipe, train
+from sweeps.board import Board
+from sweeps.schema import LOSS_PREFIX
+from sweeps.slots import Slots
+from sweeps.space import Config
+
+RESUME_EVERY_S = 60.0
+"""A trial that is cut short loses at most this much, and writes its optimiser no more often."""
+
+PICTURES = 4
+"""Validation images whose predictions TensorBoard shows."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a trial finds things; the configuration says what it does with them.
+
+    Attributes:
+        trials: folder of all trials.
+        weights: for each arm's label, the folder of its initial weights; None for scratch.
+    """
+
+    task: str
+    metric: str
+    data: Prepared
+    slots: Slots
+    trials: Path
+    weights: dict[str, Path | None]
+
+
+def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
+    """Train one configuration, reporting to Ray Tune after each epoch.
+
+    Beside the reports it leaves in its folder: the weights of its best epoch, what it needs to
+    go on if it is cut short, and TensorBoard events.
+    """
+    held_since = time.perf_counter()
+    device = occupy(setting.slots)
+    folder = setting.trials / name
+    folder.mkdir(parents=True, exist_ok=True)
+    training, validation = _split(setting.data, "train"), _split(setting.data, "val")
+    pictures = batch_of(validation, validation.with_objects[:PICTURES])
+    model = build_model(config, setting, setting.weights[arm])
+    resume = _read_resume(folder / "resume.pt", device)
+    best = resume["best"] if resume else -1.0
+    saved_at = held_since
+    # Ray names a worker's process after its class; this names it after the trial, in the
+    # dashboard's list of workers as in `top`.
+    setproctitle(f"trial {name}")
+    with Board(
+        folder, config, setting.task, setting.data.rgb, resumed=resume is not None
+    ) as board:
+        epochs = train(
+            model, TASKS[setting.task], training, validation, recipe_of(config), device, resume
+        )
+        for epoch in epochs:
+            score = epoch.metrics.get(setting.metric)
+            if score is not None and score > best:
+                best = score
+                _save_weights(model, folder / "weights.safetensors")
+                board.draw(model, epoch.number, pictures, device)
+            if time.perf_counter() - saved_at > RESUME_EVERY_S and not epoch.diverged:
+                saved_at = time.perf_counter()
+                _write_whole(folder / "resume.pt", {**epoch.state(), "best": best})
+            # The time the slot was held counts, with loading and saving, not the training alone.
+            metrics = epoch.metrics | {"seconds": time.perf_counter() - held_since}
+            held_since = time.perf_counter()
+            board.epoch(epoch.number, metrics)
+            report = {"epoch": epoch.number, "score": best, "diverged": epoch.diverged}
+            tune.report({**report, "metrics": metrics})
+            setproctitle(f"trial {name}")
+
+
+def build_model(config: Config, setting: Setting, weights: Path | None) -> nn.Module:
+    """The model of a configuration, its backbone at its initial weights."""
+    data = setting.data
+    torch.manual_seed(config["seed"])
+    backbone = Backbone(config["backbone"], len(data.bands), data.image_size)
+    if weights is not None:
+        store.Stored(weights, {}).load_into(backbone.network)
+    return TASKS[setting.task].heads[config["head"]].build(backbone, len(data.classes))
+
+
+def recipe_of(config: Config) -> Recipe:
+    """The training recipe in a flat configuration."""
+    weights = {
+        key.removeprefix(LOSS_PREFIX): value
+        for key, value in config.items()
+        if key.startswith(LOSS_PREFIX)
+    }
+    named = {field: config[field] for field in Recipe.__dataclass_fields__ if field in config}
+    return Recipe(**named, loss_weights=weights)
+
+
+def score_on_test(config: Config, setting: Setting, name: str) -> dict[str, float]:
+    """The metrics, on test, of a trial's best epoch."""
+    device = occupy(setting.slots)
+    model = build_model(config, setting, None)
+    model.load_state_dict(load_file(setting.trials / name / "weights.safetensors"))
+    data = batches(_split(setting.data, "test"), config["batch_size"])
+    return TASKS[setting.task].evaluate(model.to(device), data, device)
+
+
+def occupy(slots: Slots) -> torch.device:
+    """Keep this worker within its slot: its threads, and its share of the GPU's memory.
+
+    A share of a GPU limits nothing by itself. Held to it, a trial that needs more fails by itself,
+    with a reason, instead of taking its neighbours down.
+    """
+    torch.set_num_threads(slots.cpu)
+    if not slots.gpu or not torch.cuda.is_available():
+        return torch.device("cpu")
+    if slots.gpu < 1:
+        torch.cuda.set_per_process_memory_fraction(slots.gpu)
+    return torch.device("cuda")
+
+
+@lru_cache(maxsize=6)
+def _split_at(folder: Path, name: str) -> Split:
+    return open_split(folder, name)
+
+
+def _split(data: Prepared, name: str) -> Split:
+    """A split, mapped once a worker: workers outlive trials."""
+    return _split_at(data.folder, name)
+
+
+def _save_weights(model: nn.Module, file: Path) -> None:
+    partial = file.with_suffix(".partial")
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(state, partial)
+    os.replace(partial, file)
+
+
+def _write_whole(file: Path, state: dict[str, Any]) -> None:
+    partial = file.with_suffix(".partial")
+    torch.save(state, partial)
+    os.replace(partial, file)
+
+
+def _read_resume(file: Path, device: torch.device) -> dict[str, Any] | None:
+    if not file.exists():
+        return None
+    return torch.load(file, map_location=device, weights_only=True)

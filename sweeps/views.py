@@ -1,0 +1,210 @@
+"""What one sees of a run: a live view in a terminal, one plain line an event elsewhere."""
+
+import time
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from sweeps.follow import View
+from sweeps.ledger import Ledger, Record
+from sweeps.plan import Plan
+from sweeps.space import arm_label
+
+FAILURES_SHOWN = 4
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `3 min 05 s`, `2 h 07 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+class Lines:
+    """One plain line an event: for logs, pipes and schedulers."""
+
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self.plan, self.console = plan, console
+        self.ended = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def stage_epoch(self, name: str, epoch: int, epochs: int, loss: float) -> None:
+        """A line at the beginning and one at the end of a stage are enough."""
+        if epoch == 1:
+            self._line(f"{name}: epoch 1 of {epochs}, loss {loss:.4g}")
+
+    def stage_done(self, name: str, seconds: float) -> None:
+        self._line(f"{name}: made in {duration(seconds)}")
+
+    def trial_started(self, record: Record) -> None:
+        tuned = ", ".join(f"{key} {_short(record.config[key])}" for key in record.tuned)
+        self._line(f"{record.name}: started ({tuned})")
+
+    def trial_epoch(self, record: Record) -> None:
+        latest = record.epochs[-1]
+        metric = self.plan.sweep.metric
+        if metric in latest:
+            epoch = f"epoch {latest['epoch']} of {record.config['epochs']}"
+            self._line(f"{record.name}: {epoch}, {metric} {latest[metric]:.3f}")
+
+    def trial_ended(self, record: Record) -> None:
+        self.ended += 1
+        metric = self.plan.sweep.metric
+        score = "no score" if record.score is None else f"best {metric} {record.score:.3f}"
+        why = f": {record.reason}" if record.reason else ""
+        self._line(f"{record.name}: {record.status}, {score}{why} [{self.ended} ended]")
+
+    def _line(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+class Screen:
+    """The live view: progress with an estimate, running trials, the best so far, failures."""
+
+    def __init__(self, plan: Plan, ledger: Ledger, console: Console) -> None:
+        self.plan, self.ledger, self.console = plan, ledger, console
+        self.stages: dict[str, str] = {}
+        self.stages_made = 0
+        self.stages_all = len(plan.missing)
+        self.running: dict[int, Record] = {}
+        self.begun: dict[int, float] = {}
+        self.ended: dict[int, Record] = {n: r for n, r in ledger.records.items() if r.ended}
+        self.live = Live(
+            console=console, get_renderable=self.render, refresh_per_second=2, transient=True
+        )
+
+    def __enter__(self) -> Self:
+        self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.live.stop()
+
+    def stage_epoch(self, name: str, epoch: int, epochs: int, loss: float) -> None:
+        self.stages[name] = f"epoch {epoch} of {epochs}, loss {loss:.4g}"
+
+    def stage_done(self, name: str, seconds: float) -> None:
+        self.stages.pop(name, None)
+        self.stages_made += 1
+        self.console.print(Text(f"{name}: made in {duration(seconds)}", style="dim"))
+
+    def trial_started(self, record: Record) -> None:
+        self.running[record.number] = record
+        self.begun[record.number] = time.monotonic()
+
+    def trial_epoch(self, record: Record) -> None:
+        """Nothing to do: the record is drawn as it is."""
+
+    def trial_ended(self, record: Record) -> None:
+        self.running.pop(record.number, None)
+        self.ended[record.number] = record
+
+    def render(self) -> Group:
+        """The whole view, as of now."""
+        parts: list[Text | Table] = []
+        if self.stages_made < self.stages_all:
+            heading = f"initial weights: {self.stages_made} of {self.stages_all} made"
+            parts.append(Text(heading, style="bold"))
+            parts += [Text(f"  {name}: {state}") for name, state in self.stages.items()]
+            return Group(*parts)
+        parts.append(self._progress())
+        if self.running:
+            parts.append(self._trials())
+        if best := self._best():
+            parts.append(Text(f"best so far: {best}", style="green"))
+        failures = [r for r in self.ended.values() if r.status in ("failed", "diverged")]
+        parts += [
+            Text(f"{r.status}: {r.name}: {r.reason}", style="red", overflow="ellipsis", no_wrap=True)
+            for r in failures[-FAILURES_SHOWN:]
+        ]
+        return Group(*parts)
+
+    def _progress(self) -> Table:
+        bar = Table.grid(padding=(0, 1))
+        pruned = sum(record.status == "pruned" for record in self.ended.values())
+        done = f"{len(self.ended)} of {self.plan.trials} trials"
+        early = f", {pruned} stopped early" if pruned else ""
+        bar.add_row(
+            Text(done + early, style="bold"),
+            ProgressBar(total=self.plan.trials, completed=len(self.ended), width=30),
+            Text(self._remaining(), style="dim"),
+        )
+        return bar
+
+    def _remaining(self) -> str:
+        """Time left, from what trials have taken so far, early stops included."""
+        left = seconds_left(
+            [record.seconds for record in self.ended.values()],
+            [time.monotonic() - begun for n, begun in self.begun.items() if n in self.running],
+            self.plan.trials,
+            self.plan.slots.count,
+        )
+        return "time left: known after the first trial" if left is None else f"about {duration(left)} left"
+
+    def _trials(self) -> Table:
+        metric = self.plan.sweep.metric
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for heading in ("trial", "arm", "epoch", metric, "best"):
+            table.add_column(heading, justify="left" if heading in ("trial", "arm") else "right")
+        for number, record in sorted(self.running.items()):
+            latest = record.epochs[-1] if record.epochs else {}
+            table.add_row(
+                f"{number:03d}",
+                arm_label(record.arm),
+                f"{latest.get('epoch', 0)}/{record.config['epochs']}",
+                f"{latest[metric]:.3f}" if metric in latest else "–",
+                "–" if record.score is None else f"{record.score:.3f}",
+            )
+        return table
+
+    def _best(self) -> str | None:
+        known = [*self.ended.values(), *self.running.values()]
+        scored = [record for record in known if record.score is not None]
+        if not scored:
+            return None
+        best = max(scored, key=lambda record: (record.score, -record.number))
+        return f"{self.plan.sweep.metric} {best.score:.3f}, {best.name}"
+
+
+def seconds_left(
+    ended: list[float], running: list[float], trials: int, slots: int
+) -> float | None:
+    """An honest guess: every trial to come takes the mean of those that ended; None before one.
+
+    Args:
+        ended: seconds that ended trials took, early stops included.
+        running: seconds that running trials have taken so far.
+        trials: number of trials in all.
+        slots: number that run at once.
+    """
+    if not ended:
+        return None
+    mean = sum(ended) / len(ended)
+    waiting = trials - len(ended) - len(running)
+    work = waiting * mean + sum(max(0.0, mean - seconds) for seconds in running)
+    return work / slots
+
+
+def view_for(plan: Plan, ledger: Ledger, console: Console) -> "Lines | Screen":
+    """The live view in a terminal, lines anywhere else."""
+    view: Lines | Screen = (
+        Screen(plan, ledger, console) if console.is_terminal else Lines(plan, console)
+    )
+    _: View = view
+    return view
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,127 @@
+"""Run a sweep: read the file, plan, train, rank.
+
+Examples:
+    python tune_main.py sweeps/landslide_backbones.yaml
+    python tune_main.py sweeps/landslide_backbones.yaml --dry-run
+    python tune_main.py sweeps/landslide_backbones.yaml dataset.root=/data/landslide4sense
+    python tune_main.py sweeps/landslide_backbones.yaml budget.trials=96 --resume
+
+Exit status: 0 a ranking was made; 1 the run failed; 2 the sweep cannot run as it is written;
+130 cut short (go on with --resume).
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="tune_main.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sweep", type=Path, help="the sweep file, see sweeps/*.yaml")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="replaces a value of the file: budget.trials=6 dataset.root=/data/l4s",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    parser.add_argument("--resume", action="store_true", help="go on with a run that was cut short")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=ROOT / "results",
+        metavar="DIR",
+        help="where run directories go (default: results/ beside this file)",
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=ROOT / "cache",
+        metavar="DIR",
+        help="where decoded data and initial weights are kept for every sweep (default: cache/)",
+    )
+    return parser.parse_intermixed_args()
+
+
+def main() -> int:
+    """Run the sweep that the command line names."""
+    options = arguments()
+    # Ray, torch and timm take seconds to import: --help and mistyped files do without them.
+    from rich.console import Console
+
+    from datasets import DataError
+    from sweeps.faults import SweepError
+    from sweeps.read import read_sweep
+
+    console = Console()
+    try:
+        sweep = read_sweep(options.sweep, options.overrides)
+        from sweeps.plan import make_plan
+        from sweeps.run import check_run_directory, machines
+
+        if not options.dry_run:
+            check_run_directory(options.results / sweep.name, sweep, options.resume)
+        plan = make_plan(sweep, options.results, options.cache, machines())
+    except (SweepError, DataError) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+    from sweeps.show import show_plan
+
+    show_plan(plan, console)
+    if options.dry_run:
+        return 0
+    return run(plan, console)
+
+
+def run(plan, console) -> int:
+    """Run a plan and show its ranking."""
+    import analysis
+    from sweeps.ledger import Ledger
+    from sweeps.run import StageError, cluster, command_line, run_plan
+    from sweeps.search import ReplayError
+    from sweeps.views import view_for
+
+    ledger = Ledger(plan.run, plan.sweep.metric)
+    try:
+        with cluster() as dashboard, view_for(plan, ledger, console) as view:
+            show_where_to_look(dashboard, plan.run, console)
+            run_plan(plan, ledger, view, command_line())
+    except (StageError, ReplayError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        ended = sum(record.ended for record in ledger.records.values())
+        print(
+            f"cut short: {ended} of {plan.trials} trials have ended and are kept; go on with\n"
+            f"  {command_line().removesuffix(' --resume')} --resume",
+            file=sys.stderr,
+        )
+        return 130
+    console.print(analysis.show_ranking(analysis.load(plan.run)), markup=False, highlight=False)
+    if all(record.score is None for record in ledger.records.values()):
+        return 1
+    console.print(f"every trial: python -m analysis rank {plan.run} --trials", highlight=False)
+    return 0
+
+
+def show_where_to_look(dashboard: str, run_directory: Path, console) -> None:
+    """Where a run can be watched."""
+    lines = [
+        f"TensorBoard    tensorboard --logdir {run_directory / 'trials'}",
+        f"Optuna         optuna-dashboard {run_directory / 'study.journal'}",
+    ]
+    if dashboard:
+        token = "it asks for the token that `ray get-auth-token` prints"
+        lines.insert(0, f"Ray dashboard  http://{dashboard}  ({token})")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
