@@ -20,7 +20,9 @@ ROOT = Path(__file__).resolve().parent
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="tune_main.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="tune_main.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("sweep", type=Path, help="the sweep file, see sweeps/*.yaml")
     parser.add_argument(
@@ -103,7 +105,7 @@ def run(plan, console) -> int:
             file=sys.stderr,
         )
         return 130
-    console.print(analysis.show_ranking(analysis.load(plan.run)), markup=False, highlight=False)
+    print(analysis.show_ranking(analysis.load(plan.run), styled=console.is_terminal))
     if all(record.score is None for record in ledger.records.values()):
         return 1
     console.print(f"every trial: python -m analysis rank {plan.run} --trials", highlight=False)

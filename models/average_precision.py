@@ -1,6 +1,6 @@
 """COCO average precision of box predictions (Lin et al. 2014, "Microsoft COCO")."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from torch import Tensor
 from torchmetrics.detection import MeanAveragePrecision
@@ -8,7 +8,7 @@ from torchmetrics.detection import MeanAveragePrecision
 METRICS = {"AP50": "map_50", "AP": "map", "AP75": "map_75", "AR100": "mar_100"}
 """Our name of each metric → torchmetrics'. AP is the mean over IoU .50:.05:.95."""
 
-Boxes = Mapping[str, Tensor]
+Boxes = dict[str, Tensor]
 
 
 def average_precision(pairs: Iterable[tuple[list[Boxes], list[Boxes]]]) -> dict[str, float]:

@@ -9,6 +9,7 @@ Transformer Backbones for Object Detection", ViTDet).
 
 import difflib
 import math
+from typing import Any
 
 import timm
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ def check_backbone(name: str) -> None:
     if timm.is_model(name):
         return
     known = timm.list_models()
-    family = name.split("_")[0]
+    family = name.split("_", maxsplit=1)[0]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6) or timm.list_models(f"{family}*")
     hint = f"; did you mean '{near[0]}'?" if near else ""
     raise UnknownBackboneError(f"timm has no backbone '{name}'{hint}")
@@ -39,9 +40,7 @@ def timm_features(name: str, bands: int, image_size: int) -> nn.Module:
     """
     fixed_size = bool(timm.get_pretrained_cfg_value(name, "fixed_input_size"))
     size = {"img_size": image_size} if fixed_size else {}
-    return timm.create_model(
-        name, features_only=True, feature_cls="getter", in_chans=bands, **size
-    )
+    return timm.create_model(name, features_only=True, feature_cls="getter", in_chans=bands, **size)
 
 
 class Backbone(nn.Module):
@@ -59,8 +58,9 @@ class Backbone(nn.Module):
             raise ValueError(f"image_size {image_size} is not a multiple of 32")
         self.name, self.bands, self.image_size = name, bands, image_size
         self.body = timm_features(name, bands, image_size)
-        reductions: list[int] = self.body.feature_info.reduction()
-        channels: list[int] = self.body.feature_info.channels()
+        info: Any = self.body.feature_info
+        reductions: list[int] = info.reduction()
+        channels: list[int] = info.channels()
         if set(STRIDES) <= set(reductions):
             self.levels = [len(reductions) - 1 - reductions[::-1].index(s) for s in STRIDES]
             self.pyramid = nn.ModuleList(nn.Identity() for _ in STRIDES)
@@ -79,7 +79,9 @@ class Backbone(nn.Module):
     @property
     def network(self) -> nn.Module:
         """The timm network under its own parameter names: what initial weights are kept for."""
-        return self.body.model
+        network = self.body.model
+        assert isinstance(network, nn.Module)
+        return network
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Images [B, C, S, S], float → maps at strides 4, 8, 16, 32."""

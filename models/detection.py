@@ -3,23 +3,24 @@
 from collections.abc import Iterable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.utils import draw_bounding_boxes
 
 from datasets.batches import Batch
 from models.average_precision import Boxes, average_precision
+from models.model import Model
 
 SHOWN_SCORE = 0.3
 """Boxes below this score are not drawn: a picture of a hundred boxes shows nothing."""
 
 
-def score_detector(model: nn.Module, data: Iterable[Batch], device: torch.device) -> dict[str, float]:
+def score_detector(model: Model, data: Iterable[Batch], device: torch.device) -> dict[str, float]:
     """COCO average precision of `model` over all batches of a split together."""
     return average_precision(_predict(model, data, device))
 
 
 def _predict(
-    model: nn.Module, data: Iterable[Batch], device: torch.device
+    model: Model, data: Iterable[Batch], device: torch.device
 ) -> Iterator[tuple[list[Boxes], list[Boxes]]]:
     model.eval()
     for batch in data:
@@ -32,9 +33,7 @@ def _predict(
         yield predictions, truths
 
 
-def draw_detections(
-    model: nn.Module, batch: Batch, pictures: Tensor, device: torch.device
-) -> Tensor:
+def draw_detections(model: Model, batch: Batch, pictures: Tensor, device: torch.device) -> Tensor:
     """True boxes in green, predicted ones in red, on `pictures` uint8 [B, 3, S, S]."""
     model.eval()
     drawn = []

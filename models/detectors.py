@@ -15,6 +15,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from datasets.batches import Batch
 from models.backbones import Backbone
+from models.model import Model
 
 FASTER_RCNN_LOSSES = {
     "rpn_objectness": "loss_objectness",
@@ -49,7 +50,7 @@ class Pyramid(nn.Module):
         return self.fpn(OrderedDict(zip(LEVELS, self.backbone(images), strict=True)))
 
 
-class FasterRCNNDetector(nn.Module):
+class FasterRCNNDetector(Model):
     """Faster R-CNN for images that are already standardised and of one size.
 
     Args:

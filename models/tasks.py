@@ -8,20 +8,21 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from datasets.batches import Batch
 from models.average_precision import METRICS as DETECTION_METRICS
 from models.backbones import Backbone
 from models.detection import draw_detections, score_detector
 from models.detectors import FASTER_RCNN_LOSSES, FasterRCNNDetector
+from models.model import Model
 
 
 class Evaluate(Protocol):
     """Score a model over all batches of a split together: a value in [0, 1] for each metric."""
 
     def __call__(
-        self, model: nn.Module, data: Iterable[Batch], device: torch.device
+        self, model: Model, data: Iterable[Batch], device: torch.device
     ) -> dict[str, float]: ...
 
 
@@ -29,19 +30,15 @@ class Draw(Protocol):
     """Truth and prediction on `pictures` uint8 [B, 3, S, S] of a batch's images."""
 
     def __call__(
-        self, model: nn.Module, batch: Batch, pictures: Tensor, device: torch.device
+        self, model: Model, batch: Batch, pictures: Tensor, device: torch.device
     ) -> Tensor: ...
 
 
 @dataclass(frozen=True)
 class Head:
-    """What turns a backbone into a model: `build(backbone, classes)`.
+    """What turns a backbone into a model: `build(backbone, classes)`, and its loss terms' names."""
 
-    The model it builds has `losses(batch) -> {name: scalar}` for exactly the names in `losses`,
-    and `predict(images)`.
-    """
-
-    build: Callable[[Backbone, int], nn.Module]
+    build: Callable[[Backbone, int], Model]
     losses: tuple[str, ...]
 
 

@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from datasets.batches import batch_count, batches
 from datasets.cache import Split
+from models.model import Model
 from models.optimisation import OptimizerName, make_optimizer, warmup_cosine
 from models.tasks import Task
 
@@ -67,7 +69,7 @@ class _DivergedError(ArithmeticError):
 
 
 def train(
-    model: nn.Module,
+    model: Model,
     task: Task,
     training: Split,
     validation: Split,
@@ -106,17 +108,17 @@ def train(
             metrics = _train_epoch(model, training, recipe, number, optimizer, schedule, device)
         except _DivergedError:
             seconds = {"seconds": time.perf_counter() - start}
-            yield Epoch(number, seconds, diverged=True, state=lambda n=number: state(n))
+            yield Epoch(number, seconds, diverged=True, state=partial(state, number))
             return
         with _autocast(device):
             data = batches(validation, recipe.batch_size)
             metrics |= task.evaluate(model, data, device)
-        metrics |= {"lr": schedule.get_last_lr()[0], "seconds": time.perf_counter() - start}
-        yield Epoch(number, metrics, diverged=False, state=lambda n=number: state(n))
+        metrics |= {"lr": float(schedule.get_last_lr()[0]), "seconds": time.perf_counter() - start}
+        yield Epoch(number, metrics, diverged=False, state=partial(state, number))
 
 
 def _train_epoch(
-    model: nn.Module,
+    model: Model,
     training: Split,
     recipe: Recipe,
     number: int,

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from datasets.batches import Batch
+from models.model import Model
 from models.tasks import TASKS
 from sweeps.space import Config
 
@@ -30,7 +31,7 @@ class Board:
         if not resumed:
             told = {key: _plain(value) for key, value in config.items()}
             for summary in hparams(told, dict.fromkeys(self._metric_tags(), 0.0)):
-                self.writer.file_writer.add_summary(summary)
+                self.writer._get_file_writer().add_summary(summary)
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +45,7 @@ class Board:
             self.writer.add_scalar(self._tag(name), value, number)
         self.writer.flush()
 
-    def draw(self, model: nn.Module, epoch: int, batch: Batch, device: torch.device) -> None:
+    def draw(self, model: Model, epoch: int, batch: Batch, device: torch.device) -> None:
         """Truth and prediction on a few validation images."""
         shown = self.task.draw(model, batch, visible(batch.images, self.rgb), device)
         self.writer.add_images("predictions", shown, epoch)

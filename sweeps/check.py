@@ -65,8 +65,8 @@ def _domain_values(domain: Domain) -> list[Any]:
 
 def _settings_faults(sweep: Sweep) -> Iterator[Fault]:
     seen: dict[str, str] = {}
-    for section, name in setting_keys(sweep):
-        name = str(name)
+    for section, key in setting_keys(sweep):
+        name = str(key)
         if name not in Settings.model_fields and not name.startswith(LOSS_PREFIX):
             known = [*Settings.model_fields, f"{LOSS_PREFIX}NAME"]
             yield Fault((section, name), "there is no such setting" + nearest(name, known))
@@ -74,9 +74,9 @@ def _settings_faults(sweep: Sweep) -> Iterator[Fault]:
         if name in seen:
             yield Fault((section, name), f"this stands under {seen[name]} already")
         seen[name] = str(section)
-        for key, value in values_of(sweep, name):
+        for place, value in values_of(sweep, name):
             if message := _value_fault(name, value):
-                yield Fault(key, message)
+                yield Fault(place, message)
     for name, field in Settings.model_fields.items():
         if field.is_required() and name not in seen:
             yield Fault((name,), "give this setting under compare, tune or fixed")
@@ -88,7 +88,9 @@ def _value_fault(name: str, value: Any) -> str | None:
         good = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
         return None if good else f"the weight of a loss is a number from 0, not {value!r}"
     field = Settings.model_fields[name]
-    kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    kind: Any = (
+        Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    )
     try:
         TypeAdapter(kind).validate_python(value, strict=not isinstance(value, int))
     except ValidationError as error:
@@ -112,9 +114,12 @@ def _budget_faults(sweep: Sweep) -> Iterator[Fault]:
                 return
             points *= len(domain.choice)
         if trials < points:
-            yield Fault((key, "trials"), f"the grid has {points} points; {trials} trials do not cover it")
+            yield Fault(
+                (key, "trials"), f"the grid has {points} points; {trials} trials do not cover it"
+            )
     if sweep.scheduler.name != "none" and sweep.scheduler.grace_epochs > sweep.spending.epochs:
-        message = f"no trial lives {sweep.scheduler.grace_epochs} epochs: {key}.epochs is {sweep.spending.epochs}"
+        grace, epochs = sweep.scheduler.grace_epochs, sweep.spending.epochs
+        message = f"no trial lives {grace} epochs: {key}.epochs is {epochs}"
         yield Fault(("scheduler", "grace_epochs"), message)
 
 
@@ -125,7 +130,9 @@ def _dataset_faults(sweep: Sweep) -> Iterator[Fault]:
         return
     root = sweep.dataset.root
     if root is not None and not root.is_dir():
-        yield Fault(("dataset", "root"), f"there is no folder {root}; null means the embedded sample")
+        yield Fault(
+            ("dataset", "root"), f"there is no folder {root}; null means the embedded sample"
+        )
     try:
         resolve_bands(DATASETS[name], sweep.dataset.bands)
     except DataError as error:

@@ -6,7 +6,6 @@ search is asked again from the start and told what the ended trials gave.
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,7 +100,9 @@ class Ledger:
 
     def best_of(self, arm: Arm) -> Record | None:
         """The arm's trial of highest score; the earlier of two alike."""
-        scored = [r for r in self.records.values() if r.arm == arm and r.ended and r.score is not None]
+        scored = [
+            r for r in self.records.values() if r.arm == arm and r.ended and r.score is not None
+        ]
         return max(scored, key=lambda r: (r.score, -r.number), default=None)
 
     def _keep_best_weights(self, record: Record) -> None:
@@ -121,4 +122,4 @@ def write_json(file: Path, content: Any) -> None:
     """Write `file` whole: a reader sees the old content or the new, never half of it."""
     partial = file.with_name(f".{file.name}.partial")
     partial.write_text(json.dumps(content, indent=1, allow_nan=False))
-    os.replace(partial, file)
+    partial.replace(file)

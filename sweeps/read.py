@@ -1,5 +1,6 @@
 """A sweep file and what the command line overrides in it → a `Sweep`, or every fault at once."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,7 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> Sweep:
     try:
         sweep = Sweep.model_validate(_plain(document))
     except ValidationError as error:
-        faults = [_fault(details) for details in error.errors()]
-        raise _error(path, document, given, faults) from None
+        raise _error(path, document, given, _faults(error)) from None
     # Names of models are looked up only in a file that is otherwise sound: it costs an import
     # of torch and timm.
     for check in (keys_at_fault, names_at_fault):
@@ -99,6 +99,17 @@ def _plain(node: Any) -> Any:
         if isinstance(node, kind):
             return kind(node)
     return node
+
+
+def _faults(error: ValidationError) -> list[Fault]:
+    """Pydantic's errors as faults. A key that is missing because it is misspelt is told once."""
+    faults = [_fault(details) for details in error.errors()]
+    meant = {
+        (*fault.key[:-1], name)
+        for fault in faults
+        for name in re.findall(r"did you mean '(.+)'\?", fault.message)
+    }
+    return [f for f in faults if not (f.message == MESSAGES["missing"] and f.key in meant)]
 
 
 def _fault(details: Any) -> Fault:

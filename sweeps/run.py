@@ -24,7 +24,7 @@ from sweeps.plan import Plan
 from sweeps.pruning import PruneInOrder
 from sweeps.schema import Sweep
 from sweeps.search import SearchInOrder
-from sweeps.slots import Machine, Slots, this_machine
+from sweeps.slots import Machine, this_machine
 from sweeps.space import Config, arm_label, arm_of, trial_name
 from sweeps.stages import Stage, train_stage
 from sweeps.trial import Setting, run_trial, score_on_test
@@ -46,7 +46,9 @@ def check_run_directory(run: Path, sweep: Sweep, resume: bool) -> None:
             "place with --results DIR or another name with name=NAME, or delete the folder"
         )
     before = Sweep.model_validate(YAML(typ="safe").load(kept))
-    changed = [key for key in Sweep.model_fields if _resumable(before, key) != _resumable(sweep, key)]
+    changed = [
+        key for key in Sweep.model_fields if _resumable(before, key) != _resumable(sweep, key)
+    ]
     if changed:
         raise SweepError(
             f"{run} was made with another {' and '.join(changed)}; a run is resumed as it was "
@@ -111,7 +113,6 @@ def run_plan(plan: Plan, ledger: Ledger, view: View, command: str) -> None:
 
     run_trials(plan, ledger, view)
     score_best_on_test(plan, ledger)
-
 
 
 def begin_run_directory(plan: Plan, command: str) -> None:

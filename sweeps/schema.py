@@ -36,7 +36,7 @@ class Settings(_Section):
     """What one trial is told: the keys of `compare`, `tune` and `fixed`.
 
     `backbone`, `pretraining` and `lr` must be given in one of the three; the others have the
-    defaults below. Weights of loss terms (`loss_weights.NAME`) come beside them and are 1 by default.
+    defaults below. Weights of loss terms (`loss_weights.NAME`) come beside them; default 1.
     """
 
     backbone: str = Field(description="a timm model name")
@@ -202,7 +202,9 @@ class Resources(_Section):
     @classmethod
     def _share(cls, gpu: float) -> float:
         if gpu > 1 and not gpu.is_integer():
-            raise ValueError(f"a share of a GPU is in (0, 1]; {gpu:g} is neither that nor whole GPUs")
+            raise ValueError(
+                f"a share of a GPU is in (0, 1]; {gpu:g} is neither that nor whole GPUs"
+            )
         return gpu
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.exceptions import ExperimentalWarning
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
@@ -123,7 +123,10 @@ class SearchInOrder(Searcher):
             study, trial_id = self._study(record.number), self.study_ids[record.number]
             for epoch in record.epochs:
                 if self.ledger.metric in epoch:
-                    step = {"score": epoch[self.ledger.metric], "training_iteration": epoch["epoch"]}
+                    step = {
+                        "score": epoch[self.ledger.metric],
+                        "training_iteration": epoch["epoch"],
+                    }
                     study.on_trial_result(trial_id, step)
             failed = record.status == "failed"
             result = {"score": record.score} if record.score is not None and not failed else None

@@ -78,8 +78,14 @@ def _weights(plan: Plan) -> str:
 
 def _search(plan: Plan) -> str:
     sweep = plan.sweep
-    stops = "none stopped early" if sweep.scheduler.name == "none" else f"{sweep.scheduler.name} stops the poor early"
-    return f"{sweep.allocation} allocation, {sweep.sampler.name} sampler, {stops}, seed {sweep.seed}"
+    stops = (
+        "none stopped early"
+        if sweep.scheduler.name == "none"
+        else f"{sweep.scheduler.name} stops the poor early"
+    )
+    return (
+        f"{sweep.allocation} allocation, {sweep.sampler.name} sampler, {stops}, seed {sweep.seed}"
+    )
 
 
 def _slot(plan: Plan) -> str:

@@ -167,7 +167,9 @@ def train_stage(
     for epoch in epochs:
         log.append(epoch)
         yield epoch
-    store.save(cache, stage.name, stage.key, module.state_dict(), {**stage.parts, "epochs_log": log})
+    store.save(
+        cache, stage.name, stage.key, module.state_dict(), {**stage.parts, "epochs_log": log}
+    )
 
 
 def _load_teacher(stage: Stage, data: Prepared, cache: Path) -> distillation.Classifier:

@@ -1,6 +1,5 @@
 """One trial: a flat configuration → a trained model, reported epoch by epoch. Runs in a worker."""
 
-import os
 import time
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from datasets import Prepared, Split, open_split
 from datasets.batches import batch_of, batches
 from models.backbones import Backbone
 from models.initial import store
+from models.model import Model
 from models.tasks import TASKS
 from models.training import Recipe, train
 from sweeps.board import Board
@@ -67,9 +67,7 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
     # Ray names a worker's process after its class; this names it after the trial, in the
     # dashboard's list of workers as in `top`.
     setproctitle(f"trial {name}")
-    with Board(
-        folder, config, setting.task, setting.data.rgb, resumed=resume is not None
-    ) as board:
+    with Board(folder, config, setting.task, setting.data.rgb, resumed=resume is not None) as board:
         epochs = train(
             model, TASKS[setting.task], training, validation, recipe_of(config), device, resume
         )
@@ -91,7 +89,7 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
             setproctitle(f"trial {name}")
 
 
-def build_model(config: Config, setting: Setting, weights: Path | None) -> nn.Module:
+def build_model(config: Config, setting: Setting, weights: Path | None) -> Model:
     """The model of a configuration, its backbone at its initial weights."""
     data = setting.data
     torch.manual_seed(config["seed"])
@@ -147,15 +145,17 @@ def _split(data: Prepared, name: str) -> Split:
 
 def _save_weights(model: nn.Module, file: Path) -> None:
     partial = file.with_suffix(".partial")
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    state = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
+    }
     save_file(state, partial)
-    os.replace(partial, file)
+    partial.replace(file)
 
 
 def _write_whole(file: Path, state: dict[str, Any]) -> None:
     partial = file.with_suffix(".partial")
     torch.save(state, partial)
-    os.replace(partial, file)
+    partial.replace(file)
 
 
 def _read_resume(file: Path, device: torch.device) -> dict[str, Any] | None:

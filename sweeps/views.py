@@ -124,10 +124,10 @@ class Screen:
             parts.append(self._trials())
         if best := self._best():
             parts.append(Text(f"best so far: {best}", style="green"))
-        failures = [r for r in self.ended.values() if r.status in ("failed", "diverged")]
+        failures = [one for one in self.ended.values() if one.status in ("failed", "diverged")]
         parts += [
-            Text(f"{r.status}: {r.name}: {r.reason}", style="red", overflow="ellipsis", no_wrap=True)
-            for r in failures[-FAILURES_SHOWN:]
+            Text(f"{record.status}: {record.name}: {record.reason}", style="red")
+            for record in failures[-FAILURES_SHOWN:]
         ]
         return Group(*parts)
 
@@ -151,7 +151,9 @@ class Screen:
             self.plan.trials,
             self.plan.slots.count,
         )
-        return "time left: known after the first trial" if left is None else f"about {duration(left)} left"
+        if left is None:
+            return "time left: known after the first trial"
+        return f"about {duration(left)} left"
 
     def _trials(self) -> Table:
         metric = self.plan.sweep.metric
@@ -178,9 +180,7 @@ class Screen:
         return f"{self.plan.sweep.metric} {best.score:.3f}, {best.name}"
 
 
-def seconds_left(
-    ended: list[float], running: list[float], trials: int, slots: int
-) -> float | None:
+def seconds_left(ended: list[float], running: list[float], trials: int, slots: int) -> float | None:
     """An honest guess: every trial to come takes the mean of those that ended; None before one.
 
     Args:

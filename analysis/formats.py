@@ -1,0 +1,104 @@
+"""The ways to write a table: for the terminal, for a README, for pandas, for a paper."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Literal, get_args
+
+from analysis.tables import Column, Table
+from analysis.terminal import terminal
+
+Format = Literal["text", "markdown", "csv", "latex"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+
+def write(table: Table, format: Format, *, width: int, styled: bool = False) -> str:
+    """The table in one of the formats; ``width`` and ``styled`` matter to ``text`` alone."""
+    writers: dict[Format, Callable[[], str]] = {
+        "text": lambda: terminal(table, width, styled),
+        "markdown": lambda: markdown(table),
+        "csv": lambda: csv(table),
+        "latex": lambda: latex(table),
+    }
+    return writers[format]()
+
+
+def markdown(table: Table) -> str:
+    """A pipe table with its title above and its notes below."""
+
+    def line(cells: Iterable[str]) -> str:
+        return f"| {' | '.join(cells)} |"
+
+    def escape(cell: str) -> str:
+        return cell.replace("|", r"\|")
+
+    columns = table.columns()
+    head = line(escape(column.header) for column in columns)
+    rule = line("---:" if column.numeric else "---" for column in columns)
+    rows = [line(row) for row in _rows(columns, escape, "**{}**")]
+    warning = [f"**{table.warning}**"] if table.warning else []
+    notes = "\n".join(f"- {note}" for note in table.notes)
+    return "\n\n".join([f"**{table.title}**", *warning, "\n".join([head, rule, *rows]), notes])
+
+
+def csv(table: Table) -> str:
+    """Every digit, for ``pandas.read_csv``; the files of several runs can be stacked."""
+    return table.frame.assign(**table.context).to_csv(index=False)
+
+
+def latex(table: Table) -> str:
+    """A ``table`` environment for the ``booktabs`` package."""
+
+    def line(cells: Iterable[str]) -> str:
+        return rf"{' & '.join(cells)} \\"
+
+    columns = table.columns()
+    caption = f"{table.title}. {table.warning}" if table.warning else table.title
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{_latex(caption)}}}",
+            rf"\begin{{tabular}}{{{''.join('r' if c.numeric else 'l' for c in columns)}}}",
+            r"\toprule",
+            line(_latex(column.header) for column in columns),
+            r"\midrule",
+            *(line(row) for row in _rows(columns, _latex, r"\textbf{{{}}}")),
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+            r"\smallskip\footnotesize",
+            *(rf"{_latex(note)}\par" for note in table.notes),
+            r"\end{table}",
+        ]
+    )
+
+
+def _rows(
+    columns: list[Column], escape: Callable[[str], str], emphasis: str
+) -> Iterable[tuple[str, ...]]:
+    marked = [
+        [
+            emphasis.format(escape(cell)) if bold else escape(cell)
+            for cell, bold in zip(column.cells, column.bold, strict=True)
+        ]
+        for column in columns
+    ]
+    return zip(*marked, strict=True)
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "`": r"\textasciigrave{}",
+    "–": "--",
+    "·": r"\textperiodcentered{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}
+
+
+def _latex(plain: str) -> str:
+    return re.sub("|".join(map(re.escape, _LATEX)), lambda found: _LATEX[found.group()], plain)

@@ -1,0 +1,120 @@
+"""Rankings as data frames: a row an arm, or a row a trial, best first.
+
+A trial counts at its best epoch by the metric it is ranked by, on the validation split. Trials
+that the sweep gave no score (they failed before the first evaluation, say) are ranked last.
+"""
+
+from difflib import get_close_matches
+
+import pandas as pd
+
+from analysis.runs import AnalysisError, Run
+
+#: Ends of a trial that a reader must know of, in the order of their columns, and their headings.
+STATUS_COLUMNS = {
+    "pruned": "pruned",
+    "diverged": "diverged",
+    "failed": "failed",
+    "running": "unfinished",
+}
+
+
+def metric_of(run: Run, metric: str | None) -> str:
+    """The metric asked for, or the one the sweep selects by.
+
+    Raises:
+        AnalysisError: the run has no such metric; the message names the nearest.
+    """
+    metrics = run.info["metrics"]
+    if metric is None:
+        return run.info["metric"]
+    if metric in metrics:
+        return metric
+    by_lower = {name.lower(): name for name in metrics}
+    nearest = by_lower[get_close_matches(metric.lower(), by_lower, n=1, cutoff=0)[0]]
+    raise AnalysisError(
+        f"{run.path} has no metric {metric!r}; did you mean {nearest}? "
+        f"(It has {', '.join(metrics)}.)"
+    )
+
+
+def best_epochs(run: Run, metric: str) -> pd.DataFrame:
+    """The row of ``run.epochs`` where each scored trial is best; the earliest one on a tie."""
+    scored = run.trials.loc[run.trials["score"].notna(), "number"]
+    epochs = run.epochs[run.epochs["number"].isin(scored) & run.epochs[metric].notna()]
+    return epochs.loc[epochs.groupby("number")[metric].idxmax()]
+
+
+def rank_arms(run: Run, metric: str | None = None) -> pd.DataFrame:
+    """A row an arm that got a trial, best first; ties in the order the sweep lists its arms.
+
+    Columns: ``rank``, one a factor, ``best`` and ``median`` (validation, over the arm's scored
+    trials), ``test`` (of the arm's best trial; NaN where ``test.json`` does not have it), ``n``
+    (all its trials), of which ``pruned``, ``diverged``, ``failed``, ``unfinished`` (each only if
+    the run has any), and the ``epochs`` and ``seconds`` spent on all of them.
+
+    Args:
+        run: what ``load`` gave.
+        metric: one of ``run.info["metrics"]``; by default the one the sweep selects by.
+    """
+    metric = metric_of(run, metric)
+    value = best_epochs(run, metric).set_index("number")[metric]
+    trials = run.trials.assign(value=run.trials["number"].map(value))
+    by_arm = trials.groupby("arm")
+    arms = by_arm.agg(best=("value", "max"), median=("value", "median"))
+    arms["test"] = _test_scores(run, trials, metric)
+    arms["n"] = by_arm.size()
+    for status, heading in STATUS_COLUMNS.items():
+        if (has := trials["status"].eq(status)).any():
+            arms[heading] = has.groupby(trials["arm"]).sum()
+    arms = arms.join(by_arm[["epochs", "seconds"]].sum())
+    factors = by_arm[_prefixed(trials, "arm/")].first(skipna=False)
+    # Grouping sorted the rows by arm, so that a stable sort leaves ties in that order.
+    arms = factors.join(arms).sort_values("best", ascending=False, kind="stable")
+    arms.insert(0, "rank", range(1, len(arms) + 1))
+    return _bare_names(arms.reset_index(drop=True))
+
+
+def rank_trials(run: Run, metric: str | None = None) -> pd.DataFrame:
+    """A row a trial, best first; ties in the order of the trials' numbers.
+
+    Columns: ``number``, one a factor, one a tuned hyperparameter, every metric at the trial's best
+    epoch by ``metric`` (validation; NaN without a score), ``best_epoch``, ``epochs``, ``seconds``,
+    ``status``, and ``reason`` if any trial has one. A name that is both a hyperparameter's and one
+    of these keeps its prefix, as in ``config/epochs``.
+    """
+    metric = metric_of(run, metric)
+    metrics = run.info["metrics"]
+    best = best_epochs(run, metric)[["number", "epoch", *metrics]]
+    trials = run.trials.drop(columns="best_epoch").merge(
+        best.rename(columns={"epoch": "best_epoch"}).astype({"best_epoch": "Int64"}),
+        on="number",
+        how="left",
+    )
+    reason = ["reason"] if trials["reason"].notna().any() else []
+    tuned = [f"config/{key}" for key in run.tuned]
+    effort = ["best_epoch", "epochs", "seconds", "status"]
+    columns = ["number", *_prefixed(trials, "arm/"), *tuned, *metrics, *effort, *reason]
+    ranked = trials.sort_values(metric, ascending=False, kind="stable", ignore_index=True)
+    return _bare_names(ranked[columns])
+
+
+def _test_scores(run: Run, trials: pd.DataFrame, metric: str) -> pd.Series:
+    scored = trials.dropna(subset="value").sort_values("value", ascending=False, kind="stable")
+    winners = scored.drop_duplicates("arm").set_index("arm")["name"]
+    tested = {name: scores.get(metric) for name, scores in run.test.items()}
+    return winners.map(tested).astype("float64")
+
+
+def _prefixed(frame: pd.DataFrame, prefix: str) -> list[str]:
+    return [column for column in frame.columns.astype(str) if column.startswith(prefix)]
+
+
+def _bare_names(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without ``arm/`` and ``config/``, wherever the name that is left is free."""
+    bare = {
+        column: column.split("/", 1)[1]
+        for prefix in ("arm/", "config/")
+        for column in _prefixed(frame, prefix)
+    }
+    return frame.rename(columns={old: new for old, new in bare.items() if new not in frame})

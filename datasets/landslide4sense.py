@@ -1,0 +1,127 @@
+"""Landslide4Sense: landslides in Sentinel-2 and terrain patches.
+
+3,799 training, 245 validation and 800 test patches of 128 × 128 pixels at 10 m from four regions
+of the world. Fourteen bands: Sentinel-2 B1 to B12, slope and elevation (ALOS PALSAR). One class.
+
+Two layouts are read, told apart by their training folder:
+
+    hub release     images/{train,validation,test}/image_N.h5
+                    annotations/{train,validation,test}/mask_N.h5
+    competition     {TrainData,ValidData,TestData}/img/image_N.h5
+                    {TrainData,ValidData,TestData}/mask/mask_N.h5   (often only TrainData's)
+
+HDF5 keys: `img` (128, 128, 14), channels last, of any numeric type; `mask` (128, 128), 0 or 1.
+
+Paper: Ghorbanzadeh et al., "Landslide4Sense: Reference Benchmark Data and Deep Learning Models for
+Landslide Detection", IEEE TGRS 60, 2022, doi:10.1109/TGRS.2022.3215209.
+"""
+
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.samples import landslide4sense as synthetic
+from datasets.source import DataError, Item, Listing, Problem
+
+PATCH = 128
+LAYOUTS = {
+    "hub": {
+        "train": ("images/train", "annotations/train"),
+        "val": ("images/validation", "annotations/validation"),
+        "test": ("images/test", "annotations/test"),
+    },
+    "competition": {
+        "train": ("TrainData/img", "TrainData/mask"),
+        "val": ("ValidData/img", "ValidData/mask"),
+        "test": ("TestData/img", "TestData/mask"),
+    },
+}
+
+
+class Landslide4Sense:
+    """The data set as a `Source`. See the module for its format."""
+
+    name = "landslide4sense"
+    title = "Landslide4Sense"
+    bands: tuple[str, ...] = (*(f"B{i}" for i in range(1, 13)), "slope", "DEM")
+    rgb = (3, 2, 1)
+    classes: tuple[str, ...] = ("landslide",)
+
+    def find(self, root: Path) -> Listing:
+        """Labelled items by split; a split whose mask folder is missing is left out, and noted."""
+        layout = _layout(root)
+        splits: dict[str, tuple[Item, ...]] = {}
+        notes: list[str] = []
+        for split, (image_folder, mask_folder) in LAYOUTS[layout].items():
+            images = _numbered(root / image_folder, "image")
+            if split != "train" and images and not (root / mask_folder).is_dir():
+                notes.append(f"{len(images)} images in {image_folder} have no masks and are unused")
+                continue
+            masks = _numbered(root / mask_folder, "mask")
+            if orphans := len(masks.keys() - images.keys()):
+                notes.append(f"{orphans} masks in {mask_folder} have no image and are unused")
+            if images:
+                splits[split] = tuple(
+                    Item(f"{split}/image_{number}", image, masks.get(number))
+                    for number, image in images.items()
+                )
+        if "train" not in splits:
+            raise DataError(f"There is no image_N.h5 in {root / LAYOUTS[layout]['train'][0]}.")
+        return Listing(layout, splits, tuple(notes))
+
+    def read(self, item: Item) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Image float32 [14, 128, 128] in stored units; mask uint8 [128, 128] of 0 and 1."""
+        image = _read_array(item.image, "img", (PATCH, PATCH, len(self.bands)))
+        if item.mask is None:
+            mask: NDArray[np.generic] | Problem = Problem(item.image, "has no mask beside it")
+        else:
+            mask = _read_array(item.mask, "mask", (PATCH, PATCH))
+            if not isinstance(mask, Problem) and not np.isin(mask, (0, 1)).all():
+                mask = Problem(item.mask, "holds values other than 0 and 1")
+        if isinstance(image, Problem) or isinstance(mask, Problem):
+            problems = tuple(part for part in (image, mask) if isinstance(part, Problem))
+            raise DataError("; ".join(f"{file} {reason}" for file, reason in problems), problems)
+        channels_first = np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.float32)
+        return channels_first, mask.astype(np.uint8)
+
+    def write_sample(self, root: Path, seed: int) -> None:
+        """Write the synthetic patches in the hub layout."""
+        synthetic.write(root, seed)
+
+
+def _layout(root: Path) -> str:
+    for layout, folders in LAYOUTS.items():
+        if (root / folders["train"][0]).is_dir():
+            return layout
+    fault = "has neither of its layouts" if root.is_dir() else "is not a folder"
+    trains = {layout: folders["train"] for layout, folders in LAYOUTS.items()}
+    wanted = " or ".join(
+        f"{images}/image_N.h5 with {masks}/mask_N.h5 ({layout} layout)"
+        for layout, (images, masks) in trains.items()
+    )
+    raise DataError(f"No Landslide4Sense data: {root} {fault}; looked for {wanted}.")
+
+
+def _numbered(folder: Path, prefix: str) -> dict[int, Path]:
+    """Files prefix_N.h5 of a folder by N, ascending; none if there is no such folder."""
+    pattern = re.compile(rf"{prefix}_(\d+)\.h5")
+    files = folder.iterdir() if folder.is_dir() else ()
+    found = {int(hit[1]): file for file in files if (hit := pattern.fullmatch(file.name))}
+    return dict(sorted(found.items()))
+
+
+def _read_array(file: Path, key: str, shape: tuple[int, ...]) -> NDArray[np.generic] | Problem:
+    try:
+        with h5py.File(file, "r") as stored:
+            data = stored.get(key)
+            if not isinstance(data, h5py.Dataset):
+                return Problem(file, f"has no array {key!r}, only {sorted(stored)}")
+            if data.shape != shape or data.dtype.kind not in "biuf":
+                return Problem(file, f"holds {data.shape} of {data.dtype}, not {shape} of numbers")
+            values: NDArray[np.generic] = data[()]
+            return values
+    except (OSError, RuntimeError) as error:  # h5py raises either for a damaged file
+        return Problem(file, f"cannot be read: {error}")

@@ -1,0 +1,36 @@
+"""Images and masks to another size, in one frame: pixel edges map to pixel edges.
+
+Position x of an image of width W lies at x · size / W afterwards, in image and mask alike, which is
+what lets boxes be made from the resized mask and drawn on the resized image.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def resize_image(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Bilinear, [C, H, W] to [C, size, size]; averages over the source pixels when shrinking."""
+    rows, columns = (_triangle_weights(length, size) for length in image.shape[1:])
+    resized: NDArray[np.float32] = np.matmul(np.matmul(rows, image), columns.T)
+    return resized
+
+
+def resize_mask(mask: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Nearest neighbour, [H, W] to [size, size]."""
+    rows, columns = (
+        np.floor((np.arange(size) + 0.5) * length / size).astype(np.intp) for length in mask.shape
+    )
+    return mask[np.ix_(rows, columns)]
+
+
+@lru_cache
+def _triangle_weights(length: int, size: int) -> NDArray[np.float32]:
+    """Interpolation along one axis as a matrix [size, length] whose rows sum to 1."""
+    scale = length / size
+    centres = (np.arange(size) + 0.5) * scale - 0.5
+    distance = np.abs(centres[:, None] - np.arange(length))
+    weights: NDArray[np.float64] = np.clip(1 - distance / max(scale, 1.0), 0, None)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights, dtype=np.float32)

@@ -1,0 +1,37 @@
+"""Folders that are either whole or not there, whoever is killed and however many build at once."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+
+def build_once(
+    folder: Path, is_whole: Callable[[Path], bool], build: Callable[[Path], None]
+) -> bool:
+    """Make sure that `folder` is whole, calling `build` on an empty folder only if it is not.
+
+    One process builds while the others wait and then use its work. It builds beside `folder` and
+    renames at the end, so that a killed build leaves nothing that could be taken for a whole one.
+
+    Returns:
+        Whether this call built it.
+    """
+    if is_whole(folder):
+        return False
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(folder.name + ".lock")):
+        if is_whole(folder):
+            return False
+        partial = folder.with_name(folder.name + ".partial")
+        for leftover in (partial, folder):
+            if leftover.exists():
+                shutil.rmtree(leftover)
+        partial.mkdir()
+        try:
+            build(partial)
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return True

@@ -1,0 +1,6 @@
+"""Where a backbone's weights start: `scratch`, `imagenet`, `checkpoint`, `mae`, `distillation`.
+
+- scratch: the random weights timm gives a network; nothing to do.
+- imagenet, checkpoint: weights read from a file, with an audit of what fitted.
+- mae, distillation: stages of training of their own, kept in a store and made once.
+"""

@@ -1,0 +1,89 @@
+"""Weights that were trained here, each kept once under a hash of everything that shaped them."""
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+WEIGHTS, RECORD = "backbone.safetensors", "stage.json"
+# Part of every key: raise it when a stage makes other weights out of the same parts.
+STAGES_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Finished weights.
+
+    Attributes:
+        folder: holds `backbone.safetensors` and `stage.json`.
+        record: how they were made, as given to `save`.
+    """
+
+    folder: Path
+    record: Mapping[str, object]
+
+    def load_into(self, network: nn.Module) -> None:
+        """Fill `network`, in place; every tensor must match, else RuntimeError names those."""
+        network.load_state_dict(load_file(self.folder / WEIGHTS), strict=True)
+
+
+def weights_key(parts: Mapping[str, object]) -> str:
+    """16 hex digits that change with anything in `parts` (JSON types), but not with its order."""
+    canonical = json.dumps(
+        {"stages_version": STAGES_VERSION, "parts": parts},
+        sort_keys=True,
+        separators=(",", ":"),
+        allow_nan=False,
+    )
+    return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
+
+
+def find(cache: Path, name: str, key: str) -> Stored | None:
+    """The weights saved under this name and key; None if there are none, or damaged ones."""
+    folder = _folder(cache, name, key)
+    try:
+        record = json.loads((folder / RECORD).read_text())
+        with safe_open(folder / WEIGHTS, "pt"):  # checks the length against the header
+            return Stored(folder, record)
+    except (FileNotFoundError, ValueError, SafetensorError):
+        return None
+
+
+def save(
+    cache: Path, name: str, key: str, state: Mapping[str, Tensor], record: Mapping[str, object]
+) -> Stored:
+    """Keep `state` and how it was made under `cache/weights/<name>-<key>/`.
+
+    Written beside and renamed when whole, so that what is interrupted is never found. Whoever
+    comes second with the same key gets what the first one saved.
+    """
+    target = _folder(cache, name, key)
+    unfinished = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
+    text = json.dumps(record, indent=2, allow_nan=False)
+    unfinished.mkdir(parents=True)
+    try:
+        # Own, contiguous memory for each tensor: safetensors refuses views and shared storage.
+        owned = {part: tensor.detach().cpu().contiguous().clone() for part, tensor in state.items()}
+        save_file(owned, unfinished / WEIGHTS)
+        (unfinished / RECORD).write_text(text)
+        try:
+            unfinished.rename(target)
+        except OSError:  # the folder is there: somebody was first, or what is there is damaged
+            if winner := find(cache, name, key):
+                return winner
+            shutil.rmtree(target)
+            unfinished.rename(target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return Stored(target, json.loads(text))
+
+
+def _folder(cache: Path, name: str, key: str) -> Path:
+    return cache / "weights" / f"{name}-{key}"

@@ -1,0 +1,90 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import analysis
+
+
+def edit(file: Path, **changes: Any) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def trial_file(folder: Path, number: int) -> Path:
+    (file,) = folder.glob(f"trials/{number:03d}-*/trial.json")
+    return file
+
+
+def test_tables_hold_every_trial_and_epoch_of_the_files(folder: Path) -> None:
+    run = analysis.load(folder)
+    records = [json.loads(file.read_text()) for file in sorted(folder.glob("trials/*/trial.json"))]
+    assert run.trials["number"].tolist() == [record["number"] for record in records]
+    assert run.trials["epochs"].tolist() == [len(record["epochs"]) for record in records]
+    assert run.trials["config/lr"].tolist() == [record["config"]["lr"] for record in records]
+    curve = run.epochs[run.epochs["number"] == 0]
+    assert curve["epoch"].tolist() == [1, 2, 3]
+    assert curve["AP50"].tolist() == [0.2, 0.5, 0.4]
+    assert run.epochs["AP50"].isna().sum() == 1  # the null of the diverged trial
+
+
+def test_provenance_is_kept_as_it_is_written(folder: Path) -> None:
+    assert dict(analysis.load(folder).info)["versions"] == {"torch": "2.0"}
+
+
+def test_trials_are_in_the_order_of_their_numbers_not_of_their_folders(folder: Path) -> None:
+    edit(trial_file(folder, 0), number=1000)
+    run = analysis.load(folder)
+    assert run.trials["number"].tolist() == [1, 2, 3, 4, 5, 1000]
+    assert run.epochs["number"].drop_duplicates().tolist() == [1, 2, 3, 4, 5, 1000]
+
+
+def test_sweep_without_trials_is_a_run(folder: Path) -> None:
+    for file in folder.glob("trials/*/trial.json"):
+        file.unlink()
+    run = analysis.load(folder)
+    assert run.trials.empty
+    assert analysis.rank_arms(run).empty
+    assert "without a trial: swin" in analysis.show_ranking(run)
+
+
+def test_truncated_trial_is_named(folder: Path) -> None:
+    file = trial_file(folder, 3)
+    file.write_text(file.read_text()[:-20])
+    with pytest.raises(analysis.AnalysisError, match=r"003-swin.*trial\.json is damaged"):
+        analysis.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"status": "lost"}, "trial.json is damaged (status: "),
+        ({"epochs": [{"epoch": 1, "AP50": "high"}]}, "trial.json is damaged (epochs.0.AP50: "),
+        ({"arm": {"backbone": "vgg16"}}, "an arm that run.json does not list"),
+        ({"number": 4}, "one trial number twice: 003-swin"),
+    ],
+)
+def test_trial_that_does_not_fit_is_refused(
+    folder: Path, changes: dict[str, Any], told: str
+) -> None:
+    edit(trial_file(folder, 3), **changes)
+    with pytest.raises(analysis.AnalysisError) as error:
+        analysis.load(folder)
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"metric": "mIoU"}, "ranks by mIoU, which its metrics do not list"),
+        ({"factors": ["backbone", "neck"]}, "lists an arm without neck"),
+        ({"sample": None}, "run.json is damaged (sample: "),
+    ],
+)
+def test_run_json_that_contradicts_itself_is_refused(
+    folder: Path, changes: dict[str, Any], told: str
+) -> None:
+    edit(folder / "run.json", **changes)
+    with pytest.raises(analysis.AnalysisError) as error:
+        analysis.load(folder)
+    assert told in str(error.value)

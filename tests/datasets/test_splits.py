@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+
+from datasets.source import DataError, Item, Listing
+from datasets.splits import complete_splits
+
+ITEMS = tuple(Item(f"train/image_{n}", Path(f"image_{n}.h5"), None) for n in range(1, 101))
+
+
+def names(listing: Listing) -> dict[str, list[str]]:
+    return {split: [item.name for item in items] for split, items in listing.splits.items()}
+
+
+def test_splits_are_disjoint_and_leave_nothing_out() -> None:
+    listing = complete_splits(Listing("flat", {"train": ITEMS}), (0.15, 0.1), seed=0)
+    assert {split: len(items) for split, items in listing.splits.items()} == {
+        "train": 75,
+        "val": 15,
+        "test": 10,
+    }
+    assert {item for items in listing.splits.values() for item in items} == set(ITEMS)
+    assert "train 75, val 15, test 10" in listing.notes[0]
+
+
+def test_splits_do_not_depend_on_the_order_of_the_listing() -> None:
+    forward = complete_splits(Listing("flat", {"train": ITEMS}), (0.15, 0.1), seed=3)
+    backward = complete_splits(Listing("flat", {"train": ITEMS[::-1]}), (0.15, 0.1), seed=3)
+    assert names(forward) == names(backward)
+
+
+def test_splits_are_the_same_on_every_machine_and_differ_by_seed() -> None:
+    first, second = (
+        names(complete_splits(Listing("flat", {"train": ITEMS[:10]}), (0.2, 0.2), seed))
+        for seed in (0, 1)
+    )
+    assert first["test"] == ["train/image_1", "train/image_9"]
+    assert first != second
+
+
+def test_a_split_that_the_data_bring_stays_as_it_is() -> None:
+    brought = {"train": ITEMS[:80], "val": ITEMS[80:]}
+    listing = complete_splits(Listing("flat", brought), (0.5, 0.25), seed=0)
+    assert listing.splits["val"] == ITEMS[80:]
+    assert (len(listing.splits["train"]), len(listing.splits["test"])) == (60, 20)
+
+
+@pytest.mark.parametrize("fractions", [(0.6, 0.4), (0.0, 0.2), (0.001, 0.2)])
+def test_fractions_that_leave_a_split_empty_are_refused(fractions: tuple[float, float]) -> None:
+    with pytest.raises(DataError, match="fraction"):
+        complete_splits(Listing("flat", {"train": ITEMS}), fractions, seed=0)

@@ -1,0 +1,119 @@
+"""The training loop: it learns, is the same twice, goes on where it was cut, and ends on NaN."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torchvision.ops import box_iou
+
+from datasets import Prepared, Split, open_split
+from datasets.batches import batch_of
+from models.backbones import Backbone
+from models.detectors import FasterRCNNDetector
+from models.tasks import TASKS
+from models.training import Epoch, Recipe, train
+
+CPU = torch.device("cpu")
+RECIPE = Recipe(
+    epochs=3,
+    lr=2e-3,
+    batch_size=16,
+    optimizer="adamw",
+    weight_decay=0.05,
+    warmup_epochs=0.5,
+    clip_norm=5.0,
+    augment=True,
+    loss_weights={},
+    seed=0,
+)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def splits(tiny_data: Prepared) -> tuple[Split, Split]:
+    return open_split(tiny_data, "train"), open_split(tiny_data, "val")
+
+
+def detector() -> FasterRCNNDetector:
+    torch.manual_seed(0)
+    return FasterRCNNDetector(Backbone("test_resnet", 3, 32), classes=1)
+
+
+def epochs_of(splits: tuple[Split, Split], recipe: Recipe, **options: Any) -> list[Epoch]:
+    return list(train(detector(), TASKS["detection"], *splits, recipe, CPU, **options))
+
+
+def timeless(epoch: Epoch) -> dict[str, float]:
+    return {name: value for name, value in epoch.metrics.items() if name != "seconds"}
+
+
+def test_losses_have_the_names_that_the_head_promises(splits: tuple[Split, Split]) -> None:
+    (epoch,) = epochs_of(splits, replace(RECIPE, epochs=1))
+    terms = {name.removeprefix("loss/") for name in epoch.metrics if name.startswith("loss/")}
+    assert terms == set(TASKS["detection"].heads["faster_rcnn"].losses)
+    assert set(TASKS["detection"].metrics) <= set(epoch.metrics)
+
+
+def test_loss_falls(splits: tuple[Split, Split]) -> None:
+    first, *_, last = epochs_of(splits, RECIPE)
+    assert last.metrics["loss"] < 0.9 * first.metrics["loss"]
+
+
+def test_loss_weights_weigh_the_terms_they_name(splits: tuple[Split, Split]) -> None:
+    """With every other term weighing nothing, the loss is twice the one that weighs two."""
+    silent = dict.fromkeys(TASKS["detection"].heads["faster_rcnn"].losses, 0.0)
+    recipe = replace(RECIPE, epochs=1, loss_weights={**silent, "roi_class": 2.0})
+    (epoch,) = epochs_of(splits, recipe)
+    assert epoch.metrics["loss"] == pytest.approx(2 * epoch.metrics["loss/roi_class"], rel=1e-5)
+
+
+def test_going_on_after_a_cut_gives_what_an_uncut_run_gives(
+    splits: tuple[Split, Split], tmp_path: Any
+) -> None:
+    uncut = epochs_of(splits, RECIPE)
+    running = train(detector(), TASKS["detection"], *splits, RECIPE, CPU)
+    torch.save(next(running).state(), tmp_path / "state.pt")
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    resumed = epochs_of(splits, RECIPE, resume=state)
+    assert [epoch.number for epoch in resumed] == [2, 3]
+    assert [timeless(epoch) for epoch in resumed] == [timeless(epoch) for epoch in uncut[1:]]
+
+
+def test_loss_that_is_not_finite_ends_the_training_as_diverged(
+    splits: tuple[Split, Split],
+) -> None:
+    epochs = epochs_of(splits, replace(RECIPE, lr=1e30, clip_norm=1e30))
+    assert epochs[-1].diverged
+    assert len(epochs) < RECIPE.epochs
+    assert set(epochs[-1].metrics) == {"seconds"}
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"augment": False}])
+def test_seed_and_augmentation_change_what_is_seen(
+    splits: tuple[Split, Split], change: dict[str, Any]
+) -> None:
+    (before,) = epochs_of(splits, replace(RECIPE, epochs=1))
+    (after,) = epochs_of(splits, replace(RECIPE, epochs=1, **change))
+    assert timeless(before) != timeless(after)
+
+
+def test_detector_finds_what_it_was_shown(splits: tuple[Split, Split]) -> None:
+    """Overfitted on two images, the detector's surest box is where an object is."""
+    training, _ = splits
+    batch = batch_of(training, training.with_objects[:2])
+    model = detector()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    for _ in range(80):
+        model.train()
+        loss = torch.stack(list(model.losses(batch).values())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    for found, truth in zip(model.predict(batch.images), batch.boxes, strict=True):
+        assert box_iou(found["boxes"][:1], truth).max() > 0.5

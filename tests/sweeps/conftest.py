@@ -1,0 +1,60 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeps.schema import Sweep
+
+TINY = """\
+name: tiny
+task: detection
+metric: AP50
+dataset:
+  name: landslide4sense
+  image_size: 32
+  min_area: 2
+compare:
+  backbone: [test_resnet, test_vit]
+  pretraining: [scratch, mae]
+tune:
+  lr: {log_uniform: [1.0e-4, 1.0e-2]}
+  loss_weights.roi_box: {uniform: [0.5, 4.0]}
+budget: {trials: 6, epochs: 3, pretraining_epochs: 1}
+scheduler: {name: asha, grace_epochs: 1, factor: 2}
+seed: 3
+"""
+
+
+@pytest.fixture
+def sweep_file(tmp_path: Path) -> Path:
+    """A sweep of four arms so small that a trial takes seconds."""
+    file = tmp_path / "tiny.yaml"
+    file.write_text(TINY)
+    return file
+
+
+@pytest.fixture
+def make_sweep() -> Callable[..., Sweep]:
+    """A sweep of two backbones and two initial weights, with sections replaced."""
+
+    def make(**sections: Any) -> Sweep:
+        base: dict[str, Any] = {
+            "name": "tiny",
+            "task": "detection",
+            "metric": "AP50",
+            "dataset": {"name": "landslide4sense", "image_size": 32, "min_area": 2},
+            "compare": {
+                "backbone": ["test_resnet", "test_vit"],
+                "pretraining": ["scratch", "mae"],
+            },
+            "tune": {
+                "lr": {"log_uniform": [1e-4, 1e-2]},
+                "loss_weights.roi_box": {"uniform": [0.5, 4.0]},
+            },
+            "budget": {"trials": 12, "epochs": 9},
+            "scheduler": {"name": "asha", "grace_epochs": 1, "factor": 3},
+        }
+        return Sweep.model_validate({**base, **sections})
+
+    return make

@@ -1,0 +1,104 @@
+"""A sweep file is read whole, or refused with one line a fault: file, line, key, what to do."""
+
+from pathlib import Path
+
+import pytest
+
+from sweeps.faults import SweepError
+from sweeps.read import read_sweep
+
+# What is replaced in the file, by what, and what the line about it must say.
+FAULTS = [
+    ("metric: AP50", "metrik: AP50", "metrik: there is no such key; did you mean 'metric'?"),
+    ("trials: 6", "trials: six", "budget.trials: this should be a valid integer"),
+    ("trials: 6", "trails: 6", "budget.trails: there is no such key; did you mean 'trials'?"),
+    ("[scratch, mae]", "[]", "compare.pretraining: the list of choices is empty"),
+    ("[scratch, mae]", "[mae, mae]", "compare.pretraining: a choice stands twice"),
+    ("[1.0e-4, 1.0e-2]", "[1.0e-2, 1.0e-4]", "tune.lr: the range is reversed or empty"),
+    ("[1.0e-4, 1.0e-2]", "[0, 1]", "tune.lr: a log_uniform range starts above 0, not at 0"),
+    ("roi_box", "roi_bax", "no head has a loss 'roi_bax'; did you mean 'roi_box'?"),
+    ("test_vit]", "test_vitt]", "timm has no backbone 'test_vitt'; did you mean 'test_vit"),
+    ("seed: 3", "resources: {gpu: 1.5}", "resources.gpu: a share of a GPU is in (0, 1]"),
+    ("seed: 3", "resources: {gpu: -0.5}", "greater than or equal to 0, not -0.5"),
+    ("seed: 3", "fixed: {batch_sice: 4}", "there is no such setting; did you mean 'batch_size'"),
+    ("seed: 3", "fixed: {batch_size: 0}", "fixed.batch_size: this should be greater than"),
+    ("seed: 3", "fixed: {lr: 0.1}", "fixed.lr: this stands under tune already"),
+    ("mae]", "distillation]", "name the teacher under weights.distillation.teacher"),
+    ("mae]", "clip]", "there are no initial weights 'clip'; there are: scratch, imagenet, mae"),
+    ("name: landslide4sense", "name: landslide", "did you mean 'landslide4sense'?"),
+    ("image_size: 32", "image_size: 40", "dataset.image_size: this should be a multiple of 32"),
+    ("image_size: 32", "root: /nowhere", "dataset.root: there is no folder /nowhere"),
+    ("image_size: 32", "bands: [B2, B33]", "has no band 'B33'; did you mean 'B3'?"),
+    ("metric: AP50", "metric: mIoU", "detection has no metric 'mIoU'; there are: AP50, AP"),
+    ("grace_epochs: 1", "grace_epochs: 9", "no trial lives 9 epochs: budget.epochs is 3"),
+    ("seed: 3", "sampler: {name: grid}", "tune.lr: a grid needs a choice here, not a range"),
+    ("seed: 3", "allocation: equal\nbudget: 1", "this is not YAML: found duplicate key"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "message"), FAULTS, ids=[f[1] for f in FAULTS])
+def test_fault_is_named_with_file_line_and_key(
+    sweep_file: Path, before: str, after: str, message: str
+) -> None:
+    text = sweep_file.read_text()
+    assert before in text
+    sweep_file.write_text(text.replace(before, after, 1))
+
+    with pytest.raises(SweepError) as caught:
+        read_sweep(sweep_file)
+
+    first = str(caught.value).splitlines()[0]
+    assert message in first
+    assert first.startswith(f"{sweep_file}:{line_of(sweep_file, after, message)}: ")
+
+
+def line_of(file: Path, written: str, message: str) -> int:
+    """The line that a fault lies on: where it was written, or where the key it names stands."""
+    elsewhere = {"grid": "lr: {", "duplicate": "budget: 1"}
+    place = next((text for word, text in elsewhere.items() if word in message), written)
+    before, _, _ = file.read_text().partition(place)
+    return before.count("\n") + 1
+
+
+def test_all_faults_are_told_at_once(sweep_file: Path) -> None:
+    text = sweep_file.read_text().replace("trials: 6", "trials: six").replace("metric:", "metrik:")
+    sweep_file.write_text(text)
+    with pytest.raises(SweepError) as caught:
+        read_sweep(sweep_file)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_missing_file_names_its_neighbours(sweep_file: Path) -> None:
+    with pytest.raises(SweepError, match=r"there is no such sweep file; in .* tiny\.yaml"):
+        read_sweep(sweep_file.with_name("tyni.yaml"))
+
+
+def test_overrides_reach_every_section(sweep_file: Path) -> None:
+    sweep = read_sweep(
+        sweep_file,
+        [
+            "budget.trials=8",
+            "tune.lr.log_uniform=[1e-3, 1e-2]",
+            "tune.loss_weights.rpn_box={choice: [1, 2]}",
+            "compare.backbone=[test_vit]",
+            "unavailable=skip",
+        ],
+    )
+    assert sweep.budget.trials == 8
+    assert sweep.tune["lr"].log_uniform == (1e-3, 1e-2)
+    assert sweep.tune["loss_weights.rpn_box"].choice == [1, 2]
+    assert sweep.compare["backbone"] == ["test_vit"]
+    assert sweep.unavailable == "skip"
+
+
+def test_fault_in_an_override_names_the_command_line(sweep_file: Path) -> None:
+    with pytest.raises(SweepError, match=r"^command line: budget\.trials: .*not 'many'"):
+        read_sweep(sweep_file, ["budget.trials=many"])
+    with pytest.raises(SweepError, match="is not an override; write key=value"):
+        read_sweep(sweep_file, ["budget.trials"])
+
+
+def test_exponents_without_a_point_are_numbers(sweep_file: Path) -> None:
+    """YAML 1.1 reads 1e-4 as text, a trap in every other sweep file."""
+    sweep_file.write_text(sweep_file.read_text().replace("[1.0e-4, 1.0e-2]", "[1e-4, 1e-2]"))
+    assert read_sweep(sweep_file).tune["lr"].log_uniform == (1e-4, 1e-2)
