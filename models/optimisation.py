@@ -34,7 +34,8 @@ def make_optimizer(
     ]
     match name:
         case "adamw":
-            return AdamW(groups, lr=lr)
+            # fused: a single pass over the weights; unfused it takes a tenth of a CPU's step.
+            return AdamW(groups, lr=lr, fused=True)
         case "sgd":
             return SGD(groups, lr=lr, momentum=SGD_MOMENTUM)
 

@@ -135,7 +135,8 @@ def _refusal(found: Audit, threshold: float, lacking: list[str]) -> str:
     culprits = found.culprits
     shown = culprits[:NAMED_CULPRITS]
     which = f"first {len(shown)} of {len(culprits)}" if len(culprits) > len(shown) else "these"
-    why = f"{threshold:.0%} are needed" if not lacking else f"{', '.join(lacking)} must be one"
+    too_few = found.fraction < threshold
+    why = f"{threshold:.0%} are needed" if too_few else f"{', '.join(lacking)} must be among them"
     return (
         f"{found.source} does not fit: {found.matched} of {found.expected} tensors matched "
         f"({found.fraction:.0%}), {why}; {which} did not: {'; '.join(shown)}. "

@@ -17,7 +17,7 @@ Batch = TypeVar("Batch")
 
 
 class PretrainingDivergedError(ArithmeticError):
-    """The loss of a stage is no longer a finite number; its weights are not to be kept."""
+    """A stage's loss or gradient is not finite any more; its weights are not to be kept."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def run_epochs(
         device: on CUDA, `losses` runs in bfloat16 where autocast does so.
 
     Raises:
-        PretrainingDivergedError: an epoch's loss was not finite.
+        PretrainingDivergedError: a loss or a gradient was not finite in an epoch.
         ValueError: an epoch had no batches.
     """
     module.to(device).train()
@@ -70,13 +70,15 @@ def run_epochs(
     schedule = warmup_cosine(optimizer, int(recipe.warmup * steps), steps)
     for epoch in range(1, recipe.epochs + 1):
         start = time.perf_counter()
-        history: list[dict[str, Tensor]] = []  # on the device: reading would make it wait
+        # Both stay on the device until the epoch is over: reading makes it wait.
+        history: list[dict[str, Tensor]] = []
+        norms: list[Tensor] = []
         for batch in batches():
             with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
                 terms = losses(batch)
             optimizer.zero_grad(set_to_none=True)
             terms["loss"].backward()
-            clip_grad_norm_(module.parameters(), recipe.clip)
+            norms.append(clip_grad_norm_(module.parameters(), recipe.clip))
             optimizer.step()
             schedule.step()
             history.append({name: term.detach() for name, term in terms.items()})
@@ -86,9 +88,10 @@ def run_epochs(
             name: float(torch.stack([terms[name] for terms in history]).mean())
             for name in history[0]
         }
-        if not math.isfinite(means["loss"]):
+        if not (math.isfinite(means["loss"]) and torch.stack(norms).isfinite().all()):
             raise PretrainingDivergedError(
-                f"the loss is {means['loss']} in epoch {epoch}; lower the stage's lr ({recipe.lr})"
+                f"the loss ({means['loss']}) or its gradient is not finite in epoch {epoch}; "
+                f"lower the stage's lr ({recipe.lr})"
             )
         yield {"epoch": epoch, **means, "seconds": time.perf_counter() - start}
 

@@ -26,11 +26,17 @@ seed: 3
 """
 
 
+@pytest.fixture(scope="session")
+def tiny_text() -> str:
+    """A sweep file of four arms, so small that a trial takes seconds."""
+    return TINY
+
+
 @pytest.fixture
-def sweep_file(tmp_path: Path) -> Path:
-    """A sweep of four arms so small that a trial takes seconds."""
+def sweep_file(tmp_path: Path, tiny_text: str) -> Path:
+    """The tiny sweep in a folder of its own."""
     file = tmp_path / "tiny.yaml"
-    file.write_text(TINY)
+    file.write_text(tiny_text)
     return file
 
 

@@ -36,7 +36,7 @@ def test_every_family_learns_to_restore_any_bands(name):
     recipe = Recipe(epochs=4, steps_per_epoch=4, lr=1e-3)
     epochs = list(mae.pretrain(model, lambda: images.split(4), recipe, mask_ratio=0.6, device=CPU))
     assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3, 4]
-    assert epochs[-1]["loss"] < 0.9 * epochs[0]["loss"]
+    assert epochs[-1]["loss"] < 0.95 * epochs[0]["loss"]
     # The last map's own norm may be unused; all that carries the image must have moved.
     moved = [not torch.equal(t, before[key]) for key, t in model.network.named_parameters()]
     assert sum(moved) >= 0.95 * len(moved)

@@ -1,0 +1,1 @@
+"""Backbones, heads, losses, initial weights and the training loop; knows nothing of Ray or YAML."""

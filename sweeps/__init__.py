@@ -1,0 +1,1 @@
+"""Sweep files, and the engine that runs them: schema, search, plan, slots, trials, the run."""

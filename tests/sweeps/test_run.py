@@ -1,0 +1,251 @@
+"""The whole line with real parts: the command, Ray, Optuna, HDF5, the run directory."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import analysis
+from sweeps.ledger import Ledger, Record
+from sweeps.plan import Plan, make_plan
+from sweeps.run import begin_run_directory, cluster, make_stages, run_trials, score_best_on_test
+from sweeps.schema import Sweep
+from sweeps.slots import Machine
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 300
+
+
+def start(sweep_file: Path, cache: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
+    """The command, typed elsewhere, where packages of our packages' names are first in line."""
+    for name in ("datasets", "models"):
+        decoy = folder / "decoy" / name
+        decoy.mkdir(parents=True, exist_ok=True)
+        (decoy / "__init__.py").write_text("raise ImportError('a decoy was imported')\n")
+    return subprocess.Popen(
+        [
+            sys.executable,
+            str(ROOT / "tune_main.py"),
+            str(sweep_file),
+            f"--results={folder}",
+            f"--cache={cache}",
+            *more,
+        ],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder / "decoy"), "COLUMNS": "120"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=TIMEOUT_S)
+    return process.returncode, out, err
+
+
+def records_of(run: Path) -> list[dict[str, Any]]:
+    """All records of a run without what the clock decides."""
+    records = [json.loads(file.read_text()) for file in sorted(run.glob("trials/*/trial.json"))]
+    for record in records:
+        del record["seconds"]
+        for epoch in record["epochs"]:
+            del epoch["seconds"]
+    return records
+
+
+@pytest.fixture(scope="module")
+def uncut(
+    tmp_path_factory: pytest.TempPathFactory, cache: Path, tiny_text: str
+) -> tuple[Path, Path, tuple[int, str, str]]:
+    """A sweep run from end to end: its file, its run directory, what the command said."""
+    from tests.sweeps.conftest import TINY
+
+    folder = tmp_path_factory.mktemp("uncut")
+    sweep_file = folder / "tiny.yaml"
+    sweep_file.write_text(tiny_text)
+    return sweep_file, folder / "tiny", finish(start(sweep_file, cache, folder))
+
+
+def test_command_ends_with_a_ranking_marked_as_a_samples(
+    uncut: tuple[Path, Path, tuple[int, str, str]],
+) -> None:
+    _, _, (status, out, err) = uncut
+    assert status == 0, err
+    assert "SAMPLE" in out
+    assert "no GPU here" in out
+    assert "analysis rank" in out.splitlines()[-1]
+
+
+def test_run_directory_holds_what_the_run_can_be_rebuilt_from(
+    uncut: tuple[Path, Path, tuple[int, str, str]],
+) -> None:
+    _, run, _ = uncut
+    info = json.loads((run / "run.json").read_text())
+    assert info["data"]["fingerprint"]
+    assert info["versions"]["torch"]
+    assert info["seed"] == 3
+    assert (run / "sweep.yaml").exists()
+    assert (run / "study.journal").exists()
+    trials = analysis.load(run).trials
+    assert len(trials) == 6
+    assert set(trials["status"]) <= {"done", "pruned"}
+
+
+def test_each_arm_keeps_the_weights_of_its_best_trial_which_alone_saw_test(
+    uncut: tuple[Path, Path, tuple[int, str, str]],
+) -> None:
+    _, run, _ = uncut
+    kept = {file.parent.name for file in run.glob("trials/*/weights.safetensors")}
+    assert kept == set(json.loads((run / "test.json").read_text()))
+    ledger = Ledger(run, "AP50")
+    best = {ledger.best_of(record.arm).name for record in ledger.records.values()}  # type: ignore[union-attr]
+    assert kept == best
+    assert not list(run.glob("trials/*/resume.pt"))
+
+
+def test_tensorboard_events_hold_curves_hyperparameters_and_pictures(
+    uncut: tuple[Path, Path, tuple[int, str, str]],
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    _, run, _ = uncut
+    folder = run / "trials" / records_of(run)[0]["name"]
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    tags = events.Tags()
+    assert {"val/AP50", "train/loss/roi_box", "train/lr"} <= set(tags["scalars"])
+    assert tags["images"] == ["predictions"]
+    assert "_hparams_/session_start_info" in events.summary_metadata
+
+
+def test_run_cut_by_ctrl_c_and_resumed_is_the_uncut_run(
+    uncut: tuple[Path, Path, tuple[int, str, str]], cache: Path, tmp_path: Path
+) -> None:
+    sweep_file, run, _ = uncut
+    process = start(sweep_file, cache, tmp_path)
+    deadline = time.monotonic() + TIMEOUT_S
+    while sum(r["status"] != "running" for r in records_of(tmp_path / "tiny")) < 2:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    status, _, err = finish(process)
+    assert status == 130
+    assert "go on with" in err
+    before = {r["name"] for r in records_of(tmp_path / "tiny") if r["status"] != "running"}
+    assert 2 <= len(before) < 6
+
+    status, out, err = finish(start(sweep_file, cache, tmp_path, "--resume"))
+    assert status == 0, err
+    assert not any(f"{name}: started" in out for name in before)
+    assert records_of(tmp_path / "tiny") == records_of(run)
+
+
+def test_run_directory_in_use_is_not_overwritten(
+    uncut: tuple[Path, Path, tuple[int, str, str]], cache: Path
+) -> None:
+    sweep_file, run, _ = uncut
+    status, _, err = finish(start(sweep_file, cache, run.parent))
+    assert status == 2
+    assert "holds a run already: go on with it with --resume" in err
+    status, _, err = finish(start(sweep_file, cache, run.parent, "--resume", "seed=4"))
+    assert status == 2
+    assert "made with another seed" in err
+
+
+class Silent:
+    """A view that shows nothing but counts what runs at once."""
+
+    def __init__(self) -> None:
+        self.running: set[int] = set()
+        self.most = 0
+
+    def stage_epoch(self, name: str, epoch: int, epochs: int, loss: float) -> None: ...
+
+    def stage_done(self, name: str, seconds: float) -> None: ...
+
+    def trial_started(self, record: Record) -> None:
+        self.running.add(record.number)
+        self.most = max(self.most, len(self.running))
+
+    def trial_epoch(self, record: Record) -> None: ...
+
+    def trial_ended(self, record: Record) -> None:
+        self.running.discard(record.number)
+
+
+@pytest.fixture(scope="module")
+def failing(
+    tmp_path_factory: pytest.TempPathFactory, cache: Path
+) -> tuple[Plan, Ledger, Silent]:
+    """A sweep on a logical GPU, one of whose arms raises and one of whose arms diverges."""
+    sweep = Sweep.model_validate(
+        {
+            "name": "failing",
+            "task": "detection",
+            "metric": "AP50",
+            "dataset": {"name": "landslide4sense", "image_size": 32, "min_area": 2},
+            "compare": {"pretraining": ["scratch", "mae"], "lr": [1e-3, 1e30]},
+            "fixed": {"backbone": "test_vit", "clip_norm": 1e30},
+            "budget": {"trials": 4, "epochs": 1, "pretraining_epochs": 1},
+            "scheduler": {"name": "none"},
+            "resources": {"gpu": 0.5, "cpu": 1},
+        }
+    )
+    results = tmp_path_factory.mktemp("failing")
+    machine = Machine(cpus=2, gpus=1)
+    plan = make_plan(sweep, results, cache, [machine])
+    view = Silent()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sweeps.run.this_machine", lambda: machine)
+        with cluster():
+            begin_run_directory(plan, "a test")
+            make_stages(plan.missing, plan, view)
+            ledger = Ledger(plan.run, sweep.metric)
+            spoil_weights(plan)
+            run_trials(plan, ledger, view)
+            score_best_on_test(plan, ledger)
+    return plan, ledger, view
+
+
+def spoil_weights(plan: Plan) -> None:
+    """Put weights of another network where the trials will look for theirs."""
+    (stage,) = plan.stages
+    stored = stage.stored(plan.cache)
+    assert stored is not None
+    save_file({"of.another.network": torch.zeros(1)}, stored.folder / "backbone.safetensors")
+
+
+def test_trial_that_raises_is_recorded_with_its_reason_and_the_sweep_goes_on(
+    failing: tuple[Plan, Ledger, Silent],
+) -> None:
+    plan, ledger, _ = failing
+    status = {(r.arm["pretraining"], r.arm["lr"]): r.status for r in ledger.records.values()}
+    assert status == {
+        ("scratch", 1e-3): "done",
+        ("scratch", 1e30): "diverged",
+        ("mae", 1e-3): "failed",
+        ("mae", 1e30): "failed",
+    }
+    failed = next(r for r in ledger.records.values() if r.status == "failed")
+    assert failed.reason is not None
+    assert "of.another.network" in failed.reason
+    shown = analysis.show_ranking(analysis.load(plan.run))
+    assert "of.another.network" in shown
+
+
+def test_two_halves_of_a_gpu_run_two_trials_at_once(
+    failing: tuple[Plan, Ledger, Silent],
+) -> None:
+    plan, _, view = failing
+    assert plan.slots.count == 2
+    assert view.most == 2
