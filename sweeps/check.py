@@ -99,13 +99,14 @@ def _value_fault(name: str, value: Any) -> str | None:
 
 
 def _budget_faults(sweep: Sweep) -> Iterator[Fault]:
-    key = "sample_budget" if sweep.spending is sweep.sample_budget else "budget"
-    trials = sweep.spending.trials
+    trials = sweep.budget.trials
     arms = 1
     for values in sweep.compare.values():
         arms *= len(values)
     if sweep.allocation == "equal" and trials < arms:
-        yield Fault((key, "trials"), f"{trials} trials cannot be shared equally among {arms} arms")
+        yield Fault(
+            ("budget", "trials"), f"{trials} trials cannot be shared equally among {arms} arms"
+        )
     if sweep.sampler.name == "grid":
         points = arms
         for name, domain in sweep.tune.items():
@@ -117,9 +118,9 @@ def _budget_faults(sweep: Sweep) -> Iterator[Fault]:
             yield Fault(
                 (key, "trials"), f"the grid has {points} points; {trials} trials do not cover it"
             )
-    if sweep.scheduler.name != "none" and sweep.scheduler.grace_epochs > sweep.spending.epochs:
-        grace, epochs = sweep.scheduler.grace_epochs, sweep.spending.epochs
-        message = f"no trial lives {grace} epochs: {key}.epochs is {epochs}"
+    if sweep.scheduler.name != "none" and sweep.scheduler.grace_epochs > sweep.budget.epochs:
+        grace, epochs = sweep.scheduler.grace_epochs, sweep.budget.epochs
+        message = f"no trial lives {grace} epochs: budget.epochs is {epochs}"
         yield Fault(("scheduler", "grace_epochs"), message)
 
 

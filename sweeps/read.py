@@ -30,17 +30,42 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> Sweep:
         SweepError: with one line a fault: file, line, key, what is wrong, the nearest right name.
     """
     document = _load(path)
-    given = [_override(document, text) for text in overrides]
+    typed = [_parse(text) for text in overrides]
+    places = _overlay(path, document, typed)
     try:
         sweep = Sweep.model_validate(_plain(document))
     except ValidationError as error:
-        raise _error(path, document, given, _faults(error)) from None
+        raise _error(path, document, places, _faults(error)) from None
     # Names of models are looked up only in a file that is otherwise sound: it costs an import
     # of torch and timm.
     for check in (keys_at_fault, names_at_fault):
         if faults := check(sweep):
-            raise _error(path, document, given, faults)
+            raise _error(path, document, places, faults)
     return sweep
+
+
+def _overlay(
+    path: Path, document: CommentedMap, typed: Sequence[tuple[str, Any]]
+) -> dict[Key, str]:
+    """Write into `document` what the command line says and, under that, what the sample needs.
+
+    Returns the place of each value that does not stand where the document has it.
+    """
+    places = {_override(document, dotted, value): "command line" for dotted, value in typed}
+    dataset, on_sample = document.get("dataset"), document.pop("on_sample", None)
+    real = isinstance(dataset, CommentedMap) and dataset.get("root") is not None
+    if on_sample is None or real:
+        return places
+    if not isinstance(on_sample, CommentedMap):
+        raise SweepError(f"{path}: on_sample: write keys and values, such as budget.trials: 12")
+    lines = {key: on_sample.lc.key(key)[0] + 1 for key in on_sample}
+    beneath = {
+        _override(document, str(key), value): f"{path}:{lines[key]}"
+        for key, value in on_sample.items()
+    }
+    for dotted, value in typed:
+        _override(document, dotted, value)
+    return beneath | places
 
 
 def _load(path: Path) -> CommentedMap:
@@ -61,13 +86,21 @@ def _load(path: Path) -> CommentedMap:
     return document
 
 
-def _override(document: CommentedMap, text: str) -> Key:
-    """Write `a.b=value` into `document`; the value is read as YAML."""
+def _parse(text: str) -> tuple[str, Any]:
+    """`a.b=value` as key and value; the value is read as YAML."""
     dotted, equals, value = text.partition("=")
     if not equals or not dotted:
         raise SweepError(
             f"command line: '{text}' is not an override; write key=value, such as budget.trials=6"
         )
+    try:
+        return dotted, YAML(typ="safe").load(value)
+    except MarkedYAMLError:
+        raise SweepError(f"command line: '{value}' in '{text}' is not a YAML value") from None
+
+
+def _override(document: CommentedMap, dotted: str, value: Any) -> Key:
+    """Write `value` at a dotted key of `document`; gives the key's parts."""
     parts = dotted.split(".")
     if parts[0] in FREE_KEYS and len(parts) > 1:
         parts = [parts[0], ".".join(parts[1:])]
@@ -76,16 +109,12 @@ def _override(document: CommentedMap, text: str) -> Key:
         head = max((k for k in known if parts[1].startswith(f"{k}.")), key=len, default=None)
         if head is not None:
             parts = [parts[0], head, *parts[1][len(head) + 1 :].split(".")]
-    try:
-        plain = YAML(typ="safe").load(value)
-    except MarkedYAMLError:
-        raise SweepError(f"command line: '{value}' in '{text}' is not a YAML value") from None
     target = document
     for part in parts[:-1]:
         if not isinstance(target.get(part), CommentedMap):
             target[part] = CommentedMap()
         target = target[part]
-    target[parts[-1]] = plain
+    target[parts[-1]] = value
     return tuple(parts)
 
 
@@ -154,12 +183,13 @@ def _section_of(annotation: Any) -> Any:
 
 
 def _error(
-    path: Path, document: CommentedMap, given: Iterable[Key], faults: Iterable[Fault]
+    path: Path, document: CommentedMap, places: dict[Key, str], faults: Iterable[Fault]
 ) -> SweepError:
     lines = []
     for fault in faults:
-        overridden = any(fault.key[: len(key)] == key for key in given)
-        place = "command line" if overridden else f"{path}:{_line(document, fault.key)}"
+        written = f"{path}:{_line(document, fault.key)}"
+        around = [key for key in places if fault.key[: len(key)] == key]
+        place = places[max(around, key=len)] if around else written
         lines.append(f"{place}: {'.'.join(map(str, fault.key))}: {fault.message}")
     return SweepError("\n".join(lines))
 
@@ -170,7 +200,7 @@ def _line(document: CommentedMap, key: Key) -> int:
     line = 1
     for part in key:
         if isinstance(node, CommentedMap) and part in node:
-            line = node.lc.key(part)[0] + 1 if part in node.lc.data else line
+            line = node.lc.key(part)[0] + 1 if part in (node.lc.data or {}) else line
         elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
             line = node.lc.item(part)[0] + 1
         else:

@@ -54,18 +54,16 @@ def check_run_directory(run: Path, sweep: Sweep, resume: bool) -> None:
             f"{run} was made with another {' and '.join(changed)}; a run is resumed as it was "
             f"begun (only the number of trials may grow): see {kept}"
         )
-    if sweep.spending.trials < before.spending.trials:
+    if sweep.budget.trials < before.budget.trials:
         raise SweepError(
-            f"{run} was begun with {before.spending.trials} trials; resuming cannot lower that"
+            f"{run} was begun with {before.budget.trials} trials; resuming cannot lower that"
         )
 
 
 def _resumable(sweep: Sweep, key: str) -> Any:
     """A section of the sweep without what may change when a run is resumed."""
     value = sweep.model_dump(mode="json")[key]
-    if key in ("budget", "sample_budget") and value is not None:
-        return {**value, "trials": None}
-    return value
+    return {**value, "trials": None} if key == "budget" else value
 
 
 @contextlib.contextmanager
@@ -74,6 +72,8 @@ def cluster() -> Iterator[str]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Records and TensorBoard events are written by us, once.
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
+    # Ray's newer output draws a box even where it is told to be quiet.
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
     joined = "RAY_ADDRESS" in os.environ
     # Our packages share names with others that may be installed (`datasets`): ours must come
     # first in every worker, wherever this process was started from.
@@ -128,12 +128,12 @@ def begin_run_directory(plan: Plan, command: str) -> None:
             "task": sweep.task,
             "metric": sweep.metric,
             "metrics": list(TASKS[sweep.task].metrics),
-            "sample": sweep.on_sample,
+            "sample": sweep.uses_sample,
             "seed": sweep.seed,
             "factors": list(sweep.compare),
             "arms": plan.arms,
             "skipped": [{"arm": one.arm, "reason": one.reason} for one in plan.skipped],
-            "budget": sweep.spending.model_dump(),
+            "budget": sweep.budget.model_dump(),
             "slots": {"count": plan.slots.count, "cpu": plan.slots.cpu, "gpu": plan.slots.gpu},
             "data": {
                 "name": sweep.dataset.name,
@@ -190,9 +190,9 @@ def make_stages(missing: list[Stage], plan: Plan, view: View) -> None:
     running: dict[Any, Stage] = {}
     spent: dict[str, float] = {}
     while waiting or running:
-        busy = {stage.key for stage in running.values()}
         for stage in list(waiting.values()):
-            if stage.parent is None or stage.parent.key not in waiting.keys() | busy:
+            unmade = waiting.keys() | {stage.key for stage in running.values()}
+            if stage.parent is None or stage.parent.key not in unmade:
                 sweep, data = plan.sweep, plan.data
                 running[remote.remote(stage, sweep, data, plan.cache, plan.slots.cpu)] = stage
                 del waiting[stage.key]
@@ -207,7 +207,7 @@ def make_stages(missing: list[Stage], plan: Plan, view: View) -> None:
             raise StageError(f"{stage.name} could not be made: {error.cause}") from None
         else:
             spent[stage.key] = spent.get(stage.key, 0.0) + epoch["seconds"]
-            epochs = plan.sweep.spending.pretraining_epochs
+            epochs = plan.sweep.budget.pretraining_epochs
             view.stage_epoch(stage.name, int(epoch["epoch"]), epochs, epoch["loss"])
 
 

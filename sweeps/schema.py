@@ -220,8 +220,10 @@ class Sweep(_Section):
     fixed: dict[str, Any] = {}
     weights: Weights = Weights()
     budget: Budget
-    sample_budget: Budget | None = Field(
-        None, description="in place of budget on the embedded sample"
+    on_sample: dict[str, Any] = Field(
+        {},
+        description="what is different on the embedded sample, written like overrides of the "
+        "command line, which go before these: budget.trials: 12",
     )
     scheduler: Scheduler = Scheduler()
     sampler: Sampler = Sampler()
@@ -237,11 +239,6 @@ class Sweep(_Section):
     seed: int = 0
 
     @property
-    def on_sample(self) -> bool:
+    def uses_sample(self) -> bool:
         """Whether the sweep runs on the embedded sample: it names no data of its own."""
         return self.dataset.root is None
-
-    @property
-    def spending(self) -> Budget:
-        """The budget in force."""
-        return self.sample_budget if self.on_sample and self.sample_budget else self.budget

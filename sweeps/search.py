@@ -41,7 +41,7 @@ class ReplayError(RuntimeError):
 
 def trials_planned(sweep: Sweep, arms: list[Arm]) -> int:
     """How many trials a sweep over `arms` makes: the budget, shared equally where asked."""
-    trials = sweep.spending.trials
+    trials = sweep.budget.trials
     if sweep.sampler.name == "grid":
         return sum(1 for arm in arms for _ in grid_points(sweep, arm))
     return trials // len(arms) * len(arms) if sweep.allocation == "equal" else trials

@@ -5,6 +5,7 @@ from rich.table import Table
 
 from sweeps.plan import Plan
 from sweeps.space import arm_label
+from sweeps.stages import Stage
 
 
 def show_plan(plan: Plan, console: Console) -> None:
@@ -27,12 +28,12 @@ def show_plan(plan: Plan, console: Console) -> None:
 
 def _facts(plan: Plan) -> list[tuple[str, str]]:
     sweep, data, slots = plan.sweep, plan.data, plan.slots
-    budget = sweep.spending
+    budget = sweep.budget
     counts = ", ".join(
         f"{count} {split} ({data.positives[split]} with objects)"
         for split, count in data.counts.items()
     )
-    kind = "the embedded SAMPLE of " if sweep.on_sample else ""
+    kind = "the embedded SAMPLE of " if sweep.uses_sample else ""
     bands = f"bands {' '.join(data.bands)} at {data.image_size} px"
     facts = [
         ("sweep", f"{sweep.name}: {sweep.task}, ranked by {sweep.metric} on validation"),
@@ -70,10 +71,17 @@ def _weights(plan: Plan) -> str:
     if not plan.stages:
         return "none needed"
     found = f"{len(plan.stages) - len(missing)} of {len(plan.stages)} found"
+    imported = [s for s in plan.stages if s.file is not None]
+    found += "".join(f"; {_audit(plan, stage)}" for stage in imported)
     if not missing:
         return found
-    epochs = plan.sweep.spending.pretraining_epochs
+    epochs = plan.sweep.budget.pretraining_epochs
     return f"{found}; to be made, {epochs} epochs each: {', '.join(s.name for s in missing)}"
+
+
+def _audit(plan: Plan, stage: Stage) -> str:
+    stored = stage.stored(plan.cache)
+    return str(stored.record["audit"]) if stored else stage.name
 
 
 def _search(plan: Plan) -> str:

@@ -71,7 +71,7 @@ def complete(sweep: Sweep, chosen: dict[str, Any]) -> Config:
         if name.startswith(LOSS_PREFIX) and _applies(sweep, name, chosen)
     }
     settings["head"] = _head(sweep, chosen)
-    return {**settings, **weights, "epochs": sweep.spending.epochs, "seed": sweep.seed}
+    return {**settings, **weights, "epochs": sweep.budget.epochs, "seed": sweep.seed}
 
 
 def tuned_in(sweep: Sweep, arm: dict[str, Any]) -> list[str]:

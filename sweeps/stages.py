@@ -5,6 +5,7 @@ the same weights later, in this sweep or the next, finds them by it.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def stage_for(sweep: Sweep, data: Prepared, backbone: str, pretraining: str) -> 
     trained = {
         **common,
         "data": data.fingerprint,
-        "epochs": sweep.spending.pretraining_epochs,
+        "epochs": sweep.budget.pretraining_epochs,
         "seed": sweep.seed,
     }
     if pretraining == "mae":
@@ -189,7 +190,7 @@ def _stored(stage: Stage, cache: Path) -> store.Stored:
 
 def _recipe(sweep: Sweep, lr: float, training: Split, batch_size: int) -> Recipe:
     return Recipe(
-        epochs=sweep.spending.pretraining_epochs,
+        epochs=sweep.budget.pretraining_epochs,
         steps_per_epoch=batch_count(training, batch_size),
         lr=lr,
         seed=sweep.seed,
@@ -215,5 +216,11 @@ class _Shuffled:
 
 
 def in_order(stages: Iterable[Stage]) -> list[Stage]:
-    """All stages that `stages` need, each once, parents before children."""
-    return list({stage.key: stage for last in stages for stage in last.lineage()}.values())
+    """All stages that `stages` need, each once, parents before children.
+
+    Those that most others wait for come first: begun last, a teacher would leave slots empty.
+    """
+    lineages = [stage.lineage() for stage in stages]
+    needed_by = Counter(stage.key for lineage in lineages for stage in lineage)
+    once = {stage.key: stage for lineage in lineages for stage in lineage}
+    return sorted(once.values(), key=lambda stage: -needed_by[stage.key])

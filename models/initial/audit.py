@@ -104,10 +104,16 @@ def load_audited(
         essential: names that must match whatever the share.
 
     Raises:
-        WeightsDoNotFitError: below the threshold, or an essential tensor did not match; names
-            the first ten culprits. The network is untouched.
+        WeightsDoNotFitError: below the threshold, or an essential tensor did not match, or the
+            weights are of a deeper network; names the first ten culprits. The network is
+            untouched.
     """
     found = audit(network, state, source)
+    if deeper := blocks_too_many(found, network):
+        raise WeightsDoNotFitError(
+            f"{source} does not fit: it has more blocks than the network, such as {deeper[0]}. "
+            "Check that the weights are of this backbone and not of a deeper one"
+        )
     fitting = {
         name: (tensor, state[name])
         for name, tensor in network.state_dict().items()
@@ -120,6 +126,19 @@ def load_audited(
         for target, tensor in fitting.values():
             target.copy_(tensor)
     return found
+
+
+def blocks_too_many(found: Audit, network: nn.Module) -> list[str]:
+    """Surplus tensors that the network has under another number: `layer1.2.…` beside `layer1.1.…`.
+
+    A ResNet-34's weights fill a ResNet-18 to the last tensor; only what is left over tells.
+    """
+
+    def unnumbered(name: str) -> str:
+        return ".".join("#" if part.isdigit() else part for part in name.split("."))
+
+    known = {unnumbered(name) for name in network.state_dict()}
+    return [name for name in found.unexpected if unnumbered(name) in known]
 
 
 def shape_text(tensor: Tensor) -> str:

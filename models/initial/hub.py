@@ -33,8 +33,7 @@ def from_hub(repository: str, filename: str) -> Path:
             return Path(cached)
         if not hub_reachable():
             raise WeightsUnavailableError(
-                f"{filename} of {repository} is not in the hub's cache, and the hub "
-                f"({constants.ENDPOINT}) cannot be reached"
+                f"{repository} is not in the hub's cache, and the hub cannot be reached"
             )
         return Path(hf_hub_download(name, filename, revision=revision or None))
     except (HTTPError, HFValidationError, OSError) as error:

@@ -38,10 +38,9 @@ def locate(backbone: str, folder: Path | None) -> Path:
     try:
         return from_hub(published.hf_hub_id, filename)
     except WeightsUnavailableError as error:
-        where = folder or "a folder that the sweep names"
+        where = folder or "the folder that weights.imagenet.folder names"
         raise WeightsUnavailableError(
-            f"no ImageNet weights for {backbone}: {error}; put {filename} of "
-            f"{published.hf_hub_id} as {name} into {where}"
+            f"{error}; put {published.hf_hub_id}'s {filename} as {name} into {where}"
         ) from error
 
 

@@ -16,10 +16,12 @@ dataset:
   min_area: 2
 compare:
   backbone: [test_resnet, test_vit]
-  pretraining: [scratch, mae]
+  pretraining: [scratch, distillation]
 tune:
   lr: {log_uniform: [1.0e-4, 1.0e-2]}
   loss_weights.roi_box: {uniform: [0.5, 4.0]}
+weights:
+  distillation: {teacher: {backbone: test_vit, pretraining: mae}}
 budget: {trials: 6, epochs: 3, pretraining_epochs: 1}
 scheduler: {name: asha, grace_epochs: 1, factor: 2}
 seed: 3

@@ -12,8 +12,8 @@ FAULTS = [
     ("metric: AP50", "metrik: AP50", "metrik: there is no such key; did you mean 'metric'?"),
     ("trials: 6", "trials: six", "budget.trials: this should be a valid integer"),
     ("trials: 6", "trails: 6", "budget.trails: there is no such key; did you mean 'trials'?"),
-    ("[scratch, mae]", "[]", "compare.pretraining: the list of choices is empty"),
-    ("[scratch, mae]", "[mae, mae]", "compare.pretraining: a choice stands twice"),
+    ("[scratch, distillation]", "[]", "compare.pretraining: the list of choices is empty"),
+    ("[scratch, distillation]", "[mae, mae]", "compare.pretraining: a choice stands twice"),
     ("[1.0e-4, 1.0e-2]", "[1.0e-2, 1.0e-4]", "tune.lr: the range is reversed or empty"),
     ("[1.0e-4, 1.0e-2]", "[0, 1]", "tune.lr: a log_uniform range starts above 0, not at 0"),
     ("roi_box", "roi_bax", "no head has a loss 'roi_bax'; did you mean 'roi_box'?"),
@@ -23,8 +23,12 @@ FAULTS = [
     ("seed: 3", "fixed: {batch_sice: 4}", "there is no such setting; did you mean 'batch_size'"),
     ("seed: 3", "fixed: {batch_size: 0}", "fixed.batch_size: this should be greater than"),
     ("seed: 3", "fixed: {lr: 0.1}", "fixed.lr: this stands under tune already"),
-    ("mae]", "distillation]", "name the teacher under weights.distillation.teacher"),
-    ("mae]", "clip]", "there are no initial weights 'clip'; there are: scratch, imagenet, mae"),
+    ("{teacher: {backbone: test_vit, pretraining: mae}}", "null", "name the teacher under"),
+    (
+        "distillation]",
+        "clip]",
+        "there are no initial weights 'clip'; there are: scratch, imagenet, mae",
+    ),
     ("name: landslide4sense", "name: landslide", "did you mean 'landslide4sense'?"),
     ("image_size: 32", "image_size: 40", "dataset.image_size: this should be a multiple of 32"),
     ("image_size: 32", "root: /nowhere", "dataset.root: there is no folder /nowhere"),
@@ -54,7 +58,7 @@ def test_fault_is_named_with_file_line_and_key(
 
 def line_of(file: Path, written: str, message: str) -> int:
     """The line that a fault lies on: where it was written, or where the key it names stands."""
-    elsewhere = {"grid": "lr: {", "duplicate": "budget: 1"}
+    elsewhere = {"name the teacher": "pretraining: [", "grid": "lr: {", "duplicate": "budget: 1"}
     place = next((text for word, text in elsewhere.items() if word in message), written)
     before, _, _ = file.read_text().partition(place)
     return before.count("\n") + 1
@@ -102,3 +106,24 @@ def test_exponents_without_a_point_are_numbers(sweep_file: Path) -> None:
     """YAML 1.1 reads 1e-4 as text, a trap in every other sweep file."""
     sweep_file.write_text(sweep_file.read_text().replace("[1.0e-4, 1.0e-2]", "[1e-4, 1e-2]"))
     assert read_sweep(sweep_file).tune["lr"].log_uniform == (1e-4, 1e-2)
+
+
+ON_SAMPLE = "on_sample: {budget.trials: 2, fixed.batch_size: 0}\n"
+
+
+def test_what_the_sample_needs_lies_under_the_command_line(sweep_file: Path) -> None:
+    sweep_file.write_text(sweep_file.read_text() + ON_SAMPLE.replace("0", "4"))
+    sweep = read_sweep(sweep_file)
+    assert (sweep.budget.trials, sweep.fixed["batch_size"]) == (2, 4)
+    assert read_sweep(sweep_file, ["budget.trials=5"]).budget.trials == 5
+
+
+def test_real_data_does_without_what_the_sample_needs(sweep_file: Path, tmp_path: Path) -> None:
+    sweep_file.write_text(sweep_file.read_text() + ON_SAMPLE)
+    assert read_sweep(sweep_file, [f"dataset.root={tmp_path}"]).budget.trials == 6
+
+
+def test_fault_in_what_the_sample_needs_names_its_line(sweep_file: Path) -> None:
+    sweep_file.write_text(sweep_file.read_text() + ON_SAMPLE)
+    with pytest.raises(SweepError, match=rf"^{sweep_file}:18: fixed\.batch_size: .* not 0"):
+        read_sweep(sweep_file)

@@ -67,7 +67,6 @@ def uncut(
     tmp_path_factory: pytest.TempPathFactory, cache: Path, tiny_text: str
 ) -> tuple[Path, Path, tuple[int, str, str]]:
     """A sweep run from end to end: its file, its run directory, what the command said."""
-    from tests.sweeps.conftest import TINY
 
     folder = tmp_path_factory.mktemp("uncut")
     sweep_file = folder / "tiny.yaml"
@@ -184,9 +183,7 @@ class Silent:
 
 
 @pytest.fixture(scope="module")
-def failing(
-    tmp_path_factory: pytest.TempPathFactory, cache: Path
-) -> tuple[Plan, Ledger, Silent]:
+def failing(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan, Ledger, Silent]:
     """A sweep on a logical GPU, one of whose arms raises and one of whose arms diverges."""
     sweep = Sweep.model_validate(
         {

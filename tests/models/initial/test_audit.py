@@ -1,4 +1,5 @@
 import pytest
+import timm
 import torch
 from torch import nn
 
@@ -59,3 +60,10 @@ def test_an_essential_tensor_must_match_whatever_the_share():
     state = deep.state_dict() | {"0.weight": torch.ones(3, 4)}
     with pytest.raises(WeightsDoNotFitError, match=r"0\.weight 3×4, needed 3×3"):
         load_audited(deep, state, source="other bands", essential=["0.weight"])
+
+
+def test_weights_of_a_deeper_network_do_not_pass_for_a_shallower_one():
+    """Every tensor of a ResNet-18 is in a ResNet-34, so that the share alone says 100 %."""
+    shallow, deep = timm.create_model("resnet18"), timm.create_model("resnet34")
+    with pytest.raises(WeightsDoNotFitError, match=r"more blocks than the network.*layer1\.2\."):
+        load_audited(shallow, deep.state_dict(), source="resnet34")

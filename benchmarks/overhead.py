@@ -1,0 +1,96 @@
+"""What the sweeper costs beside the training: N identical tiny trials, and one trained bare.
+
+    python benchmarks/overhead.py --trials 24
+
+Prints, for one run on this machine, ratios only:
+    busy: seconds inside trials ÷ (wall seconds × slots)
+    beyond: what a trial costs on top of its bare training loop, in bare training loops
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import torch
+from rich.console import Console
+
+from datasets import open_split
+from models.tasks import TASKS
+from models.training import train
+from sweeps.ledger import Ledger
+from sweeps.plan import Plan, make_plan
+from sweeps.run import begin_run_directory, cluster, run_trials, setting_of
+from sweeps.schema import Sweep
+from sweeps.slots import this_machine
+from sweeps.trial import build_model, recipe_of
+from sweeps.views import Lines
+
+
+def identical_trials(trials: int, epochs: int, gpu: float) -> Sweep:
+    """A sweep of one arm with nothing to tune."""
+    return Sweep.model_validate(
+        {
+            "name": "overhead",
+            "task": "detection",
+            "metric": "AP50",
+            "dataset": {"name": "landslide4sense", "image_size": 64, "min_area": 8},
+            "compare": {"backbone": ["test_vit"], "pretraining": ["scratch"]},
+            "fixed": {"lr": 1e-3},
+            "budget": {"trials": trials, "epochs": epochs},
+            "scheduler": {"name": "none"},
+            "resources": {"gpu": gpu, "cpu": 1},
+        }
+    )
+
+
+def bare_seconds(plan: Plan, ledger: Ledger) -> float:
+    """The training loop of one trial, with one thread, nothing around it; the second of two."""
+    torch.set_num_threads(plan.slots.cpu)
+    device = torch.device("cuda" if plan.slots.gpu else "cpu")
+    config, setting = ledger.records[0].config, setting_of(plan)
+    splits = open_split(plan.data, "train"), open_split(plan.data, "val")
+    for _ in range(2):
+        start = time.perf_counter()
+        model = build_model(config, setting, None)
+        for _epoch in train(model, TASKS["detection"], *splits, recipe_of(config), device):
+            pass
+        seconds = time.perf_counter() - start
+    return seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--gpu", type=float, default=0.0, help="share of a GPU for each trial")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        sweep = identical_trials(options.trials, options.epochs, options.gpu)
+        plan = make_plan(sweep, Path(folder), Path(folder) / "cache", [this_machine()])
+        begin_run_directory(plan, "benchmarks/overhead.py")
+        ledger = Ledger(plan.run, sweep.metric)
+        with cluster():
+            start = time.perf_counter()
+            run_trials(plan, ledger, Lines(plan, Console(quiet=True)))
+            wall = time.perf_counter() - start
+        bare = bare_seconds(plan, ledger)
+    seconds = [record.seconds for record in ledger.records.values()]
+    slots = plan.slots.count
+    warm = sorted(seconds)[: len(seconds) - slots]
+    print(f"{options.trials} trials of {options.epochs} epochs in {slots} slots")
+    print(f"busy:   {sum(seconds) / (wall * slots):.2f} of the slots' time is inside trials")
+    print(
+        f"beyond: {wall * slots / (len(seconds) * bare) - 1:.2f} bare trainings a trial, all told"
+    )
+    print(
+        f"        {sum(warm) / (len(warm) * bare) - 1:.2f} of that inside a trial on a warm worker"
+    )
+    print(f"first:  a cold worker's first trial takes {max(seconds) / bare:.1f} bare trainings")
+
+
+if __name__ == "__main__":
+    main()
