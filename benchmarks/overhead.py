@@ -81,15 +81,16 @@ def main() -> None:
     seconds = [record.seconds for record in ledger.records.values()]
     slots = plan.slots.count
     warm = sorted(seconds)[: len(seconds) - slots]
-    print(f"{options.trials} trials of {options.epochs} epochs in {slots} slots")
-    print(f"busy:   {sum(seconds) / (wall * slots):.2f} of the slots' time is inside trials")
+    per_trial = wall * slots / len(seconds)
+    print(f"{options.trials} trials of {options.epochs} epochs in {slots} slots, each trial")
+    print(f"  keeps its slot busy for {sum(seconds) / (wall * slots):.2f} of the time it has it")
     print(
-        f"beyond: {wall * slots / (len(seconds) * bare) - 1:.2f} bare trainings a trial, all told"
+        f"  costs {per_trial / bare - 1:.2f} bare trainings beside its own, start of workers included"
     )
     print(
-        f"        {sum(warm) / (len(warm) * bare) - 1:.2f} of that inside a trial on a warm worker"
+        f"  costs {sum(warm) / (len(warm) * bare) - 1:.2f} of these on a warm worker, once started"
     )
-    print(f"first:  a cold worker's first trial takes {max(seconds) / bare:.1f} bare trainings")
+    print(f"  costs {max(seconds) / bare - 1:.2f} on a cold worker, once started")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the types cannot say about a sweep: keys that do not fit together, names nobody has."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -100,9 +101,7 @@ def _value_fault(name: str, value: Any) -> str | None:
 
 def _budget_faults(sweep: Sweep) -> Iterator[Fault]:
     trials = sweep.budget.trials
-    arms = 1
-    for values in sweep.compare.values():
-        arms *= len(values)
+    arms = math.prod(len(values) for values in sweep.compare.values())
     if sweep.allocation == "equal" and trials < arms:
         yield Fault(
             ("budget", "trials"), f"{trials} trials cannot be shared equally among {arms} arms"
@@ -115,9 +114,8 @@ def _budget_faults(sweep: Sweep) -> Iterator[Fault]:
                 return
             points *= len(domain.choice)
         if trials < points:
-            yield Fault(
-                (key, "trials"), f"the grid has {points} points; {trials} trials do not cover it"
-            )
+            message = f"the grid has {points} points; {trials} trials do not cover it"
+            yield Fault(("budget", "trials"), message)
     if sweep.scheduler.name != "none" and sweep.scheduler.grace_epochs > sweep.budget.epochs:
         grace, epochs = sweep.scheduler.grace_epochs, sweep.budget.epochs
         message = f"no trial lives {grace} epochs: budget.epochs is {epochs}"
