@@ -90,7 +90,7 @@ def main() -> None:
     print(
         f"  costs {sum(warm) / (len(warm) * bare) - 1:.2f} of these on a warm worker, once started"
     )
-    print(f"  costs {max(seconds) / bare - 1:.2f} on a cold worker, once started")
+    print(f"  costs {max(seconds) / bare - 1:.2f} on a cold worker")
 
 
 if __name__ == "__main__":

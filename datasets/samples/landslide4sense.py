@@ -23,7 +23,7 @@ from datasets.samples.terrain import (
     sunlight,
 )
 
-PATCHES = {"train": 64, "validation": 32, "test": 32}
+PATCHES = {"train": 56, "validation": 32, "test": 32}
 WITHOUT_SCARS = 0.2  # share of the patches
 SIZE = 128
 PIXEL = 10.0  # metres
