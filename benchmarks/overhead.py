@@ -2,9 +2,8 @@
 
     python benchmarks/overhead.py --trials 24
 
-Prints, for one run on this machine, ratios only:
-    busy: seconds inside trials ÷ (wall seconds × slots)
-    beyond: what a trial costs on top of its bare training loop, in bare training loops
+Prints ratios of one run on this machine: seconds inside trials ÷ (wall seconds × slots), and what
+a trial costs on top of its bare training loop, in bare training loops.
 """
 
 import argparse
@@ -81,16 +80,13 @@ def main() -> None:
     seconds = [record.seconds for record in ledger.records.values()]
     slots = plan.slots.count
     warm = sorted(seconds)[: len(seconds) - slots]
-    per_trial = wall * slots / len(seconds)
-    print(f"{options.trials} trials of {options.epochs} epochs in {slots} slots, each trial")
-    print(f"  keeps its slot busy for {sum(seconds) / (wall * slots):.2f} of the time it has it")
-    print(
-        f"  costs {per_trial / bare - 1:.2f} bare trainings beside its own, start of workers included"
-    )
-    print(
-        f"  costs {sum(warm) / (len(warm) * bare) - 1:.2f} of these on a warm worker, once started"
-    )
-    print(f"  costs {max(seconds) / bare - 1:.2f} on a cold worker")
+    each = wall * slots / len(seconds)
+    print(f"{options.trials} trials of {options.epochs} epochs in {slots} slots. Each trial")
+    print(f"  keeps its slot busy for {sum(seconds) / (wall * slots):.2f} of the time it has it;")
+    print("  costs, beside its bare training, in bare trainings:")
+    print(f"    {each / bare - 1:.2f} with everything, the start of the workers included")
+    print(f"    {sum(warm) / (len(warm) * bare) - 1:.2f} inside a trial on a warm worker")
+    print(f"    {max(seconds) / bare - 1:.2f} inside the first trial of a cold one")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ from sweeps.pruning import PruneInOrder
 class View(Protocol):
     """Shows a run while it goes on."""
 
+    def stage_started(self, name: str) -> None:
+        """A stage holds its slot."""
+
     def stage_epoch(self, name: str, epoch: int, epochs: int, loss: float) -> None:
         """A stage has finished an epoch."""
 

@@ -206,6 +206,9 @@ def make_stages(missing: list[Stage], plan: Plan, view: View) -> None:
         except ray.exceptions.RayTaskError as error:
             raise StageError(f"{stage.name} could not be made: {error.cause}") from None
         else:
+            if epoch["epoch"] == 0:
+                view.stage_started(stage.name)
+                continue
             spent[stage.key] = spent.get(stage.key, 0.0) + epoch["seconds"]
             epochs = plan.sweep.budget.pretraining_epochs
             view.stage_epoch(stage.name, int(epoch["epoch"]), epochs, epoch["loss"])

@@ -22,7 +22,7 @@ def show_plan(plan: Plan, console: Console) -> None:
             style="yellow",
             highlight=False,
             markup=False,
-            soft_wrap=True,
+            soft_wrap=not console.is_terminal,
         )
 
 

@@ -124,8 +124,10 @@ def train_stage(
 ) -> Iterator[dict[str, float]]:
     """Train a stage and store its weights; yields each epoch's numbers as they come.
 
-    Its parent's weights must be in the store. Runs in a Ray worker.
+    The first to come is {"epoch": 0}: the stage holds its slot. Its parent's weights must be in
+    the store. Runs in a Ray worker.
     """
+    yield {"epoch": 0}
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     seed = sweep.seed

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 from ray import tune
+from ray._raylet import setproctitle
 from safetensors.torch import load_file, save_file
-from setproctitle import setproctitle
 from torch import nn
 
 from datasets import Prepared, Split, open_split
@@ -64,8 +64,8 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
     resume = _read_resume(folder / "resume.pt", device)
     best = resume["best"] if resume else -1.0
     saved_at = held_since
-    # Ray names a worker's process after its class; this names it after the trial, in the
-    # dashboard's list of workers as in `top`.
+    # Ray titles a worker's process with its class's name. Titled after the trial, it is recognised
+    # in the dashboard's list of workers and in `top`; only Ray's own function can change the title.
     setproctitle(f"trial {name}")
     with Board(folder, config, setting.task, setting.data.rgb, resumed=resume is not None) as board:
         epochs = train(

@@ -40,10 +40,11 @@ class Lines:
     def __exit__(self, *_: object) -> None:
         return None
 
+    def stage_started(self, name: str) -> None:
+        self._line(f"{name}: started")
+
     def stage_epoch(self, name: str, epoch: int, epochs: int, loss: float) -> None:
-        """A line at the beginning and one at the end of a stage are enough."""
-        if epoch == 1:
-            self._line(f"{name}: epoch 1 of {epochs}, loss {loss:.4g}")
+        self._line(f"{name}: epoch {epoch} of {epochs}, loss {loss:.4g}")
 
     def stage_done(self, name: str, seconds: float) -> None:
         self._line(f"{name}: made in {duration(seconds)}")
@@ -91,6 +92,9 @@ class Screen:
 
     def __exit__(self, *_: object) -> None:
         self.live.stop()
+
+    def stage_started(self, name: str) -> None:
+        self.stages[name] = "started"
 
     def stage_epoch(self, name: str, epoch: int, epochs: int, loss: float) -> None:
         self.stages[name] = f"epoch {epoch} of {epochs}, loss {loss:.4g}"
