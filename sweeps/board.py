@@ -1,7 +1,7 @@
 """A trial's TensorBoard: its curves, its hyperparameters, and a few of its predictions."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -15,12 +15,12 @@ from sweeps.space import Config
 
 
 class Board:
-    """Writes one trial's events into its folder."""
+    """Writes one trial's events into its folder; `told` are the settings it differs by."""
 
     def __init__(
         self,
         folder: Path,
-        config: Config,
+        told: Config,
         task: str,
         rgb: tuple[int, int, int] | None,
         *,
@@ -29,7 +29,6 @@ class Board:
         self.task, self.rgb = TASKS[task], rgb
         self.writer = SummaryWriter(folder)
         if not resumed:
-            told = {key: _plain(value) for key, value in config.items()}
             for summary in hparams(told, dict.fromkeys(self._metric_tags(), 0.0)):
                 self.writer._get_file_writer().add_summary(summary)
 
@@ -58,13 +57,11 @@ class Board:
 
 
 def visible(images: Tensor, rgb: tuple[int, int, int] | None) -> Tensor:
-    """Standardised images [B, C, S, S] → uint8 [B, 3, S, S]: ±2 standard deviations to 0 … 255.
+    """Images [B, C, S, S] → uint8 [B, 3, S, S]: the 2nd to 98th percentile of each band to 0 … 255.
 
     Where red, green and blue are not all among the bands, the first band is shown in grey.
     """
     shown = images[:, list(rgb)] if rgb else images[:, :1].expand(-1, 3, -1, -1)
-    return ((shown.clamp(-2, 2) + 2) * (255 / 4)).to(torch.uint8)
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, bool | int | float | str) else str(value)
+    pixels = shown.transpose(0, 1).flatten(1)
+    low, high = pixels.quantile(torch.tensor([0.02, 0.98]), dim=1).view(2, 1, 3, 1, 1)
+    return ((shown - low) / (high - low).clamp(min=1e-6) * 255).clamp(0, 255).to(torch.uint8)

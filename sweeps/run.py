@@ -265,6 +265,7 @@ def setting_of(plan: Plan) -> Setting:
         metric=plan.sweep.metric,
         data=plan.data,
         slots=plan.slots,
+        varied=(*plan.sweep.compare, *plan.sweep.tune),
         trials=plan.run.resolve() / "trials",
         weights={arm_label(arm): plan.weights_of(arm) for arm in plan.arms},
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from ray import tune
-from ray._raylet import setproctitle
+from ray._raylet import setproctitle  # type: ignore[attr-defined]
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -36,6 +36,7 @@ class Setting:
     """Where a trial finds things; the configuration says what it does with them.
 
     Attributes:
+        varied: the settings that differ between trials: compared and tuned.
         trials: folder of all trials.
         weights: for each arm's label, the folder of its initial weights; None for scratch.
     """
@@ -44,6 +45,7 @@ class Setting:
     metric: str
     data: Prepared
     slots: Slots
+    varied: tuple[str, ...]
     trials: Path
     weights: dict[str, Path | None]
 
@@ -67,7 +69,8 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
     # Ray titles a worker's process with its class's name. Titled after the trial, it is recognised
     # in the dashboard's list of workers and in `top`; only Ray's own function can change the title.
     setproctitle(f"trial {name}")
-    with Board(folder, config, setting.task, setting.data.rgb, resumed=resume is not None) as board:
+    told = {name: config[name] for name in setting.varied if name in config}
+    with Board(folder, told, setting.task, setting.data.rgb, resumed=resume is not None) as board:
         epochs = train(
             model, TASKS[setting.task], training, validation, recipe_of(config), device, resume
         )

@@ -149,15 +149,21 @@ class Screen:
 
     def _remaining(self) -> str:
         """Time left, from what trials have taken so far, early stops included."""
-        left = seconds_left(
-            [record.seconds for record in self.ended.values()],
-            [time.monotonic() - begun for n, begun in self.begun.items() if n in self.running],
-            self.plan.trials,
-            self.plan.slots.count,
-        )
+        ended = [record.seconds for record in self.ended.values()]
+        running = [self._pace(record) for record in self.running.values()]
+        left = seconds_left(ended, running, self.plan.trials, self.plan.slots.count)
         if left is None:
             return "time left: known after the first trial"
         return f"about {duration(left)} left"
+
+    def _pace(self, record: Record) -> tuple[float, float | None]:
+        """Seconds a running trial has taken, and those it will take if it is not stopped early."""
+        so_far = time.monotonic() - self.begun[record.number]
+        if not record.epochs:
+            return so_far, None
+        a_epoch = record.seconds / len(record.epochs)
+        since = so_far - record.seconds
+        return so_far, max(0.0, a_epoch * (record.config["epochs"] - len(record.epochs)) - since)
 
     def _trials(self) -> Table:
         metric = self.plan.sweep.metric
@@ -184,21 +190,24 @@ class Screen:
         return f"{self.plan.sweep.metric} {best.score:.3f}, {best.name}"
 
 
-def seconds_left(ended: list[float], running: list[float], trials: int, slots: int) -> float | None:
-    """An honest guess: every trial to come takes the mean of those that ended; None before one.
+def seconds_left(
+    ended: list[float], running: list[tuple[float, float | None]], trials: int, slots: int
+) -> float | None:
+    """A guess that early stops are part of; None before a trial has ended.
 
     Args:
-        ended: seconds that ended trials took, early stops included.
-        running: seconds that running trials have taken so far.
-        trials: number of trials in all.
+        ended: seconds that ended trials took.
+        running: of each running trial the seconds it has taken and, once it has a pace, those
+            it will take to its last epoch.
+        trials: number of trials in all; those to come take the mean of those that ended.
         slots: number that run at once.
     """
     if not ended:
         return None
     mean = sum(ended) / len(ended)
+    under_way = [max(0.0, mean - so_far) if to_go is None else to_go for so_far, to_go in running]
     waiting = trials - len(ended) - len(running)
-    work = waiting * mean + sum(max(0.0, mean - seconds) for seconds in running)
-    return work / slots
+    return max((waiting * mean + sum(under_way)) / slots, max(under_way, default=0.0))
 
 
 def view_for(plan: Plan, ledger: Ledger, console: Console) -> "Lines | Screen":
