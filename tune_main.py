@@ -87,6 +87,7 @@ def run(plan, console) -> int:
     from sweeps.ledger import Ledger
     from sweeps.run import StageError, cluster, command_line, run_plan
     from sweeps.search import ReplayError
+    from sweeps.show import from_here
     from sweeps.views import view_for
 
     ledger = Ledger(plan.run, plan.sweep.metric)
@@ -108,15 +109,18 @@ def run(plan, console) -> int:
     print(analysis.show_ranking(analysis.load(plan.run), styled=console.is_terminal))
     if all(record.score is None for record in ledger.records.values()):
         return 1
-    console.print(f"every trial: python -m analysis rank {plan.run} --trials", highlight=False)
+    every_trial = f"every trial: python -m analysis rank {from_here(plan.run)} --trials"
+    console.print(every_trial, markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
 def show_where_to_look(dashboard: str, run_directory: Path, console) -> None:
     """Where a run can be watched."""
+    from sweeps.show import from_here
+
     lines = [
-        f"TensorBoard    tensorboard --logdir {run_directory / 'trials'}",
-        f"Optuna         optuna-dashboard {run_directory / 'study.journal'}",
+        f"TensorBoard    tensorboard --logdir {from_here(run_directory / 'trials')}",
+        f"Optuna         optuna-dashboard {from_here(run_directory / 'study.journal')}",
     ]
     if dashboard:
         token = "it asks for the token that `ray get-auth-token` prints"

@@ -1,11 +1,19 @@
 """The plan, as text: what will be done, with what, and what was left out."""
 
+from pathlib import Path
+
 from rich.console import Console
 from rich.table import Table
 
 from sweeps.plan import Plan
 from sweeps.space import arm_label
 from sweeps.stages import Stage
+
+
+def from_here(path: Path) -> Path:
+    """`path` as it is typed from the current folder, if it lies below it."""
+    here = Path.cwd()
+    return path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path
 
 
 def show_plan(plan: Plan, console: Console) -> None:
@@ -45,7 +53,7 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         ("weights", _weights(plan)),
         ("trials", f"{plan.trials} of at most {budget.epochs} epochs, {_search(plan)}"),
         ("slots", f"{slots.count} trials at once, each on {_slot(plan)}"),
-        ("results", str(plan.run)),
+        ("results", str(from_here(plan.run))),
     ]
     if slots.note:
         facts.insert(-1, ("", slots.note))

@@ -1,0 +1,69 @@
+"""The command: what it prints, its exit status, and that nothing starts without a sound plan."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import tune_main
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) -> list[str]:
+    """The command line for a small sweep; what is appended to it is typed after it."""
+    sweep = tmp_path / "small.yaml"
+    sweep.write_text(
+        "name: small\ntask: detection\nmetric: AP50\n"
+        "dataset: {name: landslide4sense, image_size: 32, min_area: 2}\n"
+        "compare: {backbone: [test_vit, test_resnet]}\n"
+        "fixed: {pretraining: scratch, lr: 1e-3}\n"
+        "budget: {trials: 4, epochs: 2}\n"
+    )
+    results = tmp_path / "results"
+    line = ["tune_main.py", str(sweep), f"--results={results}", f"--cache={cache}"]
+    monkeypatch.setattr(sys, "argv", line)
+    return line
+
+
+def test_dry_run_prints_the_plan_and_leaves_nothing(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command += ["--dry-run", "budget.trials=3"]
+    assert tune_main.main() == 0
+    printed = capsys.readouterr().out
+    assert "SAMPLE" in printed
+    assert "2 backbone" in printed
+    assert "3 of at most 2 epochs" in printed
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("budget.trials=0", "command line: budget.trials: this should be greater than"),
+        ("resources.cpu=4096", "a trial needs 4096 CPU cores"),
+        ("dataset.min_area=1000", "nothing can be learned or scored; lower dataset.min_area"),
+        ("--resume", "holds no run to resume"),
+    ],
+)
+def test_what_cannot_run_is_one_sentence_and_status_2(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], typed: str, said: str
+) -> None:
+    command.append(typed)
+    assert tune_main.main() == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_help_shows_commands_to_copy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tune_main.py", "--help"])
+    with pytest.raises(SystemExit) as left:
+        tune_main.main()
+    assert left.value.code == 0
+    assert (
+        "python tune_main.py sweeps/landslide_backbones.yaml --dry-run" in capsys.readouterr().out
+    )
