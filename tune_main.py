@@ -68,7 +68,7 @@ def main() -> int:
 
         if not options.dry_run:
             check_run_directory(options.results / sweep.name, sweep, options.resume)
-        plan = make_plan(sweep, options.results, options.cache, machines())
+        plan = make_plan(sweep, options.results, options.cache, machines(), resume=options.resume)
     except (SweepError, DataError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,7 +1,9 @@
 """The plan: all that is settled before the first trial. Whatever can fail early fails here."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from datasets import DATASETS, Prepared, prepare, resolve_bands, sample
 from models.initial.audit import WeightsDoNotFitError
@@ -33,6 +35,7 @@ class Plan:
         skipped: the arms that cannot, where the sweep says `unavailable: skip`.
         starts: for each arm's label, the stage that its weights come from; None for scratch.
         stages: what has to be there before the trials, parents first.
+        lag: see `Slots.lag`; a run keeps the one it was begun with, wherever it is gone on with.
     """
 
     sweep: Sweep
@@ -44,6 +47,7 @@ class Plan:
     skipped: list[Skipped]
     starts: dict[str, Stage | None]
     stages: list[Stage]
+    lag: int
 
     @property
     def trials(self) -> int:
@@ -65,8 +69,10 @@ class Plan:
         return stored.folder
 
 
-def make_plan(sweep: Sweep, results: Path, cache: Path, machines: list[Machine]) -> Plan:
-    """Find and check data, weights and slots.
+def make_plan(
+    sweep: Sweep, results: Path, cache: Path, machines: list[Machine], *, resume: bool = False
+) -> Plan:
+    """Find and check data, weights and slots; to `resume` a run, that they are as it was begun.
 
     Raises:
         SweepError: what cannot be had, in a sentence that says what to do.
@@ -97,7 +103,34 @@ def make_plan(sweep: Sweep, results: Path, cache: Path, machines: list[Machine])
         raise SweepError(_unavailable(skipped, len(arms)))
     stages = in_order(stage for stage in starts.values() if stage is not None)
     run = results / sweep.name
-    return Plan(sweep, run, cache, data, slots, arms, skipped, starts, stages)
+    lag = slots.lag
+    if resume and (begun := read_info(run)) is not None:
+        _check_as_begun(begun, arms, data)
+        lag = begun["lag"]
+    return Plan(sweep, run, cache, data, slots, arms, skipped, starts, stages, lag)
+
+
+def read_info(run: Path) -> dict[str, Any] | None:
+    """What `run.json` says of a run that was begun; None if there is none."""
+    file = run / "run.json"
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def _check_as_begun(begun: dict[str, Any], arms: list[Arm], data: Prepared) -> None:
+    """Raise `SweepError` where a run to be gone on with would not be the one that was begun."""
+    before, now = ([arm_label(arm) for arm in side] for side in (begun["arms"], arms))
+    if lost := [arm for arm in before if arm not in now]:
+        raise SweepError(
+            f"the run was begun with weights of {', '.join(lost)}, which cannot be had now: "
+            "bring them back, or start a new run"
+        )
+    if gained := [arm for arm in now if arm not in before]:
+        raise SweepError(
+            f"the run was begun without {', '.join(gained)}, whose weights could not be had then: "
+            "start a new run to compare them too"
+        )
+    if begun["data"]["fingerprint"] != data.fingerprint:
+        raise SweepError("the data have changed since the run was begun: start a new run")
 
 
 def _prepare(sweep: Sweep, cache: Path) -> Prepared:

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.metadata
+import json
 import os
 import platform
 import shutil
@@ -20,7 +21,7 @@ from models.tasks import TASKS
 from sweeps.faults import SweepError
 from sweeps.follow import Follow, View
 from sweeps.ledger import Ledger, write_json
-from sweeps.plan import Plan
+from sweeps.plan import Plan, read_info
 from sweeps.pruning import PruneInOrder
 from sweeps.schema import Sweep
 from sweeps.search import SearchInOrder
@@ -135,6 +136,7 @@ def begin_run_directory(plan: Plan, command: str) -> None:
             "skipped": [{"arm": one.arm, "reason": one.reason} for one in plan.skipped],
             "budget": sweep.budget.model_dump(),
             "slots": {"count": plan.slots.count, "cpu": plan.slots.cpu, "gpu": plan.slots.gpu},
+            "lag": plan.lag,
             "data": {
                 "name": sweep.dataset.name,
                 "fingerprint": plan.data.fingerprint,
@@ -142,7 +144,7 @@ def begin_run_directory(plan: Plan, command: str) -> None:
                 "skipped_files": [[str(file), reason] for file, reason in plan.data.skipped],
             },
             "weights": {arm_label(arm): _weights_record(plan, arm) for arm in plan.arms},
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            **_times(plan.run),
             "command": command,
             "versions": {
                 "python": platform.python_version(),
@@ -151,6 +153,15 @@ def begin_run_directory(plan: Plan, command: str) -> None:
             "git": git_revision(),
         },
     )
+
+
+def _times(run: Path) -> dict[str, Any]:
+    """When the run was begun, and each time it was gone on with."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    before = read_info(run)
+    if before is None:
+        return {"started": now, "resumed": []}
+    return {"started": before["started"], "resumed": [*before["resumed"], now]}
 
 
 def _weights_record(plan: Plan, arm: Any) -> str | None:
@@ -217,13 +228,13 @@ def make_stages(missing: list[Stage], plan: Plan, view: View) -> None:
 def run_trials(plan: Plan, ledger: Ledger, view: View) -> None:
     """Run every trial that the records lack."""
     sweep, slots = plan.sweep, plan.slots
-    search = SearchInOrder(sweep, plan.arms, ledger, slots.lag, plan.run)
     left = plan.trials - sum(record.ended for record in ledger.records.values())
     if left <= 0:
         return
+    search = SearchInOrder(sweep, plan.arms, ledger, plan.lag, plan.run)
     rule = sweep.scheduler
     within_arm = sweep.allocation == "equal"
-    pruning = PruneInOrder(rule, ledger, slots.lag, within_arm) if rule.name != "none" else None
+    pruning = PruneInOrder(rule, ledger, plan.lag, within_arm) if rule.name != "none" else None
     shutil.rmtree(plan.run / "ray", ignore_errors=True)
     tuner = tune.Tuner(
         tune.with_resources(trainable(plan), {"cpu": slots.cpu, "gpu": slots.gpu}),
@@ -273,12 +284,15 @@ def setting_of(plan: Plan) -> Setting:
 
 def score_best_on_test(plan: Plan, ledger: Ledger) -> None:
     """Score the best trial of each arm on test, once, into `test.json`."""
-    best = [record for arm in plan.arms if (record := ledger.best_of(arm)) is not None]
+    file = plan.run / "test.json"
+    known = json.loads(file.read_text()) if file.exists() else {}
+    chosen = [record for arm in plan.arms if (record := ledger.best_of(arm)) is not None]
+    best = [record for record in chosen if record.name not in known]
     remote = ray.remote(score_on_test).options(num_cpus=plan.slots.cpu, num_gpus=plan.slots.gpu)
     setting = ray.put(setting_of(plan))
     scores = ray.get([remote.remote(record.config, setting, record.name) for record in best])
-    names = [record.name for record in best]
-    write_json(plan.run / "test.json", dict(zip(names, scores, strict=True)))
+    new = dict(zip([record.name for record in best], scores, strict=True))
+    write_json(file, {record.name: (known | new)[record.name] for record in chosen})
 
 
 def command_line() -> str:

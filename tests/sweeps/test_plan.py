@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from models.backbones import Backbone
 from sweeps.faults import SweepError
 from sweeps.plan import make_plan
+from sweeps.run import begin_run_directory
 from sweeps.schema import Sweep
 from sweeps.slots import Machine
 from sweeps.space import arm_label
@@ -130,6 +131,22 @@ def test_key_of_trained_weights_changes_with_what_shapes_them(
     ]
     first, same, other = (plan.stages[0].key for plan in plans)
     assert first == same != other
+
+
+def test_run_is_gone_on_with_as_it_was_begun(
+    make_sweep: MakeSweep, tmp_path: Path, cache: Path
+) -> None:
+    """Fewer slots change nothing about a run that was begun; other arms are refused."""
+    arms = {"backbone": ["test_vit"], "pretraining": ["imagenet", "scratch"]}
+    sweep = make_sweep(compare=arms, unavailable="skip")
+    begun = make_plan(sweep, tmp_path, cache, [Machine(cpus=8, gpus=0)])
+    begin_run_directory(begun, "a test")
+    resumed = make_plan(sweep, tmp_path, cache, [Machine(cpus=2, gpus=0)], resume=True)
+    assert (resumed.lag, resumed.slots.count) == (begun.lag, 2)
+
+    weights = {"imagenet": {"folder": imagenet_folder(tmp_path, "test_vit")}}
+    with pytest.raises(SweepError, match="begun without test_vit-imagenet"):
+        make_plan(make_sweep(compare=arms, weights=weights), tmp_path, cache, MACHINES, resume=True)
 
 
 def test_data_without_a_single_object_is_refused(
