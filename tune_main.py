@@ -13,7 +13,14 @@ Exit status: 0 a ranking was made; 1 the run failed; 2 the sweep cannot run as i
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sweeps.plan import Plan
+
+FAILED, NOT_RUN, CUT_SHORT = 1, 2, 130
 ROOT = Path(__file__).resolve().parent
 
 
@@ -51,53 +58,66 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run the sweep that the command line names."""
+    """Run the sweep that the command line names; gives the exit status."""
     options = arguments()
     # Ray, torch and timm take seconds to import: --help and mistyped files do without them.
-    from rich.console import Console
-
     from datasets import DataError
     from sweeps.faults import SweepError
+
+    try:
+        return plan_and_run(options)
+    except (SweepError, DataError) as error:
+        print(error, file=sys.stderr)
+        return NOT_RUN
+    except OSError as error:
+        print(f"{error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("cut short before anything was begun", file=sys.stderr)
+        return CUT_SHORT
+
+
+def plan_and_run(options: argparse.Namespace) -> int:
+    """Read, plan, run, rank."""
+    from rich.console import Console
+
     from sweeps.read import read_sweep
 
     console = Console()
-    try:
-        sweep = read_sweep(options.sweep, options.overrides)
-        from sweeps.plan import make_plan
-        from sweeps.run import check_run_directory, machines
-
-        if not options.dry_run:
-            check_run_directory(options.results / sweep.name, sweep, options.resume)
-        plan = make_plan(sweep, options.results, options.cache, machines(), resume=options.resume)
-    except (SweepError, DataError) as error:
-        print(error, file=sys.stderr)
-        return 2
-
+    sweep = read_sweep(options.sweep, options.overrides)
+    from sweeps.plan import make_plan
+    from sweeps.run import check_run_directory, exclusive, machines
     from sweeps.show import show_plan
 
-    show_plan(plan, console)
+    run = options.results / sweep.name
     if options.dry_run:
+        show_plan(make_plan(sweep, options.results, options.cache, machines()), console)
         return 0
-    return run(plan, console)
+    with exclusive(run):
+        check_run_directory(run, sweep, options.resume)
+        plan = make_plan(sweep, options.results, options.cache, machines(), resume=options.resume)
+        show_plan(plan, console)
+        return run_and_rank(plan, console)
 
 
-def run(plan, console) -> int:
+def run_and_rank(plan: "Plan", console: "Console") -> int:
     """Run a plan and show its ranking."""
     import analysis
     from sweeps.ledger import Ledger
-    from sweeps.run import StageError, cluster, command_line, run_plan
+    from sweeps.run import RunError, begin_run_directory, cluster, command_line, run_plan
     from sweeps.search import ReplayError
     from sweeps.show import from_here
     from sweeps.views import view_for
 
     ledger = Ledger(plan.run, plan.sweep.metric)
+    begin_run_directory(plan, command_line())
     try:
         with cluster() as dashboard, view_for(plan, ledger, console) as view:
             show_where_to_look(dashboard, plan.run, console)
-            run_plan(plan, ledger, view, command_line())
-    except (StageError, ReplayError) as error:
+            run_plan(plan, ledger, view)
+    except (RunError, ReplayError) as error:
         print(error, file=sys.stderr)
-        return 1
+        return FAILED
     except KeyboardInterrupt:
         ended = sum(record.ended for record in ledger.records.values())
         print(
@@ -105,16 +125,17 @@ def run(plan, console) -> int:
             f"  {command_line().removesuffix(' --resume')} --resume",
             file=sys.stderr,
         )
-        return 130
+        return CUT_SHORT
     print(analysis.show_ranking(analysis.load(plan.run), styled=console.is_terminal))
     if all(record.score is None for record in ledger.records.values()):
-        return 1
+        print("no trial has a score: nothing could be ranked", file=sys.stderr)
+        return FAILED
     every_trial = f"every trial: python -m analysis rank {from_here(plan.run)} --trials"
     console.print(every_trial, markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
-def show_where_to_look(dashboard: str, run_directory: Path, console) -> None:
+def show_where_to_look(dashboard: str, run_directory: Path, console: "Console") -> None:
     """Where a run can be watched."""
     from sweeps.show import from_here
 

@@ -110,11 +110,17 @@ def train(
             seconds = {"seconds": time.perf_counter() - start}
             yield Epoch(number, seconds, diverged=True, state=partial(state, number))
             return
-        with _autocast(device):
-            data = batches(validation, recipe.batch_size)
-            metrics |= task.evaluate(model, data, device)
+        metrics |= score(model, task, validation, recipe.batch_size, device)
         metrics |= {"lr": float(schedule.get_last_lr()[0]), "seconds": time.perf_counter() - start}
         yield Epoch(number, metrics, diverged=False, state=partial(state, number))
+
+
+def score(
+    model: Model, task: Task, split: Split, batch_size: int, device: torch.device
+) -> dict[str, float]:
+    """The task's metrics of `model`, which is on `device`, over all of `split` together."""
+    with _autocast(device):
+        return task.evaluate(model, batches(split, batch_size), device)
 
 
 def _train_epoch(

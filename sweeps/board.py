@@ -15,7 +15,12 @@ from sweeps.space import Config
 
 
 class Board:
-    """Writes one trial's events into its folder; `told` are the settings it differs by."""
+    """Writes one trial's events into its folder.
+
+    Args:
+        told: the settings that trials differ by.
+        done: epochs that an earlier part of the trial has done; what it wrote beyond is hidden.
+    """
 
     def __init__(
         self,
@@ -23,12 +28,14 @@ class Board:
         told: Config,
         task: str,
         rgb: tuple[int, int, int] | None,
-        *,
-        resumed: bool,
+        done: int,
     ) -> None:
         self.task, self.rgb = TASKS[task], rgb
-        self.writer = SummaryWriter(folder)
-        if not resumed:
+        if not done:
+            for events in folder.glob("events.out.tfevents.*"):
+                events.unlink()
+        self.writer = SummaryWriter(folder, purge_step=done + 1 if done else None)
+        if not done:
             for summary in hparams(told, dict.fromkeys(self._metric_tags(), 0.0)):
                 self.writer._get_file_writer().add_summary(summary)
 

@@ -3,13 +3,16 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from datasets import DATASETS, DataError, resolve_bands
 from sweeps.faults import Fault, Key, nearest
-from sweeps.schema import LOSS_PREFIX, Domain, Settings, Sweep
+from sweeps.schema import LOSS_PREFIX, Domain, Settings, Sweep, setting_adapter
+
+ARM_SETTINGS = ("backbone", "pretraining", "head")
+"""Settings that decide which weights are made and which losses there are."""
 
 PRETRAINING = ("scratch", "imagenet", "mae", "distillation")
 
@@ -75,6 +78,8 @@ def _settings_faults(sweep: Sweep) -> Iterator[Fault]:
         if name in seen:
             yield Fault((section, name), f"this stands under {seen[name]} already")
         seen[name] = str(section)
+        if section == "tune" and name in ARM_SETTINGS:
+            yield Fault((section, name), "compare or fix this one: it makes an arm what it is")
         for place, value in values_of(sweep, name):
             if message := _value_fault(name, value):
                 yield Fault(place, message)
@@ -86,14 +91,11 @@ def _settings_faults(sweep: Sweep) -> Iterator[Fault]:
 def _value_fault(name: str, value: Any) -> str | None:
     """What is wrong with `value` for the setting `name`, in a sentence."""
     if name.startswith(LOSS_PREFIX):
-        good = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        good = number and 0 <= value < math.inf
         return None if good else f"the weight of a loss is a number from 0, not {value!r}"
-    field = Settings.model_fields[name]
-    kind: Any = (
-        Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
-    )
     try:
-        TypeAdapter(kind).validate_python(value, strict=not isinstance(value, int))
+        setting_adapter(name).validate_python(value)
     except ValidationError as error:
         return f"{error.errors()[0]['msg'].replace('Input should', 'this should')}, not {value!r}"
     return None
@@ -106,15 +108,17 @@ def _budget_faults(sweep: Sweep) -> Iterator[Fault]:
         yield Fault(
             ("budget", "trials"), f"{trials} trials cannot be shared equally among {arms} arms"
         )
-    if sweep.sampler.name == "grid":
-        points = arms
-        for name, domain in sweep.tune.items():
-            if domain.choice is None:
-                yield Fault(("tune", name), "a grid needs a choice here, not a range")
-                return
-            points *= len(domain.choice)
-        if trials < points:
+    ranges = [name for name, domain in sweep.tune.items() if domain.choice is None]
+    if sweep.sampler.name == "grid" and ranges:
+        yield Fault(("tune", ranges[0]), "a grid needs a choice here, not a range")
+    if not ranges:
+        choices = [len(domain.choice) for domain in sweep.tune.values() if domain.choice]
+        points = arms * math.prod(choices)
+        if sweep.sampler.name == "grid" and trials < points:
             message = f"the grid has {points} points; {trials} trials do not cover it"
+            yield Fault(("budget", "trials"), message)
+        if trials > points:
+            message = f"there are only {points} configurations; {trials} trials would repeat some"
             yield Fault(("budget", "trials"), message)
     if sweep.scheduler.name != "none" and sweep.scheduler.grace_epochs > sweep.budget.epochs:
         grace, epochs = sweep.scheduler.grace_epochs, sweep.budget.epochs
@@ -139,7 +143,9 @@ def _dataset_faults(sweep: Sweep) -> Iterator[Fault]:
 
 
 def _backbone_faults(sweep: Sweep) -> Iterator[Fault]:
-    from models.backbones import UnknownBackboneError, check_backbone
+    import torch
+
+    from models.backbones import Backbone, UnknownBackboneError, check_backbone
 
     named = list(values_of(sweep, "backbone"))
     if sweep.weights.distillation is not None:
@@ -148,6 +154,8 @@ def _backbone_faults(sweep: Sweep) -> Iterator[Fault]:
     for key, name in named:
         try:
             check_backbone(name)
+            with torch.device("meta"):  # its shapes, without its weights
+                Backbone(name, 3, sweep.dataset.image_size)
         except UnknownBackboneError as error:
             yield Fault(key, str(error))
 
@@ -169,6 +177,11 @@ def _pretraining_faults(sweep: Sweep) -> Iterator[Fault]:
     folder = sweep.weights.imagenet.folder
     if folder is not None and not Path(folder).is_dir():
         yield Fault(("weights", "imagenet", "folder"), f"there is no folder {folder}")
-    for name in sweep.weights.checkpoints:
+    for name, checkpoint in sweep.weights.checkpoints.items():
+        place: Key = ("weights", "checkpoints", name)
         if name in PRETRAINING:
-            yield Fault(("weights", "checkpoints", name), "this name has a meaning of its own")
+            yield Fault(place, "this name has a meaning of its own")
+        try:
+            checkpoint.file.format(backbone="")
+        except (KeyError, IndexError, ValueError):
+            yield Fault((*place, "file"), "only {backbone} may stand in braces")

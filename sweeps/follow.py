@@ -1,5 +1,6 @@
 """Following a run: Ray's events → the ledger's records → what the user sees."""
 
+import textwrap
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -83,9 +84,9 @@ class Follow(Callback):
 
 
 def reason_of(trial: Trial) -> str:
-    """The last line of a trial's traceback, and where the whole of it is."""
+    """The last line of a trial's traceback, cut to a readable length."""
     file = trial.error_file
     if not file or not Path(file).exists():
         return "its worker died without a word"
     lines = [line.strip() for line in Path(file).read_text().splitlines() if line.strip()]
-    return lines[-1] if lines else "it raised without a message"
+    return textwrap.shorten(lines[-1], 200, placeholder=" …") if lines else "it said nothing"

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sweeps.faults import SweepError
 from sweeps.space import Arm, Config
 
 ENDED = ("done", "pruned", "diverged", "failed")
@@ -65,14 +66,23 @@ class Record:
 
 
 class Ledger:
-    """All records of a run, on disk and by number."""
+    """All records of a run, on disk and by number.
+
+    Raises:
+        SweepError: a record is damaged.
+    """
 
     def __init__(self, run: Path, metric: str) -> None:
         self.trials = run / "trials"
         self.metric = metric
         self.records: dict[int, Record] = {}
         for file in sorted(self.trials.glob("*/trial.json")):
-            record = Record(**json.loads(file.read_text()))
+            try:
+                record = Record(**json.loads(file.read_text()))
+            except (json.JSONDecodeError, TypeError) as error:
+                raise SweepError(
+                    f"{file} is damaged ({error}): delete its folder, and the trial is run again"
+                ) from None
             self.records[record.number] = record
 
     def open(self, record: Record) -> None:
@@ -119,7 +129,12 @@ class Ledger:
 
 
 def write_json(file: Path, content: Any) -> None:
+    """Write `content` as JSON, whole."""
+    write_whole(file, json.dumps(content, indent=1, allow_nan=False))
+
+
+def write_whole(file: Path, text: str) -> None:
     """Write `file` whole: a reader sees the old content or the new, never half of it."""
     partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(json.dumps(content, indent=1, allow_nan=False))
+    partial.write_text(text)
     partial.replace(file)

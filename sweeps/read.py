@@ -93,6 +93,8 @@ def _parse(text: str) -> tuple[str, Any]:
         raise SweepError(
             f"command line: '{text}' is not an override; write key=value, such as budget.trials=6"
         )
+    if not value.strip():
+        raise SweepError(f"command line: '{text}' gives no value; write null if you mean none")
     try:
         return dotted, YAML(typ="safe").load(value)
     except MarkedYAMLError:

@@ -2,7 +2,9 @@
 
 import contextlib
 import importlib.metadata
+import io
 import json
+import logging
 import os
 import platform
 import shutil
@@ -14,13 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
 from ray import tune
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from models.tasks import TASKS
 from sweeps.faults import SweepError
 from sweeps.follow import Follow, View
-from sweeps.ledger import Ledger, write_json
+from sweeps.ledger import Ledger, write_json, write_whole
 from sweeps.plan import Plan, read_info
 from sweeps.pruning import PruneInOrder
 from sweeps.schema import Sweep
@@ -35,8 +40,10 @@ PACKAGES = ("ray", "optuna", "torch", "torchvision", "timm", "numpy")
 
 
 def check_run_directory(run: Path, sweep: Sweep, resume: bool) -> None:
-    """Raise `SweepError` unless the run directory is empty, or holds this sweep and is resumed."""
+    """Raise `SweepError` unless the run directory is new, or holds this sweep and is resumed."""
     kept = run / "sweep.yaml"
+    if not kept.exists() and run.exists() and any(run.iterdir()):
+        raise SweepError(f"{run} is not empty and holds no run: name another place, or clear it")
     if resume and not kept.exists():
         raise SweepError(f"{run} holds no run to resume; leave --resume out to start one")
     if not kept.exists():
@@ -46,7 +53,10 @@ def check_run_directory(run: Path, sweep: Sweep, resume: bool) -> None:
             f"{run} holds a run already: go on with it with --resume, give this one another "
             "place with --results DIR or another name with name=NAME, or delete the folder"
         )
-    before = Sweep.model_validate(YAML(typ="safe").load(kept))
+    try:
+        before = Sweep.model_validate(YAML(typ="safe").load(kept))
+    except (YAMLError, ValidationError) as error:
+        raise SweepError(f"{kept} is damaged and its run cannot be gone on with: {error}") from None
     changed = [
         key for key in Sweep.model_fields if _resumable(before, key) != _resumable(sweep, key)
     ]
@@ -68,6 +78,17 @@ def _resumable(sweep: Sweep, key: str) -> Any:
 
 
 @contextlib.contextmanager
+def exclusive(run: Path) -> Iterator[None]:
+    """Keep other processes out of a run directory. SweepError: one is in it."""
+    run.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(run.parent / f".{run.name}.lock", timeout=0):
+            yield
+    except Timeout:
+        raise SweepError(f"another process is running in {run}: wait for it") from None
+
+
+@contextlib.contextmanager
 def cluster() -> Iterator[str]:
     """Ray, started here or joined where RAY_ADDRESS says; gives the dashboard's address."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -75,6 +96,8 @@ def cluster() -> Iterator[str]:
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
     # Ray's newer output draws a box even where it is told to be quiet.
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+    # A trial's failure is shown and kept with its reason; Tune would print a traceback as well.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     joined = "RAY_ADDRESS" in os.environ
     # Our packages share names with others that may be installed (`datasets`): ours must come
     # first in every worker, wherever this process was started from.
@@ -102,14 +125,13 @@ def machines() -> list[Machine]:
     return [Machine(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in resources]
 
 
-def run_plan(plan: Plan, ledger: Ledger, view: View, command: str) -> None:
+def run_plan(plan: Plan, ledger: Ledger, view: View) -> None:
     """Make the stages, run the trials, score each arm's best on test. Ray must be up.
 
     Raises:
-        StageError: initial weights could not be made.
+        RunError: initial weights could not be made, or test could not be scored.
         KeyboardInterrupt: cut short by the user; what has ended is on record.
     """
-    begin_run_directory(plan, command)
     make_stages(plan.missing, plan, view)
 
     run_trials(plan, ledger, view)
@@ -120,8 +142,9 @@ def begin_run_directory(plan: Plan, command: str) -> None:
     """Write what the run can be rebuilt from: the resolved sweep, the data, the versions."""
     sweep = plan.sweep
     plan.run.mkdir(parents=True, exist_ok=True)
-    with (plan.run / "sweep.yaml").open("w") as file:
-        YAML(typ="rt").dump(sweep.model_dump(mode="json", exclude_unset=True), file)
+    resolved = io.StringIO()
+    YAML(typ="rt").dump(sweep.model_dump(mode="json", exclude={"on_sample"}), resolved)
+    write_whole(plan.run / "sweep.yaml", resolved.getvalue())
     write_json(
         plan.run / "run.json",
         {
@@ -184,15 +207,15 @@ def git_revision() -> str | None:
     return described.stdout.strip() or None
 
 
-class StageError(RuntimeError):
-    """Initial weights that arms need could not be made."""
+class RunError(RuntimeError):
+    """The run cannot go on; the message says what failed and what to do."""
 
 
 def make_stages(missing: list[Stage], plan: Plan, view: View) -> None:
     """Train what is missing in the store, in parallel on the slots, parents before children.
 
     Raises:
-        StageError: naming the stage and why.
+        RunError: naming the stage and why.
     """
     remote = ray.remote(train_stage).options(
         num_cpus=plan.slots.cpu, num_gpus=plan.slots.gpu, num_returns="streaming"
@@ -205,7 +228,7 @@ def make_stages(missing: list[Stage], plan: Plan, view: View) -> None:
             unmade = waiting.keys() | {stage.key for stage in running.values()}
             if stage.parent is None or stage.parent.key not in unmade:
                 sweep, data = plan.sweep, plan.data
-                running[remote.remote(stage, sweep, data, plan.cache, plan.slots.cpu)] = stage
+                running[remote.remote(stage, sweep, data, plan.cache, plan.slots)] = stage
                 del waiting[stage.key]
         (ready,), _ = ray.wait(list(running), num_returns=1)
         stage = running[ready]
@@ -214,8 +237,8 @@ def make_stages(missing: list[Stage], plan: Plan, view: View) -> None:
         except StopIteration:
             del running[ready]
             view.stage_done(stage.name, spent.get(stage.key, 0.0))
-        except ray.exceptions.RayTaskError as error:
-            raise StageError(f"{stage.name} could not be made: {error.cause}") from None
+        except ray.exceptions.RayError as error:
+            raise RunError(f"{stage.name} could not be made: {reason_in(error)}") from None
         else:
             if epoch["epoch"] == 0:
                 view.stage_started(stage.name)
@@ -223,6 +246,12 @@ def make_stages(missing: list[Stage], plan: Plan, view: View) -> None:
             spent[stage.key] = spent.get(stage.key, 0.0) + epoch["seconds"]
             epochs = plan.sweep.budget.pretraining_epochs
             view.stage_epoch(stage.name, int(epoch["epoch"]), epochs, epoch["loss"])
+
+
+def reason_in(error: ray.exceptions.RayError) -> str:
+    """The first line of what went wrong in a worker."""
+    cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
+    return str(cause).strip().partition("\n")[0]
 
 
 def run_trials(plan: Plan, ledger: Ledger, view: View) -> None:
@@ -255,8 +284,8 @@ def run_trials(plan: Plan, ledger: Ledger, view: View) -> None:
     )
     tuner.fit()
     search.finish()
-    if not all(record.ended for record in ledger.records.values()):
-        raise KeyboardInterrupt
+    if sum(record.ended for record in ledger.records.values()) < plan.trials:
+        raise KeyboardInterrupt  # Tune takes the signal for itself, and returns
 
 
 def trainable(plan: Plan) -> Callable[[Config], None]:
@@ -283,14 +312,22 @@ def setting_of(plan: Plan) -> Setting:
 
 
 def score_best_on_test(plan: Plan, ledger: Ledger) -> None:
-    """Score the best trial of each arm on test, once, into `test.json`."""
+    """Score the best trial of each arm on test, once, into `test.json`.
+
+    Raises:
+        RunError: a worker failed; resuming tries again.
+    """
     file = plan.run / "test.json"
     known = json.loads(file.read_text()) if file.exists() else {}
     chosen = [record for arm in plan.arms if (record := ledger.best_of(arm)) is not None]
     best = [record for record in chosen if record.name not in known]
     remote = ray.remote(score_on_test).options(num_cpus=plan.slots.cpu, num_gpus=plan.slots.gpu)
     setting = ray.put(setting_of(plan))
-    scores = ray.get([remote.remote(record.config, setting, record.name) for record in best])
+    try:
+        scores = ray.get([remote.remote(one.config, setting, one.name) for one in best])
+    except ray.exceptions.RayError as error:
+        reason = reason_in(error)
+        raise RunError(f"test could not be scored: {reason}; try again with --resume") from None
     new = dict(zip([record.name for record in best], scores, strict=True))
     write_json(file, {record.name: (known | new)[record.name] for record in chosen})
 

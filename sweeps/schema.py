@@ -6,10 +6,20 @@ Three groups of hyperparameters, in the words of the Deep Learning Tuning Playbo
 `fixed` the rest. All three take the keys of `Settings`.
 """
 
+import contextlib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 Scalar = bool | int | float | str
 
@@ -29,7 +39,7 @@ Choices = Annotated[list[Scalar], AfterValidator(_distinct)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Settings(_Section):
@@ -51,6 +61,24 @@ class Settings(_Section):
     warmup_epochs: float = Field(0.5, ge=0, description="linear rise of the learning rate")
     clip_norm: float = Field(5.0, gt=0, description="largest norm of the gradient")
     augment: bool = Field(True, description="turn and mirror training images at random")
+
+
+def setting_adapter(name: str) -> TypeAdapter[Any]:
+    """What checks and converts a value of the setting `name`. KeyError: there is no such one."""
+    field = Settings.model_fields[name]
+    kind: Any = field.annotation
+    kind = Annotated[(kind, *field.metadata)] if field.metadata else kind
+    return TypeAdapter(kind, config=ConfigDict(strict=True, allow_inf_nan=False))
+
+
+def typed(name: str, value: Scalar) -> Scalar:
+    """`value` in the type of the setting `name`; as it is where it does not fit, to be told of."""
+    if name.startswith(LOSS_PREFIX) and type(value) is int:
+        return float(value)
+    if name in Settings.model_fields:
+        with contextlib.suppress(ValidationError):
+            return cast(Scalar, setting_adapter(name).validate_python(value))
+    return value
 
 
 class Domain(_Section):
@@ -196,16 +224,7 @@ class Resources(_Section):
     """The slot of one trial. Without a GPU `gpu` is dropped, which the plan says."""
 
     cpu: int = Field(1, ge=1)
-    gpu: float = Field(0, ge=0)
-
-    @field_validator("gpu")
-    @classmethod
-    def _share(cls, gpu: float) -> float:
-        if gpu > 1 and not gpu.is_integer():
-            raise ValueError(
-                f"a share of a GPU is in (0, 1]; {gpu:g} is neither that nor whole GPUs"
-            )
-        return gpu
+    gpu: float = Field(0, ge=0, le=1, description="a share of one GPU; a trial uses no more")
 
 
 class Sweep(_Section):
@@ -236,7 +255,13 @@ class Sweep(_Section):
     unavailable: Literal["error", "skip"] = Field(
         "error", description="arms whose weights cannot be had"
     )
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
+
+    @field_validator("compare")
+    @classmethod
+    def _typed(cls, compare: dict[str, list[Scalar]]) -> dict[str, list[Scalar]]:
+        """Choices in their setting's type: 1 becomes 1.0, in an arm's name as in its trials."""
+        return {name: [typed(name, value) for value in values] for name, values in compare.items()}
 
     @property
     def uses_sample(self) -> bool:

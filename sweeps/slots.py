@@ -2,8 +2,12 @@
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sweeps.schema import Resources
+
+if TYPE_CHECKING:
+    import torch
 
 
 class DoesNotFitError(ValueError):
@@ -24,7 +28,7 @@ class Slots:
 
     Attributes:
         cpu: CPU cores, and torch threads, of each.
-        gpu: share of one GPU (at most 1), or a number of whole GPUs; 0 without one.
+        gpu: share of one GPU, at most 1; 0 without one.
         count: how many trials run at once.
         note: what was decided for the user, in a sentence; empty if nothing.
     """
@@ -65,30 +69,43 @@ def share_out(resources: Resources, machines: list[Machine]) -> Slots:
     gpu = resources.gpu if gpus else 0.0
     count = sum(_fit(machine, resources.cpu, gpu) for machine in machines)
     if count == 0:
-        most_cpus = max(machine.cpus for machine in machines)
-        most_gpus = max(machine.gpus for machine in machines)
-        short = (
-            f"{resources.cpu} CPU cores and the largest machine has {most_cpus}: "
+        with_gpu = [machine for machine in machines if machine.gpus or not gpu]
+        most = max(machine.cpus for machine in with_gpu)
+        kind = "largest machine with a GPU" if gpu else "largest machine"
+        raise DoesNotFitError(
+            f"a trial needs {resources.cpu} CPU cores and the {kind} has {most}: "
             "lower resources.cpu"
-            if resources.cpu > most_cpus
-            else f"{gpu:g} GPUs and the largest machine has {most_gpus}: lower resources.gpu"
         )
-        raise DoesNotFitError(f"a trial needs {short}")
     note = ""
     if resources.gpu and not gpus:
         note = "no GPU here: trials share the CPU cores instead"
-    elif 0 < gpu <= 1 and _per_gpu(gpu) * gpu < 0.999:
+    elif gpu and _per_gpu(gpu) * gpu < 0.999:
         idle = 1 - _per_gpu(gpu) * gpu
         note = f"{gpu:g} does not divide a GPU: {_per_gpu(gpu)} trials on each, {idle:.0%} idle"
     return Slots(resources.cpu, gpu, count, note)
+
+
+def occupy(slots: Slots) -> "torch.device":
+    """Keep this worker within its slot: its threads, and its share of the GPU's memory.
+
+    A share of a GPU limits nothing by itself. Held to it, a trial that needs more fails by itself,
+    with a reason, instead of taking its neighbours down.
+    """
+    import torch
+
+    torch.set_num_threads(slots.cpu)
+    if not slots.gpu or not torch.cuda.is_available():
+        return torch.device("cpu")
+    if slots.gpu < 1:
+        torch.cuda.set_per_process_memory_fraction(slots.gpu)
+    return torch.device("cuda")
 
 
 def _fit(machine: Machine, cpu: int, gpu: float) -> int:
     by_cpu = machine.cpus // cpu
     if not gpu:
         return by_cpu
-    by_gpu = machine.gpus * _per_gpu(gpu) if gpu <= 1 else machine.gpus // int(gpu)
-    return min(by_cpu, by_gpu)
+    return min(by_cpu, machine.gpus * _per_gpu(gpu))
 
 
 def _per_gpu(share: float) -> int:

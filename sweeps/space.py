@@ -26,8 +26,8 @@ def arms_of(sweep: Sweep) -> list[Arm]:
 
 
 def arm_label(arm: Arm) -> str:
-    """How an arm is called in names and lines: its values, joined."""
-    return "-".join(str(value) for value in arm.values())
+    """How an arm is called in names, also of folders: its values, joined."""
+    return "-".join(str(value).replace("/", "_") for value in arm.values())
 
 
 def arm_of(sweep: Sweep, config: Config) -> Arm:

@@ -22,6 +22,7 @@ from models.initial import checkpoint, distillation, imagenet, mae, store
 from models.initial.audit import Audit
 from models.initial.training import Recipe
 from sweeps.schema import Sweep
+from sweeps.slots import Slots, occupy
 
 Kind = Literal["imagenet", "checkpoint", "mae", "teacher", "distillation"]
 
@@ -83,7 +84,8 @@ def stage_for(sweep: Sweep, data: Prepared, backbone: str, pretraining: str) -> 
         recipe = sweep.weights.distillation.model_dump()
         start = recipe.pop("teacher")
         parent = stage_for(sweep, data, start["backbone"], start["pretraining"])
-        taught = {"kind": "teacher", "recipe": recipe, **trained, "backbone": start["backbone"]}
+        alone = {key: recipe[key] for key in ("lr", "batch_size")}
+        taught = {"kind": "teacher", "recipe": alone, **trained, "backbone": start["backbone"]}
         name = f"teacher-{start['backbone']}"
         teacher = Stage("teacher", name, start["backbone"], taught, parent)
         parts = {"kind": "distillation", "recipe": recipe, **trained}
@@ -120,7 +122,7 @@ def import_weights(stage: Stage, data: Prepared, cache: Path) -> store.Stored:
 
 
 def train_stage(
-    stage: Stage, sweep: Sweep, data: Prepared, cache: Path, threads: int
+    stage: Stage, sweep: Sweep, data: Prepared, cache: Path, slots: Slots
 ) -> Iterator[dict[str, float]]:
     """Train a stage and store its weights; yields each epoch's numbers as they come.
 
@@ -128,8 +130,7 @@ def train_stage(
     the store. Runs in a Ray worker.
     """
     yield {"epoch": 0}
-    torch.set_num_threads(threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = occupy(slots)
     seed = sweep.seed
     torch.manual_seed(seed)
     training = open_split(data, "train")

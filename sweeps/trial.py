@@ -13,15 +13,15 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from datasets import Prepared, Split, open_split
-from datasets.batches import batch_of, batches
+from datasets.batches import batch_of
 from models.backbones import Backbone
 from models.initial import store
 from models.model import Model
 from models.tasks import TASKS
-from models.training import Recipe, train
+from models.training import Recipe, score, train
 from sweeps.board import Board
 from sweeps.schema import LOSS_PREFIX
-from sweeps.slots import Slots
+from sweeps.slots import Slots, occupy
 from sweeps.space import Config
 
 RESUME_EVERY_S = 60.0
@@ -70,19 +70,18 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
     # in the dashboard's list of workers and in `top`; only Ray's own function can change the title.
     setproctitle(f"trial {name}")
     told = {name: config[name] for name in setting.varied if name in config}
-    with Board(folder, told, setting.task, setting.data.rgb, resumed=resume is not None) as board:
+    with Board(
+        folder, told, setting.task, setting.data.rgb, resume["epoch"] if resume else 0
+    ) as board:
         epochs = train(
             model, TASKS[setting.task], training, validation, recipe_of(config), device, resume
         )
         for epoch in epochs:
-            score = epoch.metrics.get(setting.metric)
-            if score is not None and score > best:
-                best = score
+            reached = epoch.metrics.get(setting.metric, best)
+            if reached > best:
+                best = reached
                 _save_weights(model, folder / "weights.safetensors")
                 board.draw(model, epoch.number, pictures, device)
-            if time.perf_counter() - saved_at > RESUME_EVERY_S and not epoch.diverged:
-                saved_at = time.perf_counter()
-                _write_whole(folder / "resume.pt", {**epoch.state(), "best": best})
             # The time the slot was held counts, with loading and saving, not the training alone.
             metrics = epoch.metrics | {"seconds": time.perf_counter() - held_since}
             held_since = time.perf_counter()
@@ -90,6 +89,10 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
             report = {"epoch": epoch.number, "score": best, "diverged": epoch.diverged}
             tune.report({**report, "metrics": metrics})
             setproctitle(f"trial {name}")
+            # Only what is on record need not be done again, and by now this report is.
+            if time.perf_counter() - saved_at > RESUME_EVERY_S and not epoch.diverged:
+                saved_at = time.perf_counter()
+                _write_whole(folder / "resume.pt", {**epoch.state(), "best": best})
 
 
 def build_model(config: Config, setting: Setting, weights: Path | None) -> Model:
@@ -118,22 +121,8 @@ def score_on_test(config: Config, setting: Setting, name: str) -> dict[str, floa
     device = occupy(setting.slots)
     model = build_model(config, setting, None)
     model.load_state_dict(load_file(setting.trials / name / "weights.safetensors"))
-    data = batches(_split(setting.data, "test"), config["batch_size"])
-    return TASKS[setting.task].evaluate(model.to(device), data, device)
-
-
-def occupy(slots: Slots) -> torch.device:
-    """Keep this worker within its slot: its threads, and its share of the GPU's memory.
-
-    A share of a GPU limits nothing by itself. Held to it, a trial that needs more fails by itself,
-    with a reason, instead of taking its neighbours down.
-    """
-    torch.set_num_threads(slots.cpu)
-    if not slots.gpu or not torch.cuda.is_available():
-        return torch.device("cpu")
-    if slots.gpu < 1:
-        torch.cuda.set_per_process_memory_fraction(slots.gpu)
-    return torch.device("cuda")
+    test = _split(setting.data, "test")
+    return score(model.to(device), TASKS[setting.task], test, config["batch_size"], device)
 
 
 @lru_cache(maxsize=6)

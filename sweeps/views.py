@@ -72,7 +72,10 @@ class Lines:
 
 
 class Screen:
-    """The live view: progress with an estimate, running trials, the best so far, failures."""
+    """The live view: progress with an estimate, running trials, the best so far, failures.
+
+    It is drawn by a thread of its own, which therefore looks at copies.
+    """
 
     def __init__(self, plan: Plan, ledger: Ledger, console: Console) -> None:
         self.plan, self.ledger, self.console = plan, ledger, console
@@ -121,14 +124,15 @@ class Screen:
         if self.stages_made < self.stages_all:
             heading = f"initial weights: {self.stages_made} of {self.stages_all} made"
             parts.append(Text(heading, style="bold"))
-            parts += [Text(f"  {name}: {state}") for name, state in self.stages.items()]
+            parts += [Text(f"  {name}: {state}") for name, state in self.stages.copy().items()]
             return Group(*parts)
         parts.append(self._progress())
         if self.running:
             parts.append(self._trials())
         if best := self._best():
             parts.append(Text(f"best so far: {best}", style="green"))
-        failures = [one for one in self.ended.values() if one.status in ("failed", "diverged")]
+        ended = list(self.ended.copy().values())
+        failures = [one for one in ended if one.status in ("failed", "diverged")]
         parts += [
             Text(f"{record.status}: {record.name}: {record.reason}", style="red")
             for record in failures[-FAILURES_SHOWN:]
@@ -137,7 +141,7 @@ class Screen:
 
     def _progress(self) -> Table:
         bar = Table.grid(padding=(0, 1))
-        pruned = sum(record.status == "pruned" for record in self.ended.values())
+        pruned = sum(record.status == "pruned" for record in self.ended.copy().values())
         done = f"{len(self.ended)} of {self.plan.trials} trials"
         early = f", {pruned} stopped early" if pruned else ""
         bar.add_row(
@@ -149,8 +153,8 @@ class Screen:
 
     def _remaining(self) -> str:
         """Time left, from what trials have taken so far, early stops included."""
-        ended = [record.seconds for record in self.ended.values()]
-        running = [self._pace(record) for record in self.running.values()]
+        ended = [record.seconds for record in self.ended.copy().values()]
+        running = [self._pace(record) for record in self.running.copy().values()]
         left = seconds_left(ended, running, self.plan.trials, self.plan.slots.count)
         if left is None:
             return "time left: known after the first trial"
@@ -170,7 +174,7 @@ class Screen:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         for heading in ("trial", "arm", "epoch", metric, "best"):
             table.add_column(heading, justify="left" if heading in ("trial", "arm") else "right")
-        for number, record in sorted(self.running.items()):
+        for number, record in sorted(self.running.copy().items()):
             latest = record.epochs[-1] if record.epochs else {}
             table.add_row(
                 f"{number:03d}",
@@ -182,7 +186,7 @@ class Screen:
         return table
 
     def _best(self) -> str | None:
-        known = [*self.ended.values(), *self.running.values()]
+        known = [*self.ended.copy().values(), *self.running.copy().values()]
         scored = [record for record in known if record.score is not None]
         if not scored:
             return None

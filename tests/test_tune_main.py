@@ -16,7 +16,8 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) -> lis
         "name: small\ntask: detection\nmetric: AP50\n"
         "dataset: {name: landslide4sense, image_size: 32, min_area: 2}\n"
         "compare: {backbone: [test_vit, test_resnet]}\n"
-        "fixed: {pretraining: scratch, lr: 1e-3}\n"
+        "tune: {lr: {log_uniform: [1e-4, 1e-2]}}\n"
+        "fixed: {pretraining: scratch}\n"
         "budget: {trials: 4, epochs: 2}\n"
     )
     results = tmp_path / "results"
@@ -34,7 +35,7 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(
     assert "SAMPLE" in printed
     assert "2 backbone" in printed
     assert "3 of at most 2 epochs" in printed
-    assert not (tmp_path / "results").exists()
+    assert not (tmp_path / "results" / "small").exists()
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,7 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(
         ("budget.trials=0", "command line: budget.trials: this should be greater than"),
         ("resources.cpu=4096", "a trial needs 4096 CPU cores"),
         ("dataset.min_area=1000", "nothing can be learned or scored; lower dataset.min_area"),
+        ("dataset.root=", "gives no value; write null if you mean none"),
         ("--resume", "holds no run to resume"),
     ],
 )
@@ -54,7 +56,7 @@ def test_what_cannot_run_is_one_sentence_and_status_2(
     error = capsys.readouterr().err
     assert said in error
     assert len(error.strip().splitlines()) == 1
-    assert not (tmp_path / "results").exists()
+    assert not (tmp_path / "results" / "small").exists()
 
 
 def test_help_shows_commands_to_copy(

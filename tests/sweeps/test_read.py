@@ -18,11 +18,15 @@ FAULTS = [
     ("[1.0e-4, 1.0e-2]", "[0, 1]", "tune.lr: a log_uniform range starts above 0, not at 0"),
     ("roi_box", "roi_bax", "no head has a loss 'roi_bax'; did you mean 'roi_box'?"),
     ("test_vit]", "test_vitt]", "timm has no backbone 'test_vitt'; did you mean 'test_vit"),
-    ("seed: 3", "resources: {gpu: 1.5}", "resources.gpu: a share of a GPU is in (0, 1]"),
+    ("seed: 3", "resources: {gpu: 1.5}", "resources.gpu: this should be less than or equal to 1"),
     ("seed: 3", "resources: {gpu: -0.5}", "greater than or equal to 0, not -0.5"),
     ("seed: 3", "fixed: {batch_sice: 4}", "there is no such setting; did you mean 'batch_size'"),
     ("seed: 3", "fixed: {batch_size: 0}", "fixed.batch_size: this should be greater than"),
     ("seed: 3", "fixed: {lr: 0.1}", "fixed.lr: this stands under tune already"),
+    ("seed: 3", "fixed: {clip_norm: .inf}", "fixed.clip_norm: this should be a finite number"),
+    ("seed: 3", "fixed: {augment: 1}", "fixed.augment: this should be a valid boolean"),
+    ("lr: {", "head: {choice: [faster_rcnn]}\n  lr: {", "tune.head: compare or fix this one"),
+    ("test_vit]", "vit_small_patch14_dinov2]", "has features at strides [14, 14, 14]"),
     ("{teacher: {backbone: test_vit, pretraining: mae}}", "null", "name the teacher under"),
     (
         "distillation]",
@@ -128,3 +132,15 @@ def test_fault_in_what_the_sample_needs_names_its_line(sweep_file: Path) -> None
     last = len(sweep_file.read_text().splitlines())
     with pytest.raises(SweepError, match=rf"^{sweep_file}:{last}: fixed\.batch_size: .* not 0"):
         read_sweep(sweep_file)
+
+
+def test_trials_that_could_only_repeat_others_are_refused(sweep_file: Path) -> None:
+    with pytest.raises(SweepError, match="there are only 8 configurations; 9 trials would repeat"):
+        read_sweep(
+            sweep_file,
+            [
+                "tune.lr={choice: [1e-3, 1e-2]}",
+                "tune.loss_weights.roi_box={choice: [1]}",
+                "budget.trials=9",
+            ],
+        )

@@ -14,7 +14,7 @@ from models.tasks import Head, Task
 from sweeps.ledger import Ledger
 from sweeps.schema import Sweep
 from sweeps.search import STUDY_FILE, ReplayError, SearchInOrder
-from sweeps.space import arms_of
+from sweeps.space import arm_label, arms_of
 
 MakeSweep = Callable[..., Sweep]
 SLOTS, LAG = 3, 4
@@ -205,3 +205,23 @@ def test_study_file_holds_scores_failures_and_unscored_trials(
     assert [t.state.name for t in trials] == ["COMPLETE", "FAIL", "PRUNED"]
     assert trials[0].value == 0.25
     assert set(trials[0].params) == {"backbone", "pretraining", "lr", "loss_weights.roi_box"}
+
+
+def test_whole_numbers_name_the_same_arm_before_and_in_a_trial(
+    make_sweep: MakeSweep, tmp_path: Path
+) -> None:
+    """YAML says 0 where the setting is 0.0: an arm called otherwise finds no weights."""
+    sweep = make_sweep(
+        compare={
+            "backbone": ["test_vit"],
+            "weight_decay": [0, 0.1],
+            "loss_weights.rpn_box": [1, 2],
+        },
+        fixed={"pretraining": "scratch"},
+        tune={"lr": {"log_uniform": [1e-4, 1e-2]}},
+        budget={"trials": 8, "epochs": 1},
+    )
+    search = search_of(sweep, tmp_path)
+    drive(search, shuffle=0)
+    labels = {arm_label(arm) for arm in arms_of(sweep)}
+    assert {arm_label(record.arm) for record in search.ledger.records.values()} == labels

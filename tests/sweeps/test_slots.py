@@ -13,7 +13,6 @@ from sweeps.slots import DoesNotFitError, Machine, share_out
         (0.3, 1, [Machine(16, 2)], 6),  # three on each, not 2 / 0.3 = 6.67
         (0.1, 1, [Machine(16, 1)], 10),  # 1 / 0.1 is not rounded down to 9
         (0.25, 4, [Machine(8, 1)], 2),  # cores run out before the GPU does
-        (2, 1, [Machine(8, 3)], 1),  # whole GPUs are not split between trials
         (1, 1, [Machine(8, 2), Machine(8, 1), Machine(8, 0)], 3),
         (0, 2, [Machine(7, 1)], 3),
     ],
@@ -35,10 +34,10 @@ def test_a_share_that_wastes_a_gpu_is_said() -> None:
 @pytest.mark.parametrize(
     ("resources", "reason"),
     [
-        (Resources(cpu=4), "4 CPU cores and the largest machine has 2: lower resources.cpu"),
-        (Resources(gpu=2), "2 GPUs and the largest machine has 1: lower resources.gpu"),
+        (Resources(cpu=4), "4 CPU cores and the largest machine has 3: lower resources.cpu"),
+        (Resources(cpu=3, gpu=1), "3 CPU cores and the largest machine with a GPU has 2"),
     ],
 )
 def test_what_does_not_fit_says_why(resources: Resources, reason: str) -> None:
     with pytest.raises(DoesNotFitError, match=reason):
-        share_out(resources, [Machine(2, 1)])
+        share_out(resources, [Machine(2, 1), Machine(3, 0)])
