@@ -61,12 +61,13 @@ def main() -> int:
     """Run the sweep that the command line names; gives the exit status."""
     options = arguments()
     # Ray, torch and timm take seconds to import: --help and mistyped files do without them.
+    from analysis import AnalysisError
     from datasets import DataError
     from sweeps.faults import SweepError
 
     try:
         return plan_and_run(options)
-    except (SweepError, DataError) as error:
+    except (SweepError, DataError, AnalysisError) as error:
         print(error, file=sys.stderr)
         return NOT_RUN
     except OSError as error:

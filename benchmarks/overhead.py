@@ -74,7 +74,7 @@ def main() -> None:
         ledger = Ledger(plan.run, sweep.metric)
         with cluster():
             start = time.perf_counter()
-            run_trials(plan, ledger, Lines(plan, Console(quiet=True)))
+            run_trials(plan, ledger, Lines(plan, ledger, Console(quiet=True)))
             wall = time.perf_counter() - start
         bare = bare_seconds(plan, ledger)
     seconds = [record.seconds for record in ledger.records.values()]

@@ -24,6 +24,12 @@ class UnknownBackboneError(ValueError):
 def check_backbone(name: str) -> None:
     """Raise `UnknownBackboneError`, with the nearest right name, unless timm has `name`."""
     if timm.is_model(name):
+        if "." in name and name not in (
+            tags := timm.list_pretrained(f"{name.split('.', maxsplit=1)[0]}.*")
+        ):
+            raise UnknownBackboneError(
+                f"timm has no weights '{name}'; there are: {', '.join(tags)}"
+            )
         return
     known = timm.list_models()
     family = name.split("_", maxsplit=1)[0]

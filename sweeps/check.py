@@ -1,6 +1,7 @@
 """What the types cannot say about a sweep: keys that do not fit together, names nobody has."""
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from datasets import DATASETS, DataError, resolve_bands
 from sweeps.faults import Fault, Key, nearest
-from sweeps.schema import LOSS_PREFIX, Domain, Settings, Sweep, setting_adapter
+from sweeps.schema import LOSS_PREFIX, Domain, Settings, Sweep, setting_adapter, typed
 
 ARM_SETTINGS = ("backbone", "pretraining", "head")
 """Settings that decide which weights are made and which losses there are."""
@@ -80,6 +81,9 @@ def _settings_faults(sweep: Sweep) -> Iterator[Fault]:
         seen[name] = str(section)
         if section == "tune" and name in ARM_SETTINGS:
             yield Fault((section, name), "compare or fix this one: it makes an arm what it is")
+        choices = [typed(name, value) for _, value in values_of(sweep, name)]
+        if len(set(map(repr, choices))) < len(choices):
+            yield Fault((section, name), "a choice stands twice")
         for place, value in values_of(sweep, name):
             if message := _value_fault(name, value):
                 yield Fault(place, message)
@@ -151,6 +155,10 @@ def _backbone_faults(sweep: Sweep) -> Iterator[Fault]:
     if sweep.weights.distillation is not None:
         key: Key = ("weights", "distillation", "teacher", "backbone")
         named.append((key, sweep.weights.distillation.teacher.backbone))
+    for nickname, checkpoint in sweep.weights.checkpoints.items():
+        if checkpoint.backbone is not None:
+            key = ("weights", "checkpoints", nickname, "backbone")
+            named.append((key, checkpoint.backbone))
     for key, name in named:
         try:
             check_backbone(name)
@@ -161,6 +169,8 @@ def _backbone_faults(sweep: Sweep) -> Iterator[Fault]:
 
 
 def _pretraining_faults(sweep: Sweep) -> Iterator[Fault]:
+    from models.initial.checkpoint import is_local
+
     known = [*PRETRAINING, *sweep.weights.checkpoints]
     named = list(values_of(sweep, "pretraining"))
     distillation = sweep.weights.distillation
@@ -181,7 +191,13 @@ def _pretraining_faults(sweep: Sweep) -> Iterator[Fault]:
         place: Key = ("weights", "checkpoints", name)
         if name in PRETRAINING:
             yield Fault(place, "this name has a meaning of its own")
+        if not re.fullmatch(r"[\w.-]+", name):
+            yield Fault(place, "a name is made of letters, digits, dots, dashes and underscores")
         try:
             checkpoint.file.format(backbone="")
         except (KeyError, IndexError, ValueError):
             yield Fault((*place, "file"), "only {backbone} may stand in braces")
+            continue
+        file = Path(checkpoint.file).expanduser()
+        if "{" not in checkpoint.file and is_local(checkpoint.file) and not file.is_file():
+            yield Fault((*place, "file"), f"there is no file {file}")

@@ -1,5 +1,6 @@
 """Following a run: Ray's events → the ledger's records → what the user sees."""
 
+import re
 import textwrap
 from pathlib import Path
 from typing import Any, Protocol
@@ -84,9 +85,11 @@ class Follow(Callback):
 
 
 def reason_of(trial: Trial) -> str:
-    """The last line of a trial's traceback, cut to a readable length."""
+    """What a trial raised: the line of its traceback that names the error."""
     file = trial.error_file
     if not file or not Path(file).exists():
         return "its worker died without a word"
     lines = [line.strip() for line in Path(file).read_text().splitlines() if line.strip()]
-    return textwrap.shorten(lines[-1], 200, placeholder=" …") if lines else "it said nothing"
+    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Interrupt|Exit)\b", line)]
+    said = (named or lines or ["it said nothing"])[-1]
+    return textwrap.shorten(said, 200, placeholder=" …")

@@ -27,7 +27,7 @@ class Record:
         status: running, or how it ended: done, pruned, diverged, failed.
         reason: why it failed or diverged, in a line.
         epochs: the metrics of each epoch; `seconds` is the time the slot was held for it.
-        score: the ranking metric at the best epoch, None before there is one.
+        score: the ranking metric at the best epoch; None before there is one, and of a failure.
     """
 
     number: int
@@ -78,11 +78,9 @@ class Ledger:
         self.records: dict[int, Record] = {}
         for file in sorted(self.trials.glob("*/trial.json")):
             try:
-                record = Record(**json.loads(file.read_text()))
-            except (json.JSONDecodeError, TypeError) as error:
-                raise SweepError(
-                    f"{file} is damaged ({error}): delete its folder, and the trial is run again"
-                ) from None
+                record = Record(**read_json(file))
+            except TypeError:
+                raise SweepError(f"{file} is damaged: it is no record of a trial") from None
             self.records[record.number] = record
 
     def open(self, record: Record) -> None:
@@ -100,6 +98,8 @@ class Ledger:
         """Record how a trial ended, and delete what only a living trial needs."""
         record = self.records[number]
         record.status, record.reason = status, reason
+        if status == "failed":  # when a worker died is chance: what it had reached does not count
+            record.score = record.best_epoch = None
         self._write(number)
         (self.folder(number) / "resume.pt").unlink(missing_ok=True)
         self._keep_best_weights(record)
@@ -126,6 +126,19 @@ class Ledger:
         folder = self.folder(number)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "trial.json", asdict(self.records[number]))
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A file that holds a JSON object. SweepError: it does not."""
+    try:
+        content = json.loads(file.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise SweepError(f"{file} is damaged: {error}; bring it back, or start a new run") from None
+    if not isinstance(content, dict):
+        raise SweepError(
+            f"{file} is damaged: it holds no object; bring it back, or start a new run"
+        )
+    return content
 
 
 def write_json(file: Path, content: Any) -> None:

@@ -1,6 +1,5 @@
 """The plan: all that is settled before the first trial. Whatever can fail early fails here."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from datasets import DATASETS, Prepared, prepare, resolve_bands, sample
 from models.initial.audit import WeightsDoNotFitError
 from models.initial.hub import WeightsUnavailableError
 from sweeps.faults import SweepError
+from sweeps.ledger import read_json
 from sweeps.schema import Sweep
 from sweeps.search import trials_planned
 from sweeps.slots import DoesNotFitError, Machine, Slots, share_out
@@ -101,36 +101,48 @@ def make_plan(
             skipped.append(Skipped(arm, str(error)))
     if skipped and (sweep.unavailable == "error" or not arms):
         raise SweepError(_unavailable(skipped, len(arms)))
-    stages = in_order(stage for stage in starts.values() if stage is not None)
     run = results / sweep.name
     lag = slots.lag
     if resume and (begun := read_info(run)) is not None:
-        _check_as_begun(begun, arms, data)
+        arms, late = _arms_as_begun(begun, arms, data, run)
+        skipped += late
         lag = begun["lag"]
+    needed = (starts[arm_label(arm)] for arm in arms)
+    stages = in_order(stage for stage in needed if stage is not None)
     return Plan(sweep, run, cache, data, slots, arms, skipped, starts, stages, lag)
 
 
 def read_info(run: Path) -> dict[str, Any] | None:
     """What `run.json` says of a run that was begun; None if there is none."""
     file = run / "run.json"
-    return json.loads(file.read_text()) if file.exists() else None
+    if not file.exists():
+        return None
+    info = read_json(file)
+    if lacking := {"arms", "data", "lag", "started", "resumed"} - info.keys():
+        raise SweepError(f"{file} lacks {', '.join(sorted(lacking))}: another version wrote it")
+    return info
 
 
-def _check_as_begun(begun: dict[str, Any], arms: list[Arm], data: Prepared) -> None:
-    """Raise `SweepError` where a run to be gone on with would not be the one that was begun."""
-    before, now = ([arm_label(arm) for arm in side] for side in (begun["arms"], arms))
-    if lost := [arm for arm in before if arm not in now]:
+def _arms_as_begun(
+    begun: dict[str, Any], arms: list[Arm], data: Prepared, run: Path
+) -> tuple[list[Arm], list[Skipped]]:
+    """The arms that a run was begun with, and those that can be had only now, which stay out.
+
+    Raises:
+        SweepError: the run that is gone on with would not be the one that was begun.
+    """
+    before = [arm_label(arm) for arm in begun["arms"]]
+    now = [arm_label(arm) for arm in arms]
+    if lost := [label for label in before if label not in now]:
         raise SweepError(
-            f"the run was begun with weights of {', '.join(lost)}, which cannot be had now: "
+            f"{run} was begun with weights of {', '.join(lost)}, which cannot be had now: "
             "bring them back, or start a new run"
         )
-    if gained := [arm for arm in now if arm not in before]:
-        raise SweepError(
-            f"the run was begun without {', '.join(gained)}, whose weights could not be had then: "
-            "start a new run to compare them too"
-        )
     if begun["data"]["fingerprint"] != data.fingerprint:
-        raise SweepError("the data have changed since the run was begun: start a new run")
+        raise SweepError(f"the data have changed since {run} was begun: start a new run")
+    reason = "its weights could not be had when the run was begun; a new run compares it too"
+    late = [Skipped(arm, reason) for arm in arms if arm_label(arm) not in before]
+    return [arm for arm in arms if arm_label(arm) in before], late
 
 
 def _prepare(sweep: Sweep, cache: Path) -> Prepared:

@@ -47,6 +47,7 @@ class PruneInOrder(FIFOScheduler):
             other
             for other in self.ledger.records.values()
             if other.number <= record.number - self.lag
+            and other.status != "failed"
             and (not self.within_arm or other.arm == record.arm)
         ]
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from sweeps.check import keys_at_fault, names_at_fault
 from sweeps.faults import Fault, Key, SweepError, nearest
@@ -20,6 +20,9 @@ FREE_KEYS = ("compare", "tune", "fixed")
 MESSAGES = {
     "missing": "this key is missing",
     "int_from_float": "this must be a whole number",
+    "model_type": "keys and values belong here, such as {key: value}",
+    "path_type": "this should be a path",
+    "string_pattern_mismatch": "only letters, digits, dots, dashes and underscores may stand here",
 }
 
 
@@ -33,7 +36,9 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> Sweep:
     typed = [_parse(text) for text in overrides]
     places = _overlay(path, document, typed)
     try:
-        sweep = Sweep.model_validate(_plain(document))
+        plain = _plain(document)
+        # A section whose lines are all commented out is as good as not there.
+        sweep = Sweep.model_validate({k: value for k, value in plain.items() if value is not None})
     except ValidationError as error:
         raise _error(path, document, places, _faults(error)) from None
     # Names of models are looked up only in a file that is otherwise sound: it costs an import
@@ -51,8 +56,11 @@ def _overlay(
 
     Returns the place of each value that does not stand where the document has it.
     """
+    on_sample = document.pop("on_sample", None)
     places = {_override(document, dotted, value): "command line" for dotted, value in typed}
-    dataset, on_sample = document.get("dataset"), document.pop("on_sample", None)
+    if "on_sample" in document:
+        raise SweepError("command line: say the key itself instead of on_sample, it goes before")
+    dataset = document.get("dataset")
     real = isinstance(dataset, CommentedMap) and dataset.get("root") is not None
     if on_sample is None or real:
         return places
@@ -79,8 +87,9 @@ def _load(path: Path) -> CommentedMap:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = str(error.problem).split(", the first")[0]
         raise SweepError(f"{path}:{line}: this is not YAML: {problem}") from None
-    except UnicodeDecodeError as error:
-        raise SweepError(f"{path}: this is not a text file in UTF-8: {error.reason}") from None
+    except (YAMLError, ValueError) as error:
+        problem = str(error).strip().replace("\n", " ")
+        raise SweepError(f"{path}: this is not YAML: {problem}") from None
     if not isinstance(document, CommentedMap):
         raise SweepError(f"{path}:1: a sweep file is a mapping of keys such as name, task, dataset")
     return document
@@ -97,7 +106,7 @@ def _parse(text: str) -> tuple[str, Any]:
         raise SweepError(f"command line: '{text}' gives no value; write null if you mean none")
     try:
         return dotted, YAML(typ="safe").load(value)
-    except MarkedYAMLError:
+    except (YAMLError, ValueError):
         raise SweepError(f"command line: '{value}' in '{text}' is not a YAML value") from None
 
 
@@ -106,7 +115,8 @@ def _override(document: CommentedMap, dotted: str, value: Any) -> Key:
     parts = dotted.split(".")
     if parts[0] in FREE_KEYS and len(parts) > 1:
         parts = [parts[0], ".".join(parts[1:])]
-        known = list(document.get(parts[0]) or {})
+        section = document.get(parts[0])
+        known = list(section) if isinstance(section, CommentedMap) else []
         # tune.lr.log_uniform reaches into the entry `lr`; tune.loss_weights.roi_box names one.
         head = max((k for k in known if parts[1].startswith(f"{k}.")), key=len, default=None)
         if head is not None:
@@ -190,10 +200,15 @@ def _error(
     lines = []
     for fault in faults:
         written = f"{path}:{_line(document, fault.key)}"
-        around = [key for key in places if fault.key[: len(key)] == key]
+        around = [key for key in places if _same_branch(key, fault.key)]
         place = places[max(around, key=len)] if around else written
         lines.append(f"{place}: {'.'.join(map(str, fault.key))}: {fault.message}")
     return SweepError("\n".join(lines))
+
+
+def _same_branch(one: Key, other: Key) -> bool:
+    shared = min(len(one), len(other))
+    return one[:shared] == other[:shared]
 
 
 def _line(document: CommentedMap, key: Key) -> int:

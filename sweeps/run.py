@@ -3,11 +3,12 @@
 import contextlib
 import importlib.metadata
 import io
-import json
 import logging
 import os
 import platform
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ from ruamel.yaml.error import YAMLError
 from models.tasks import TASKS
 from sweeps.faults import SweepError
 from sweeps.follow import Follow, View
-from sweeps.ledger import Ledger, write_json, write_whole
+from sweeps.ledger import Ledger, read_json, write_json, write_whole
 from sweeps.plan import Plan, read_info
 from sweeps.pruning import PruneInOrder
 from sweeps.schema import Sweep
@@ -282,10 +283,23 @@ def run_trials(plan: Plan, ledger: Ledger, view: View) -> None:
             verbose=0,
         ),
     )
-    tuner.fit()
+    with _own_signals():
+        tuner.fit()
     search.finish()
     if sum(record.ended for record in ledger.records.values()) < plan.trials:
         raise KeyboardInterrupt  # Tune takes the signal for itself, and returns
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Take Ctrl-C back when Tune is through: it keeps the handler that it installs."""
+    taken = (signal.SIGINT, signal.SIGUSR1)
+    before = {number: signal.getsignal(number) for number in taken}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def trainable(plan: Plan) -> Callable[[Config], None]:
@@ -315,23 +329,29 @@ def score_best_on_test(plan: Plan, ledger: Ledger) -> None:
     """Score the best trial of each arm on test, once, into `test.json`.
 
     Raises:
-        RunError: a worker failed; resuming tries again.
+        RunError: naming the trials that could not be scored; the others are.
     """
     file = plan.run / "test.json"
-    known = json.loads(file.read_text()) if file.exists() else {}
+    scores = read_json(file) if file.exists() else {}
     chosen = [record for arm in plan.arms if (record := ledger.best_of(arm)) is not None]
-    best = [record for record in chosen if record.name not in known]
     remote = ray.remote(score_on_test).options(num_cpus=plan.slots.cpu, num_gpus=plan.slots.gpu)
     setting = ray.put(setting_of(plan))
-    try:
-        scores = ray.get([remote.remote(one.config, setting, one.name) for one in best])
-    except ray.exceptions.RayError as error:
-        reason = reason_in(error)
-        raise RunError(f"test could not be scored: {reason}; try again with --resume") from None
-    new = dict(zip([record.name for record in best], scores, strict=True))
-    write_json(file, {record.name: (known | new)[record.name] for record in chosen})
+    scoring = {
+        one.name: remote.remote(one.config, setting, one.name, one.best_epoch)
+        for one in chosen
+        if one.name not in scores
+    }
+    failed = []
+    for name, score in scoring.items():
+        try:
+            scores[name] = ray.get(score)
+        except ray.exceptions.RayError as error:
+            failed.append(f"{name} could not be scored on test: {reason_in(error)}")
+        write_json(file, scores)
+    if failed:
+        raise RunError("\n".join(failed))
 
 
 def command_line() -> str:
     """The command that was typed."""
-    return " ".join(["python", *sys.argv])
+    return shlex.join(["python", *sys.argv])

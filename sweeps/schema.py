@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -40,6 +41,15 @@ Choices = Annotated[list[Scalar], AfterValidator(_distinct)]
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_as_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML's true would pass for 1."""
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and kind is not bool and kind is not Any:
+            raise ValueError(f"{str(value).lower()} does not belong here")
+        return value
 
 
 class Settings(_Section):
@@ -90,7 +100,7 @@ class Domain(_Section):
 
     @model_validator(mode="after")
     def _one_and_in_order(self) -> Self:
-        given = self.model_fields_set
+        given = [name for name in ("uniform", "log_uniform", "choice") if getattr(self, name)]
         if len(given) != 1:
             raise ValueError("give exactly one of uniform, log_uniform and choice")
         if self.choice is not None:
@@ -118,7 +128,7 @@ class Split(_Section):
 
     val: float = Field(0.15, gt=0, lt=1)
     test: float = Field(0.15, gt=0, lt=1)
-    seed: int = 42
+    seed: int = Field(42, ge=0)
 
     @model_validator(mode="after")
     def _leaves_training(self) -> Self:

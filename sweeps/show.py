@@ -48,7 +48,7 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         ("data", f"{kind}{sweep.dataset.name}: {counts}; {bands}"),
         *(("", note) for note in data.notes),
         *(("", f"skipped {file}: {reason}") for file, reason in data.skipped),
-        ("arms", f"{len(plan.arms)}: {_arms(plan)}"),
+        ("arms", _arms(plan)),
         ("tuned", ", ".join(f"{name} {_domain(domain)}" for name, domain in sweep.tune.items())),
         ("weights", _weights(plan)),
         ("trials", f"{plan.trials} of at most {budget.epochs} epochs, {_search(plan)}"),
@@ -64,13 +64,13 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
 
 
 def _arms(plan: Plan) -> str:
-    return " × ".join(
-        f"{len({arm[factor] for arm in plan.arms})} {factor}" for factor in plan.sweep.compare
-    )
+    compared = [f"{len(values)} {factor}" for factor, values in plan.sweep.compare.items()]
+    without = f", without the {len(plan.skipped)} left out below" if plan.skipped else ""
+    return f"{len(plan.arms)}, of {' × '.join(compared)}{without}"
 
 
 def _domain(domain: object) -> str:
-    (kind, value), *_ = domain.model_dump(exclude_unset=True).items()  # type: ignore[attr-defined]
+    (kind, value), *_ = domain.model_dump(exclude_none=True).items()  # type: ignore[attr-defined]
     return f"{kind} {list(value)}"
 
 

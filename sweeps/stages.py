@@ -8,6 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,11 +98,17 @@ def stage_for(sweep: Sweep, data: Prepared, backbone: str, pretraining: str) -> 
         named = sweep.weights.checkpoints[pretraining].file.format(backbone=backbone)
         file = checkpoint.locate(named)
         kind = "checkpoint"
-    with file.open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    digest = _content_of(file, file.stat().st_mtime_ns)
     rgb = list(data.rgb) if data.rgb else None
     parts = {"kind": kind, "file": digest, "rgb": rgb, **common}
     return Stage(kind, f"{pretraining}-{backbone}", backbone, parts, file=file)
+
+
+@lru_cache
+def _content_of(file: Path, _changed: int) -> str:
+    """Hash of a file's content; many arms may name one file of a gigabyte."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def import_weights(stage: Stage, data: Prepared, cache: Path) -> store.Stored:

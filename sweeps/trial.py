@@ -1,5 +1,6 @@
 """One trial: a flat configuration → a trained model, reported epoch by epoch. Runs in a worker."""
 
+import pickle
 import time
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from ray import tune
 from ray._raylet import setproctitle  # type: ignore[attr-defined]
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -80,7 +82,7 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
             reached = epoch.metrics.get(setting.metric, best)
             if reached > best:
                 best = reached
-                _save_weights(model, folder / "weights.safetensors")
+                _save_weights(model, folder / "weights.safetensors", epoch.number)
                 board.draw(model, epoch.number, pictures, device)
             # The time the slot was held counts, with loading and saving, not the training alone.
             metrics = epoch.metrics | {"seconds": time.perf_counter() - held_since}
@@ -90,7 +92,8 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
             tune.report({**report, "metrics": metrics})
             setproctitle(f"trial {name}")
             # Only what is on record need not be done again, and by now this report is.
-            if time.perf_counter() - saved_at > RESUME_EVERY_S and not epoch.diverged:
+            more = not epoch.diverged and epoch.number < config["epochs"]
+            if more and time.perf_counter() - saved_at > RESUME_EVERY_S:
                 saved_at = time.perf_counter()
                 _write_whole(folder / "resume.pt", {**epoch.state(), "best": best})
 
@@ -116,11 +119,20 @@ def recipe_of(config: Config) -> Recipe:
     return Recipe(**named, loss_weights=weights)
 
 
-def score_on_test(config: Config, setting: Setting, name: str) -> dict[str, float]:
-    """The metrics, on test, of a trial's best epoch."""
+def score_on_test(config: Config, setting: Setting, name: str, epoch: int) -> dict[str, float]:
+    """The metrics, on test, of a trial's best `epoch`.
+
+    Raises:
+        ValueError: the weights that were kept are of another epoch.
+    """
     device = occupy(setting.slots)
     model = build_model(config, setting, None)
-    model.load_state_dict(load_file(setting.trials / name / "weights.safetensors"))
+    file = setting.trials / name / "weights.safetensors"
+    with safe_open(file, "pt") as opened:
+        kept = int(opened.metadata()["epoch"])
+    if kept != epoch:
+        raise ValueError(f"{file} is of epoch {kept}, but {epoch} is on record as the best")
+    model.load_state_dict(load_file(file))
     test = _split(setting.data, "test")
     return score(model.to(device), TASKS[setting.task], test, config["batch_size"], device)
 
@@ -135,12 +147,12 @@ def _split(data: Prepared, name: str) -> Split:
     return _split_at(data.folder, name)
 
 
-def _save_weights(model: nn.Module, file: Path) -> None:
+def _save_weights(model: nn.Module, file: Path, epoch: int) -> None:
     partial = file.with_suffix(".partial")
     state = {
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
     }
-    save_file(state, partial)
+    save_file(state, partial, metadata={"epoch": str(epoch)})
     partial.replace(file)
 
 
@@ -151,6 +163,13 @@ def _write_whole(file: Path, state: dict[str, Any]) -> None:
 
 
 def _read_resume(file: Path, device: torch.device) -> dict[str, Any] | None:
+    """What an earlier part of the trial left; None if nothing, or nothing that can be read.
+
+    Beginning again gives the same trial, only later.
+    """
     if not file.exists():
         return None
-    return torch.load(file, map_location=device, weights_only=True)
+    try:
+        return torch.load(file, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError):
+        return None

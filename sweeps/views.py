@@ -30,9 +30,9 @@ def duration(seconds: float) -> str:
 class Lines:
     """One plain line an event: for logs, pipes and schedulers."""
 
-    def __init__(self, plan: Plan, console: Console) -> None:
+    def __init__(self, plan: Plan, ledger: Ledger, console: Console) -> None:
         self.plan, self.console = plan, console
-        self.ended = 0
+        self.ended = sum(record.ended for record in ledger.records.values())
 
     def __enter__(self) -> Self:
         return self
@@ -217,7 +217,7 @@ def seconds_left(
 def view_for(plan: Plan, ledger: Ledger, console: Console) -> "Lines | Screen":
     """The live view in a terminal, lines anywhere else."""
     view: Lines | Screen = (
-        Screen(plan, ledger, console) if console.is_terminal else Lines(plan, console)
+        Screen(plan, ledger, console) if console.is_terminal else Lines(plan, ledger, console)
     )
     _: View = view
     return view

@@ -25,13 +25,22 @@ def locate(path_or_hub_id: str) -> Path:
     if path.is_file():
         return path
     repository, _, filename = path_or_hub_id.partition(":")
-    local = repository.count("/") != 1 or repository.startswith(("/", ".", "~"))
-    if local or repository.endswith(WEIGHT_SUFFIXES):
+    if is_local(path_or_hub_id):
         raise WeightsUnavailableError(
             f"there is no checkpoint {path}; name an existing .safetensors or .pth file, "
             "or one on the hub as owner/name:file"
         )
     return from_hub(repository, filename or HUB_FILE)
+
+
+def is_local(path_or_hub_id: str) -> bool:
+    """Whether a local file is meant, be it there or not, and no repository on the hub."""
+    repository = path_or_hub_id.partition(":")[0]
+    return (
+        repository.count("/") != 1
+        or repository.startswith(("/", ".", "~"))
+        or repository.endswith(WEIGHT_SUFFIXES)
+    )
 
 
 def load_checkpoint(

@@ -6,6 +6,7 @@ import pytest
 
 from sweeps.faults import SweepError
 from sweeps.read import read_sweep
+from sweeps.schema import Sweep
 
 # What is replaced in the file, by what, and what the line about it must say.
 FAULTS = [
@@ -24,6 +25,9 @@ FAULTS = [
     ("seed: 3", "fixed: {batch_size: 0}", "fixed.batch_size: this should be greater than"),
     ("seed: 3", "fixed: {lr: 0.1}", "fixed.lr: this stands under tune already"),
     ("seed: 3", "fixed: {clip_norm: .inf}", "fixed.clip_norm: this should be a finite number"),
+    ("seed: 3", "seed: true", "seed: true does not belong here"),
+    ("lr: {log_uniform: [1.0e-4, 1.0e-2]}", "lr: 0.1", "tune.lr: keys and values belong here"),
+    ("test_vit]", "resnet18.nonsense]", "timm has no weights 'resnet18.nonsense'; there are: "),
     ("seed: 3", "fixed: {augment: 1}", "fixed.augment: this should be a valid boolean"),
     ("lr: {", "head: {choice: [faster_rcnn]}\n  lr: {", "tune.head: compare or fix this one"),
     ("test_vit]", "vit_small_patch14_dinov2]", "has features at strides [14, 14, 14]"),
@@ -120,6 +124,11 @@ def test_what_the_sample_needs_lies_under_the_command_line(sweep_file: Path) -> 
     sweep = read_sweep(sweep_file)
     assert (sweep.budget.trials, sweep.fixed["batch_size"]) == (2, 4)
     assert read_sweep(sweep_file, ["budget.trials=5"]).budget.trials == 5
+
+
+def test_resolved_sweep_reads_as_itself(sweep_file: Path) -> None:
+    sweep = read_sweep(sweep_file)
+    assert Sweep.model_validate(sweep.model_dump(mode="json")) == sweep
 
 
 def test_real_data_does_without_what_the_sample_needs(sweep_file: Path, tmp_path: Path) -> None:

@@ -80,7 +80,6 @@ def test_command_ends_with_a_ranking_marked_as_a_samples(
     _, _, (status, out, err) = uncut
     assert status == 0, err
     assert "SAMPLE" in out
-    assert "no GPU here" in out
     assert "analysis rank" in out.splitlines()[-1]
 
 
@@ -195,7 +194,7 @@ def failing(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan
             "dataset": {"name": "landslide4sense", "image_size": 32, "min_area": 2},
             "compare": {"pretraining": ["scratch", "mae"], "lr": [1e-3, 1e30]},
             "fixed": {"backbone": "test_vit", "clip_norm": 1e30},
-            "budget": {"trials": 4, "epochs": 1, "pretraining_epochs": 1},
+            "budget": {"trials": 4, "epochs": 6, "pretraining_epochs": 1},
             "scheduler": {"name": "none"},
             "resources": {"gpu": 0.5, "cpu": 1},
         }
