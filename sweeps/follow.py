@@ -85,11 +85,12 @@ class Follow(Callback):
 
 
 def reason_of(trial: Trial) -> str:
-    """What a trial raised: the line of its traceback that names the error."""
+    """What a trial raised: its traceback from the line that names the error, in one line."""
     file = trial.error_file
     if not file or not Path(file).exists():
         return "its worker died without a word"
     lines = [line.strip() for line in Path(file).read_text().splitlines() if line.strip()]
-    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Interrupt|Exit)\b", line)]
-    said = (named or lines or ["it said nothing"])[-1]
-    return textwrap.shorten(said, 200, placeholder=" …")
+    names = re.compile(r"[\w.]+(Error|Exception|Interrupt|Exit)\b")
+    named = [index for index, line in enumerate(lines) if names.match(line)]
+    said = " ".join(lines[named[-1] if named else -1 :])
+    return textwrap.shorten(said, 200, placeholder=" …") or "it said nothing"

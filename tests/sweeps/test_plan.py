@@ -136,7 +136,7 @@ def test_key_of_trained_weights_changes_with_what_shapes_them(
 def test_run_is_gone_on_with_as_it_was_begun(
     make_sweep: MakeSweep, tmp_path: Path, cache: Path
 ) -> None:
-    """Fewer slots change nothing about a run that was begun; other arms are refused."""
+    """Neither fewer slots nor weights that have turned up since change a run that was begun."""
     arms = {"backbone": ["test_vit"], "pretraining": ["imagenet", "scratch"]}
     sweep = make_sweep(compare=arms, unavailable="skip")
     begun = make_plan(sweep, tmp_path, cache, [Machine(cpus=8, gpus=0)])

@@ -236,9 +236,9 @@ def test_trial_that_raises_is_recorded_with_its_reason_and_the_sweep_goes_on(
     }
     failed = next(r for r in ledger.records.values() if r.status == "failed")
     assert failed.reason is not None
-    assert "of.another.network" in failed.reason
+    assert failed.reason.startswith("RuntimeError: Error(s) in loading state_dict")
     shown = analysis.show_ranking(analysis.load(plan.run))
-    assert "of.another.network" in shown
+    assert "Error(s) in loading state_dict" in shown
 
 
 def test_two_halves_of_a_gpu_run_two_trials_at_once(
