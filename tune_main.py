@@ -86,8 +86,9 @@ def plan_and_run(options: argparse.Namespace) -> int:
 
     console = Console()
     sweep = read_sweep(options.sweep, options.overrides)
+    from sweeps.cluster import machines
     from sweeps.plan import make_plan
-    from sweeps.run import check_run_directory, exclusive, machines
+    from sweeps.run_directory import check_run_directory, exclusive
     from sweeps.show import show_plan
 
     run = options.results / sweep.name
@@ -104,8 +105,10 @@ def plan_and_run(options: argparse.Namespace) -> int:
 def run_and_rank(plan: "Plan", console: "Console") -> int:
     """Run a plan and show its ranking."""
     import analysis
+    from sweeps.cluster import cluster
     from sweeps.ledger import Ledger
-    from sweeps.run import RunError, begin_run_directory, cluster, command_line, run_plan
+    from sweeps.run import RunError, run_plan
+    from sweeps.run_directory import begin_run_directory, command_line
     from sweeps.search import ReplayError
     from sweeps.show import from_here
     from sweeps.views import view_for

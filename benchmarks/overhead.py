@@ -20,9 +20,11 @@ from rich.console import Console
 from datasets import open_split
 from models.tasks import TASKS
 from models.training import train
+from sweeps.cluster import cluster
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan, make_plan
-from sweeps.run import begin_run_directory, cluster, run_trials, setting_of
+from sweeps.run import run_trials, setting_of
+from sweeps.run_directory import begin_run_directory
 from sweeps.schema import Sweep
 from sweeps.slots import this_machine
 from sweeps.trial import build_model, recipe_of

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from models.backbones import Backbone
 from sweeps.faults import SweepError
 from sweeps.plan import make_plan
-from sweeps.run import begin_run_directory
+from sweeps.run_directory import begin_run_directory
 from sweeps.schema import Sweep
 from sweeps.slots import Machine
 from sweeps.space import arm_label

@@ -14,9 +14,11 @@ import torch
 from safetensors.torch import save_file
 
 import analysis
+from sweeps.cluster import cluster
 from sweeps.ledger import Ledger, Record
 from sweeps.plan import Plan, make_plan
-from sweeps.run import begin_run_directory, cluster, make_stages, run_trials, score_best_on_test
+from sweeps.run import make_stages, run_trials, score_best_on_test
+from sweeps.run_directory import begin_run_directory
 from sweeps.schema import Sweep
 from sweeps.slots import Machine
 
@@ -204,7 +206,7 @@ def failing(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan
     plan = make_plan(sweep, results, cache, [machine])
     view = Silent()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sweeps.run.this_machine", lambda: machine)
+        patch.setattr("sweeps.cluster.this_machine", lambda: machine)
         with cluster():
             begin_run_directory(plan, "a test")
             make_stages(plan.missing, plan, view)

@@ -1,0 +1,51 @@
+"""Ray: started on this machine, or joined where RAY_ADDRESS says."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from sweeps.slots import Machine, this_machine
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@contextlib.contextmanager
+def cluster() -> Iterator[str]:
+    """Ray, started here or joined where RAY_ADDRESS says; gives the dashboard's address."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Records and TensorBoard events are written by us, once.
+    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
+    # Ray's newer output draws a box even where it is told to be quiet.
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+    # A trial's failure is shown and kept with its reason; Tune would print a traceback as well.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    joined = "RAY_ADDRESS" in os.environ
+    # Our packages share names with others that may be installed (`datasets`): ours must come
+    # first in every worker, wherever this process was started from.
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    environment: dict[str, Any] = {"env_vars": {"PYTHONPATH": path}}
+    if joined:
+        environment = {"working_dir": str(ROOT), "excludes": ["results", "cache", ".git", ".venv"]}
+    options: dict[str, Any] = {"runtime_env": environment, "log_to_driver": False}
+    if not joined:
+        here = this_machine()
+        options |= {"num_cpus": here.cpus, "num_gpus": here.gpus, "dashboard_host": "127.0.0.1"}
+    context = ray.init(logging_level="ERROR", include_dashboard=None if joined else True, **options)
+    try:
+        yield context.dashboard_url or ""
+    finally:
+        ray.shutdown()
+
+
+def machines() -> list[Machine]:
+    """The nodes of the cluster that RAY_ADDRESS names, else this machine."""
+    if "RAY_ADDRESS" not in os.environ:
+        return [this_machine()]
+    with cluster():
+        resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Machine(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in resources]
