@@ -1,5 +1,6 @@
 """One trial: a flat configuration → a trained model, reported epoch by epoch. Runs in a worker."""
 
+import gc
 import pickle
 import time
 from dataclasses import dataclass
@@ -59,6 +60,9 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
     go on if it is cut short, and TensorBoard events.
     """
     held_since = time.perf_counter()
+    # Optimiser and schedule refer to each other: without this, a worker keeps the models of the
+    # trials before until Python happens to look for such rings.
+    gc.collect()
     device = occupy(setting.slots)
     folder = setting.trials / name
     folder.mkdir(parents=True, exist_ok=True)
