@@ -190,7 +190,7 @@ class Distillation(_Section):
 class Checkpoint(_Section):
     """Weights from a file or a hub: `file` may hold `{backbone}`, else name its `backbone`."""
 
-    file: str = Field(description="path, or hf-hub:owner/name")
+    file: str = Field(description="a path, or owner/name[:file] on the hub")
     backbone: str | None = Field(None, description="the one backbone that the file is of")
 
 

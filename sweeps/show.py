@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sweeps.plan import Plan
+from sweeps.schema import Domain
 from sweeps.space import arm_label
 from sweeps.stages import Stage
 
@@ -43,24 +44,21 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
     )
     kind = "the embedded SAMPLE of " if sweep.uses_sample else ""
     bands = f"bands {' '.join(data.bands)} at {data.image_size} px"
-    facts = [
+    tuned = [f"{name} {_domain(domain)}" for name, domain in sweep.tune.items()]
+    return [
         ("sweep", f"{sweep.name}: {sweep.task}, ranked by {sweep.metric} on validation"),
         ("data", f"{kind}{sweep.dataset.name}: {counts}; {bands}"),
         *(("", note) for note in data.notes),
         *(("", f"skipped {file}: {reason}") for file, reason in data.skipped),
         ("arms", _arms(plan)),
-        ("tuned", ", ".join(f"{name} {_domain(domain)}" for name, domain in sweep.tune.items())),
+        ("tuned", ", ".join(tuned) or "nothing"),
         ("weights", _weights(plan)),
         ("trials", f"{plan.trials} of at most {budget.epochs} epochs, {_search(plan)}"),
+        *_untried(plan),
         ("slots", f"{slots.count} trials at once, each on {_slot(plan)}"),
+        *([("", slots.note)] if slots.note else []),
         ("results", str(from_here(plan.run))),
     ]
-    if slots.note:
-        facts.insert(-1, ("", slots.note))
-    if plan.trials < len(plan.arms):
-        untried = len(plan.arms) - plan.trials
-        facts.insert(-2, ("", f"fewer trials than arms: {untried} arms will not be tried"))
-    return facts
 
 
 def _arms(plan: Plan) -> str:
@@ -69,8 +67,14 @@ def _arms(plan: Plan) -> str:
     return f"{len(plan.arms)}, of {' × '.join(compared)}{without}"
 
 
-def _domain(domain: object) -> str:
-    (kind, value), *_ = domain.model_dump(exclude_none=True).items()  # type: ignore[attr-defined]
+def _untried(plan: Plan) -> list[tuple[str, str]]:
+    untried = len(plan.arms) - plan.trials
+    few = f"fewer trials than arms: {untried} of {len(plan.arms)} arms will not be tried"
+    return [("", few)] if untried > 0 else []
+
+
+def _domain(domain: Domain) -> str:
+    ((kind, value),) = domain.model_dump(exclude_none=True).items()
     return f"{kind} {list(value)}"
 
 
