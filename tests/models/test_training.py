@@ -59,9 +59,10 @@ def test_losses_have_the_names_that_the_head_promises(splits: tuple[Split, Split
     assert set(TASKS["detection"].metrics) <= set(epoch.metrics)
 
 
-def test_loss_falls(splits: tuple[Split, Split]) -> None:
+def test_loss_falls_and_so_does_the_learning_rate(splits: tuple[Split, Split]) -> None:
     first, *_, last = epochs_of(splits, RECIPE)
     assert last.metrics["loss"] < 0.9 * first.metrics["loss"]
+    assert last.metrics["lr"] < 0.1 * RECIPE.lr  # the cosine has come down
 
 
 def test_loss_weights_weigh_the_terms_they_name(splits: tuple[Split, Split]) -> None:
