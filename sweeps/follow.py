@@ -30,6 +30,9 @@ class View(Protocol):
 
     def trial_ended(self, record: Record) -> None: ...
 
+    def scoring(self, trials: int) -> None:
+        """The best trials are being scored on test."""
+
 
 class Follow(Callback):
     """Writes each trial's events into the ledger and shows them."""

@@ -28,7 +28,7 @@ def run_plan(plan: Plan, ledger: Ledger, view: View) -> None:
     """
     make_stages(plan.missing, plan, view)
     run_trials(plan, ledger, view)
-    score_best_on_test(plan, ledger)
+    score_best_on_test(plan, ledger, view)
 
 
 class RunError(RuntimeError):
@@ -148,7 +148,7 @@ def setting_of(plan: Plan) -> Setting:
     )
 
 
-def score_best_on_test(plan: Plan, ledger: Ledger) -> None:
+def score_best_on_test(plan: Plan, ledger: Ledger, view: View) -> None:
     """Score the best trial of each arm on test, once, into `test.json`.
 
     Raises:
@@ -164,6 +164,7 @@ def score_best_on_test(plan: Plan, ledger: Ledger) -> None:
         for one in chosen
         if one.name not in scores
     }
+    view.scoring(len(scoring))
     failed = []
     for name, score in scoring.items():
         try:

@@ -67,6 +67,9 @@ class Lines:
         why = f": {record.reason}" if record.reason else ""
         self._line(f"{record.name}: {record.status}, {score}{why} [{self.ended} ended]")
 
+    def scoring(self, trials: int) -> None:
+        self._line(f"scoring the best trial of {trials} arms on test")
+
     def _line(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
@@ -84,6 +87,7 @@ class Screen:
         self.stages_all = len(plan.missing)
         self.running: dict[int, Record] = {}
         self.begun: dict[int, float] = {}
+        self.scored_arms = 0
         self.ended: dict[int, Record] = {n: r for n, r in ledger.records.items() if r.ended}
         self.live = Live(
             console=console, get_renderable=self.render, refresh_per_second=2, transient=True
@@ -117,6 +121,9 @@ class Screen:
     def trial_ended(self, record: Record) -> None:
         self.running.pop(record.number, None)
         self.ended[record.number] = record
+
+    def scoring(self, trials: int) -> None:
+        self.scored_arms = trials
 
     def render(self) -> Group:
         """The whole view, as of now."""
@@ -153,6 +160,8 @@ class Screen:
 
     def _remaining(self) -> str:
         """Time left, from what trials have taken so far, early stops included."""
+        if self.scored_arms:
+            return f"scoring the best trial of {self.scored_arms} arms on test"
         ended = [record.seconds for record in self.ended.copy().values()]
         running = [self._pace(record) for record in self.running.copy().values()]
         left = seconds_left(ended, running, self.plan.trials, self.plan.slots.count)

@@ -184,6 +184,8 @@ class Silent:
     def trial_ended(self, record: Record) -> None:
         self.running.discard(record.number)
 
+    def scoring(self, trials: int) -> None: ...
+
 
 @pytest.fixture(scope="module")
 def failing(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan, Ledger, Silent]:
@@ -213,7 +215,7 @@ def failing(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan
             ledger = Ledger(plan.run, sweep.metric)
             spoil_weights(plan)
             run_trials(plan, ledger, view)
-            score_best_on_test(plan, ledger)
+            score_best_on_test(plan, ledger, view)
     return plan, ledger, view
 
 
