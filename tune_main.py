@@ -123,9 +123,9 @@ def run_and_rank(plan: "Plan", console: "Console") -> int:
         print(error, file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        ended = sum(record.ended for record in ledger.records.values())
         print(
-            f"cut short: {ended} of {plan.trials} trials have ended and are kept; go on with\n"
+            f"cut short: {ledger.ended} of {plan.trials} trials have ended and are kept; "
+            "go on with\n"
             f"  {command_line().removesuffix(' --resume')} --resume",
             file=sys.stderr,
         )

@@ -4,8 +4,10 @@ The records are the run's only memory. The ranking is made of them, and so is `-
 search is asked again from the start and told what the ended trials gave.
 """
 
+import contextlib
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,6 +106,11 @@ class Ledger:
         (self.folder(number) / "resume.pt").unlink(missing_ok=True)
         self._keep_best_weights(record)
 
+    @property
+    def ended(self) -> int:
+        """How many trials have ended."""
+        return sum(record.ended for record in self.records.values())
+
     def folder(self, number: int) -> Path:
         """Where a trial keeps its record, weights and TensorBoard events."""
         return self.trials / self.records[number].name
@@ -148,6 +155,13 @@ def write_json(file: Path, content: Any) -> None:
 
 def write_whole(file: Path, text: str) -> None:
     """Write `file` whole: a reader sees the old content or the new, never half of it."""
+    with whole_file(file) as partial:
+        partial.write_text(text)
+
+
+@contextlib.contextmanager
+def whole_file(file: Path) -> Iterator[Path]:
+    """Where to write what becomes `file` when the block ends; a block that raises leaves it."""
     partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(text)
+    yield partial
     partial.replace(file)

@@ -81,7 +81,7 @@ def reason_in(error: ray.exceptions.RayError) -> str:
 def run_trials(plan: Plan, ledger: Ledger, view: View) -> None:
     """Run every trial that the records lack."""
     sweep, slots = plan.sweep, plan.slots
-    left = plan.trials - sum(record.ended for record in ledger.records.values())
+    left = plan.trials - ledger.ended
     if left <= 0:
         return
     search = SearchInOrder(sweep, plan.arms, ledger, plan.lag, plan.run)
@@ -109,7 +109,7 @@ def run_trials(plan: Plan, ledger: Ledger, view: View) -> None:
     with _own_signals():
         tuner.fit()
     search.finish()
-    if sum(record.ended for record in ledger.records.values()) < plan.trials:
+    if ledger.ended < plan.trials:
         raise KeyboardInterrupt  # Tune takes the signal for itself, and returns
 
 

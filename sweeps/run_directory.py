@@ -46,10 +46,8 @@ def check_run_directory(run: Path, sweep: Sweep, resume: bool) -> None:
         before = Sweep.model_validate(YAML(typ="safe").load(kept))
     except (YAMLError, ValidationError) as error:
         raise SweepError(f"{kept} is damaged and its run cannot be gone on with: {error}") from None
-    changed = [
-        key for key in Sweep.model_fields if _resumable(before, key) != _resumable(sweep, key)
-    ]
-    if changed:
+    then, now = _resumable(before), _resumable(sweep)
+    if changed := [key for key in now if then[key] != now[key]]:
         raise SweepError(
             f"{run} was made with another {' and '.join(changed)}; a run is resumed as it was "
             f"begun (only the number of trials may grow): see {kept}"
@@ -60,10 +58,9 @@ def check_run_directory(run: Path, sweep: Sweep, resume: bool) -> None:
         )
 
 
-def _resumable(sweep: Sweep, key: str) -> Any:
-    """A section of the sweep without what may change when a run is resumed."""
-    value = sweep.model_dump(mode="json")[key]
-    return {**value, "trials": None} if key == "budget" else value
+def _resumable(sweep: Sweep) -> dict[str, Any]:
+    """The sweep without what may change when a run is resumed."""
+    return sweep.model_dump(mode="json", exclude={"budget": {"trials"}})
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from models.model import Model
 from models.tasks import TASKS
 from models.training import Recipe, score, train
 from sweeps.board import Board
+from sweeps.ledger import whole_file
 from sweeps.schema import LOSS_PREFIX
 from sweeps.slots import Slots, occupy
 from sweeps.space import Config
@@ -99,7 +100,8 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
             more = not epoch.diverged and epoch.number < config["epochs"]
             if more and time.perf_counter() - saved_at > RESUME_EVERY_S:
                 saved_at = time.perf_counter()
-                _write_whole(folder / "resume.pt", {**epoch.state(), "best": best})
+                with whole_file(folder / "resume.pt") as partial:
+                    torch.save({**epoch.state(), "best": best}, partial)
 
 
 def build_model(config: Config, setting: Setting, weights: Path | None) -> Model:
@@ -152,18 +154,11 @@ def _split(data: Prepared, name: str) -> Split:
 
 
 def _save_weights(model: nn.Module, file: Path, epoch: int) -> None:
-    partial = file.with_suffix(".partial")
     state = {
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
     }
-    save_file(state, partial, metadata={"epoch": str(epoch)})
-    partial.replace(file)
-
-
-def _write_whole(file: Path, state: dict[str, Any]) -> None:
-    partial = file.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(file)
+    with whole_file(file) as partial:
+        save_file(state, partial, metadata={"epoch": str(epoch)})
 
 
 def _read_resume(file: Path, device: torch.device) -> dict[str, Any] | None:

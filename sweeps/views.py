@@ -32,7 +32,7 @@ class Lines:
 
     def __init__(self, plan: Plan, ledger: Ledger, console: Console) -> None:
         self.plan, self.console = plan, console
-        self.ended = sum(record.ended for record in ledger.records.values())
+        self.ended = ledger.ended
 
     def __enter__(self) -> Self:
         return self
@@ -138,7 +138,7 @@ class Screen:
             parts.append(self._trials())
         if best := self._best():
             parts.append(Text(f"best so far: {best}", style="green"))
-        ended = list(self.ended.copy().values())
+        ended = self.ended.copy().values()
         failures = [one for one in ended if one.status in ("failed", "diverged")]
         parts += [
             Text(f"{record.status}: {record.name}: {record.reason}", style="red")
