@@ -8,8 +8,18 @@ From a shell, ``python -m analysis rank results/landslide_backbones``; from a no
     print(analysis.show_ranking(run, metric="AP75", format="latex"))
 """
 
+from analysis.classes import class_scores, show_classes
 from analysis.ranking import rank_arms, rank_trials
 from analysis.runs import AnalysisError, Run, load
 from analysis.summary import show_ranking
 
-__all__ = ["AnalysisError", "Run", "load", "rank_arms", "rank_trials", "show_ranking"]
+__all__ = [
+    "AnalysisError",
+    "Run",
+    "class_scores",
+    "load",
+    "rank_arms",
+    "rank_trials",
+    "show_classes",
+    "show_ranking",
+]

@@ -1,6 +1,7 @@
 """The ways to write a table: for the terminal, for a README, for pandas, for a paper."""
 
 import re
+import shutil
 from collections.abc import Callable, Iterable
 from typing import Literal, get_args
 
@@ -11,15 +12,23 @@ Format = Literal["text", "markdown", "csv", "latex"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 
-def write(table: Table, format: Format, *, width: int, styled: bool = False) -> str:
-    """The table in one of the formats; ``width`` and ``styled`` matter to ``text`` alone."""
+def write(table: Table, format: Format, *, width: int | None = None, styled: bool = False) -> str:
+    """The table in one of the formats, without a line break at its end.
+
+    Args:
+        table: what to write.
+        format: ``text``, ``markdown``, ``csv`` (the frame and its context alone) or ``latex``.
+        width: columns that ``text`` may take; by default the terminal's, or 100 without one.
+        styled: whether ``text`` carries ANSI colours, for a terminal.
+    """
+    columns = width or shutil.get_terminal_size(fallback=(100, 24)).columns
     writers: dict[Format, Callable[[], str]] = {
-        "text": lambda: terminal(table, width, styled),
+        "text": lambda: terminal(table, columns, styled),
         "markdown": lambda: markdown(table),
         "csv": lambda: csv(table),
         "latex": lambda: latex(table),
     }
-    return writers[format]()
+    return writers[format]().rstrip("\n")
 
 
 def markdown(table: Table) -> str:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 import pandas as pd
 
+from analysis.costs import costs_of
 from analysis.runs import AnalysisError, Run
 
 #: Ends of a trial that a reader must know of, in the order of their columns, and their headings.
@@ -51,7 +52,8 @@ def rank_arms(run: Run, metric: str | None = None) -> pd.DataFrame:
     Columns: ``rank``, one a factor, ``best`` and ``median`` (validation, over the arm's scored
     trials), ``test`` (of the arm's best trial; NaN where ``test.json`` does not have it), ``n``
     (all its trials), of which ``pruned``, ``diverged``, ``failed``, ``unfinished`` (each only if
-    the run has any), and the ``epochs`` and ``seconds`` spent on all of them.
+    the run has any), the ``epochs`` and ``seconds`` spent on all of them, and what
+    ``costs.costs_of`` adds.
 
     Args:
         run: what ``load`` gave.
@@ -67,12 +69,12 @@ def rank_arms(run: Run, metric: str | None = None) -> pd.DataFrame:
     for status, heading in STATUS_COLUMNS.items():
         if (has := trials["status"].eq(status)).any():
             arms[heading] = has.groupby(trials["arm"]).sum()
-    arms = arms.join(by_arm[["epochs", "seconds"]].sum())
+    arms = arms.join(by_arm[["epochs", "seconds"]].sum()).join(costs_of(run))
     factors = by_arm[_prefixed(trials, "arm/")].first(skipna=False)
     # Grouping sorted the rows by arm, so that a stable sort leaves ties in that order.
     arms = factors.join(arms).sort_values("best", ascending=False, kind="stable")
     arms.insert(0, "rank", range(1, len(arms) + 1))
-    return _bare_names(arms.reset_index(drop=True))
+    return bare_names(arms.reset_index(drop=True))
 
 
 def rank_trials(run: Run, metric: str | None = None) -> pd.DataFrame:
@@ -96,7 +98,7 @@ def rank_trials(run: Run, metric: str | None = None) -> pd.DataFrame:
     effort = ["best_epoch", "epochs", "seconds", "status"]
     columns = ["number", *_prefixed(trials, "arm/"), *tuned, *metrics, *effort, *reason]
     ranked = trials.sort_values(metric, ascending=False, kind="stable", ignore_index=True)
-    return _bare_names(ranked[columns])
+    return bare_names(ranked[columns])
 
 
 def _test_scores(run: Run, trials: pd.DataFrame, metric: str) -> pd.Series:
@@ -110,8 +112,8 @@ def _prefixed(frame: pd.DataFrame, prefix: str) -> list[str]:
     return [column for column in frame.columns.astype(str) if column.startswith(prefix)]
 
 
-def _bare_names(frame: pd.DataFrame) -> pd.DataFrame:
-    """Without ``arm/`` and ``config/``, wherever the name that is left is free."""
+def bare_names(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without ``arm/`` and ``config/`` before its columns, wherever the bare name is free."""
     bare = {
         column: column.split("/", 1)[1]
         for prefix in ("arm/", "config/")

@@ -1,4 +1,4 @@
-"""Run directories as tables: ``run.json``, ``trials/*/trial.json`` and ``test.json`` into pandas.
+"""Run directories as tables: ``run.json``, trials, stages and ``test.json`` into pandas.
 
 Every file is checked against the types below while it is parsed, so that the rest of the package
 can trust what it reads. Keys that no type names (versions, command, budget, …) are kept in
@@ -7,10 +7,10 @@ can trust what it reads. Keys that no type names (versions, command, budget, …
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NotRequired, TypeVar
 
 import pandas as pd
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
 T = TypeVar("T")
@@ -34,8 +34,39 @@ class SkippedArm(TypedDict):
     reason: str
 
 
+class Cost(TypedDict):
+    """What a machine costs."""
+
+    usd_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Slots(TypedDict):
+    """What a trial held: one slot of ``per_machine`` on each machine."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+    per_machine: NotRequired[Annotated[int, Field(gt=0)]]
+
+
+class Reference(TypedDict):
+    """One published row: the values of some factors, and scores."""
+
+    arm: dict[str, Any]
+    scores: dict[str, float | None]
+
+
+class References(TypedDict):
+    """Published scores that are shown beside ours."""
+
+    source: str
+    note: str
+    rows: list[Reference]
+
+
 class RunInfo(TypedDict):
-    """``run.json``; every metric is higher-is-better, and trials are chosen by ``metric``."""
+    """``run.json``; every metric is higher-is-better, and trials are chosen by ``metric``.
+
+    A metric of one class is called ``metric/class``, one over all classes has no slash.
+    """
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
     name: str
@@ -47,6 +78,22 @@ class RunInfo(TypedDict):
     arms: list[dict[str, Any]]
     skipped: list[SkippedArm]
     data: DataInfo
+    cost: NotRequired[Cost | None]
+    slots: NotRequired[Slots]
+    references: NotRequired[References | None]
+
+
+class Stage(TypedDict):
+    """Initial weights that were trained: an entry of ``stages.json``.
+
+    ``arms`` holds the labels (see ``arm_label``) of the arms that start from them.
+    """
+
+    name: str
+    kind: str
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    device: str | None
+    arms: list[str]
 
 
 class _Trial(TypedDict):
@@ -63,10 +110,12 @@ class _Trial(TypedDict):
     score: float | None
     best_epoch: int | None
     seconds: float
+    device: NotRequired[str | None]
 
 
 _INFO = TypeAdapter(RunInfo)
 _TRIAL = TypeAdapter(_Trial)
+_STAGES = TypeAdapter(list[Stage])
 _TEST = TypeAdapter(dict[str, dict[str, float | None]])
 
 
@@ -79,12 +128,14 @@ class Run:
         info: ``run.json``.
         trials: a row a trial, by number: ``number``, ``name``, ``arm`` (position in
             ``info["arms"]``), ``status``, ``reason``, ``score``, ``best_epoch``, ``epochs`` (how
-            many), ``seconds``, then ``arm/<factor>`` and ``config/<key>``. ``score`` is NaN where
-            a trial has none.
-        epochs: a row a trial and epoch, in order: ``number`` (the trial's), ``epoch`` (from 1),
-            every metric of the run, then whatever else was logged (losses, lr, seconds).
+            many it was trained), ``seconds``, ``device``, then ``arm/<factor>`` and
+            ``config/<key>``. ``score`` is NaN where a trial has none.
+        epochs: a row a trial and epoch, in order: ``number`` (the trial's), ``epoch`` (from 1; 0
+            of a trial that is scored untrained), every metric of the run, then whatever else was
+            logged (losses, lr, seconds).
         tuned: config keys that were searched in at least one trial.
         test: trial name → metric → score on the test split; empty until the search is over.
+        stages: the initial weights that were trained for this run.
     """
 
     path: Path
@@ -93,6 +144,7 @@ class Run:
     epochs: pd.DataFrame
     tuned: tuple[str, ...]
     test: dict[str, dict[str, float | None]]
+    stages: tuple[Stage, ...]
 
 
 def load(run: Path) -> Run:
@@ -115,7 +167,7 @@ def load(run: Path) -> Run:
     if table["number"].duplicated().any():
         twice = table.loc[table["number"].duplicated(keep=False), "name"]
         raise AnalysisError(f"{run} holds one trial number twice: {' and '.join(twice)}.")
-    test = run / "test.json"
+    test, stages = run / "test.json", run / "stages.json"
     return Run(
         path=run,
         info=info,
@@ -123,7 +175,13 @@ def load(run: Path) -> Run:
         epochs=_epoch_table(trials, info["metrics"]),
         tuned=tuple(dict.fromkeys(key for trial in trials for key in trial["tuned"])),
         test=_read(test, _TEST) if test.exists() else {},
+        stages=_read_stages(stages, info) if stages.exists() else (),
     )
+
+
+def arm_label(info: RunInfo, arm: dict[str, Any]) -> str:
+    """How the sweep calls an arm in the names of its trials: its values, joined."""
+    return "-".join(str(arm[factor]).replace("/", "_") for factor in info["factors"])
 
 
 def _read(file: Path, shape: TypeAdapter[T]) -> T:
@@ -146,6 +204,25 @@ def _check_info(info: RunInfo, file: Path) -> None:
     for arm in info["arms"]:
         if missing := [factor for factor in info["factors"] if factor not in arm]:
             raise AnalysisError(f"{file} lists an arm without {', '.join(missing)}: {arm}.")
+    if info.get("cost") and "per_machine" not in info.get("slots", {}):
+        raise AnalysisError(f"{file} gives a cost, but no slots.per_machine to share it among.")
+    for row in (info.get("references") or {"rows": []})["rows"]:
+        if unknown := [factor for factor in row["arm"] if factor not in info["factors"]]:
+            raise AnalysisError(
+                f"{file} has a reference row with {', '.join(unknown)}, which is no factor of it."
+            )
+
+
+def _read_stages(file: Path, info: RunInfo) -> tuple[Stage, ...]:
+    stages = _read(file, _STAGES)
+    labels = {arm_label(info, arm) for arm in info["arms"]}
+    for stage in stages:
+        if unknown := [label for label in stage["arms"] if label not in labels]:
+            raise AnalysisError(
+                f"{file} says that {stage['name']} is for {', '.join(unknown)}, which is no arm of "
+                "run.json."
+            )
+    return tuple(stages)
 
 
 def _arm_positions(trials: list[_Trial], files: list[Path], info: RunInfo) -> list[int]:
@@ -170,13 +247,19 @@ def _trial_table(trials: list[_Trial], arms: list[int], info: RunInfo) -> pd.Dat
             "reason": pd.Series([trial["reason"] for trial in trials], dtype="str"),
             "score": pd.Series([trial["score"] for trial in trials], dtype="float64"),
             "best_epoch": pd.Series([trial["best_epoch"] for trial in trials], dtype="Int64"),
-            "epochs": pd.Series([len(trial["epochs"]) for trial in trials], dtype="int64"),
+            "epochs": pd.Series([_trained(trial) for trial in trials], dtype="int64"),
             "seconds": pd.Series([trial["seconds"] for trial in trials], dtype="float64"),
+            "device": pd.Series([trial.get("device") for trial in trials], dtype="str"),
         }
     )
     factors = pd.DataFrame(info["arms"], columns=info["factors"]).add_prefix("arm/")
     config = pd.DataFrame([trial["config"] for trial in trials]).add_prefix("config/")
     return pd.concat([own, factors.take(arms).reset_index(drop=True), config], axis="columns")
+
+
+def _trained(trial: _Trial) -> int:
+    # What is scored untrained has one row, of epoch 0.
+    return sum(epoch.get("epoch") != 0 for epoch in trial["epochs"])
 
 
 def _epoch_table(trials: list[_Trial], metrics: list[str]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ MISSING = "–"
 
 @dataclass(frozen=True)
 class Column:
-    """One column as it is shown: numbers are set flush right, the highest scores in bold."""
+    """One column as it is shown: numbers are set flush right, the best scores in bold."""
 
     header: str
     cells: list[str]
@@ -27,9 +27,11 @@ class Table:
         title: what was run.
         warning: what must not be overlooked (shown with the title); None if nothing.
         frame: the table itself, best row first.
-        scores: columns that hold scores, of which the highest is set in bold.
+        scores: columns that hold scores, of which the best are set in bold.
         notes: paragraphs that follow the table.
         context: constant columns that only the CSV gets, for it has neither title nor notes.
+        contest: a value a row: the highest score among the rows of one value is set in bold, and
+            a row of None takes no part. Left out, all rows are compared.
     """
 
     title: str
@@ -38,6 +40,7 @@ class Table:
     scores: tuple[str, ...]
     notes: tuple[str, ...]
     context: dict[str, str]
+    contest: tuple[str | None, ...] | None = None
 
     def columns(self) -> list[Column]:
         """The frame as text: scores to four decimals, other numbers as short as they are clear."""
@@ -49,9 +52,20 @@ class Table:
         return Column(
             header=name,
             cells=[_cell(value, is_score) for value in values.tolist()],
-            bold=values.eq(values.max()).tolist() if is_score else [False] * len(values),
+            bold=self._best(values) if is_score else [False] * len(values),
             numeric=pd.api.types.is_numeric_dtype(values.dtype),
         )
+
+    def _best(self, values: pd.Series) -> list[bool]:
+        if self.contest is None:
+            return values.eq(values.max()).tolist()
+        groups = pd.Series(self.contest, index=values.index, dtype="str")
+        return values.eq(values.groupby(groups).transform("max")).tolist()
+
+
+def number(value: float) -> str:
+    """As short as it is clear: four digits, and every one before the point."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _cell(value: Any, is_score: bool) -> str:
@@ -59,6 +73,4 @@ def _cell(value: Any, is_score: bool) -> str:
         return MISSING
     if not isinstance(value, float):
         return str(value)
-    if is_score:
-        return f"{value:.4f}"
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:.4f}" if is_score else number(value)

@@ -1,8 +1,11 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import analysis
 
 FACTORS = ["backbone", "pretraining"]
 SWIN = {"backbone": "swin_tiny_patch4_window7_224.ms_in22k_ft_in1k", "pretraining": "mae"}
@@ -78,3 +81,15 @@ def folder(tmp_path: Path) -> Path:
         folder / "test.json", {swin: {"AP50": 0.44, "AP": 0.21}, resnet: {"AP50": 0.47, "AP": 0.2}}
     )
     return folder
+
+
+@pytest.fixture
+def changed(folder: Path) -> Callable[..., analysis.Run]:
+    """`changed(key=value, …)`: the run, read after these keys of run.json were set."""
+
+    def change(**keys: Any) -> analysis.Run:
+        file = folder / "run.json"
+        write(file, json.loads(file.read_text()) | keys)
+        return analysis.load(folder)
+
+    return change

@@ -30,6 +30,7 @@ def test_command_ranks_without_ray_or_torch(folder: Path) -> None:
         (["rank", "{run}/nowhere"], "There is no run directory"),
         (["rank", "{run}/trials"], "holds no run.json"),
         (["rank", "{run}", "--sort", "AP500"], "did you mean AP50?"),
+        (["classes", "{run}"], "has no metrics of single classes"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_status_2(

@@ -48,6 +48,16 @@ def test_sweep_without_trials_is_a_run(folder: Path) -> None:
     assert "without a trial: swin" in analysis.show_ranking(run)
 
 
+def test_row_of_epoch_zero_is_no_epoch_of_training(folder: Path) -> None:
+    rows = [{"epoch": 0, "AP50": 0.3, "AP": 0.1}]
+    edit(trial_file(folder, 0), epochs=rows, score=0.3, best_epoch=0)
+    run = analysis.load(folder)
+    assert run.trials[["epochs", "best_epoch"]].iloc[0].tolist() == [0, 0]
+    trial = analysis.rank_trials(run).query("number == 0").iloc[0]
+    assert trial[["AP50", "best_epoch", "epochs"]].tolist() == [0.3, 0, 0]
+    assert analysis.rank_arms(run)["epochs"].tolist() == [5, 1, 1]
+
+
 def test_truncated_trial_is_named(folder: Path) -> None:
     file = trial_file(folder, 3)
     file.write_text(file.read_text()[:-20])
@@ -62,6 +72,7 @@ def test_truncated_trial_is_named(folder: Path) -> None:
         ({"epochs": [{"epoch": 1, "AP50": "high"}]}, "trial.json is damaged (epochs.0.AP50: "),
         ({"arm": {"backbone": "vgg16"}}, "an arm that run.json does not list"),
         ({"number": 4}, "one trial number twice: 003-swin"),
+        ({"device": 0}, "trial.json is damaged (device: "),
     ],
 )
 def test_trial_that_does_not_fit_is_refused(
@@ -79,6 +90,20 @@ def test_trial_that_does_not_fit_is_refused(
         ({"metric": "mIoU"}, "ranks by mIoU, which its metrics do not list"),
         ({"factors": ["backbone", "neck"]}, "lists an arm without neck"),
         ({"sample": None}, "run.json is damaged (sample: "),
+        ({"cost": {"usd_per_hour": -1}}, "run.json is damaged (cost.usd_per_hour: "),
+        ({"cost": {"usd_per_hour": 3}}, "gives a cost, but no slots.per_machine"),
+        ({"slots": {"per_machine": 0}}, "run.json is damaged (slots.per_machine: "),
+        ({"references": {"rows": []}}, "run.json is damaged (references.source: "),
+        (
+            {
+                "references": {
+                    "source": "",
+                    "note": "",
+                    "rows": [{"arm": {"neck": 1}, "scores": {}}],
+                }
+            },
+            "a reference row with neck, which is no factor of it",
+        ),
     ],
 )
 def test_run_json_that_contradicts_itself_is_refused(
@@ -88,3 +113,12 @@ def test_run_json_that_contradicts_itself_is_refused(
     with pytest.raises(analysis.AnalysisError) as error:
         analysis.load(folder)
     assert told in str(error.value)
+
+
+def test_stage_of_an_unknown_arm_is_refused(folder: Path) -> None:
+    stage = {"name": "mae-1", "kind": "mae", "seconds": 1.0, "device": None, "arms": ["vgg16-mae"]}
+    (folder / "stages.json").write_text(json.dumps([stage]))
+    with pytest.raises(
+        analysis.AnalysisError, match=r"stages\.json says that mae-1 is for vgg16-mae"
+    ):
+        analysis.load(folder)

@@ -1,0 +1,70 @@
+"""What the arms of a sweep cost: their trials, and their shares of the stages they start from."""
+
+import pandas as pd
+
+from analysis.runs import Run, Stage, arm_label
+from analysis.tables import number
+
+
+def costs_of(run: Run) -> pd.DataFrame:
+    """A row an arm that got a trial, by its position in ``run.info["arms"]``.
+
+    Columns: ``device``, what its trials ran on, if that is not the same for all or has a price; and
+    ``usd`` if it has: the seconds of its trials and its shares of stages at the price of a slot.
+    Each stage's seconds are shared equally by the arms that start from it.
+    """
+    by_arm = run.trials.groupby("arm")
+    costs = pd.DataFrame(index=by_arm.size().index)
+    if run.info.get("cost") or run.trials["device"].nunique() > 1:
+        costs["device"] = by_arm["device"].agg(_joined)
+    if run.info.get("cost"):
+        shares = pd.Series(_stage_seconds(run)).reindex(costs.index)
+        costs["usd"] = _usd(run, 1) * (by_arm["seconds"].sum() + shares)
+    return costs
+
+
+def cost_notes(run: Run) -> list[str]:
+    """What ``usd`` is made of, and each stage once."""
+    notes = [_stage_note(run, stage) for stage in run.stages]
+    if cost := run.info.get("cost"):
+        slots = run.info["slots"]["per_machine"]
+        shares = " and its shares of the stages below" if notes else ""
+        notes.insert(
+            0,
+            f"usd is for the seconds of an arm's trials{shares}, at {number(cost['usd_per_hour'])} "
+            f"USD an hour for a machine of {slots} slot{'s' * (slots > 1)}.",
+        )
+    return notes
+
+
+def _stage_note(run: Run, stage: Stage) -> str:
+    device = f" on {stage['device']}" if stage["device"] else ""
+    price = f", {number(_usd(run, stage['seconds']))} USD" if run.info.get("cost") else ""
+    arms = len(stage["arms"])
+    shared = "for 1 arm" if arms == 1 else f"shared equally by {arms} arms"
+    return (
+        f"Stage {stage['name']} ({stage['kind']}): {number(stage['seconds'])} s{device}{price}, "
+        f"{shared}; the column seconds leaves it out."
+    )
+
+
+def _stage_seconds(run: Run) -> dict[int, float]:
+    """Each arm's shares of the stages, by its position."""
+    return {
+        position: sum(
+            stage["seconds"] / len(stage["arms"])
+            for stage in run.stages
+            if arm_label(run.info, arm) in stage["arms"]
+        )
+        for position, arm in enumerate(run.info["arms"])
+    }
+
+
+def _usd(run: Run, seconds: float) -> float:
+    cost = run.info.get("cost")
+    assert cost is not None
+    return seconds / 3600 * cost["usd_per_hour"] / run.info["slots"]["per_machine"]
+
+
+def _joined(devices: pd.Series) -> str | None:
+    return ", ".join(devices.dropna().unique()) or None

@@ -1,0 +1,90 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import analysis
+
+COST = {"cost": {"usd_per_hour": 7.2}, "slots": {"count": 4, "per_machine": 2}}  # a second: 0.001
+SWIN, RESNET = "swin_tiny_patch4_window7_224.ms_in22k_ft_in1k-mae", "resnet18-imagenet"
+VIT, UNTRIED = "vit_small_patch16_dinov3.lvd1689m-distillation", "efficientnet_b0-mae"
+
+Changed = Callable[..., analysis.Run]
+
+
+def write_stages(folder: Path) -> None:
+    stages = [
+        {"name": "mae-ab", "kind": "mae", "seconds": 90.0, "device": "cuda", "arms": [SWIN]},
+        {
+            "name": "teacher-cd",
+            "kind": "teacher",
+            "seconds": 60.0,
+            "device": None,
+            "arms": [SWIN, VIT, UNTRIED],
+        },
+    ]
+    (folder / "stages.json").write_text(json.dumps(stages))
+
+
+def write_devices(folder: Path, devices: list[str | None]) -> None:
+    files = sorted(folder.glob("trials/*/trial.json"))
+    for file, device in zip(files, devices, strict=True):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"device": device}))
+
+
+def shown(run: analysis.Run) -> str:
+    return analysis.show_ranking(run, width=1000)
+
+
+def test_old_run_directories_have_no_columns_of_cost(folder: Path) -> None:
+    run = analysis.load(folder)
+    assert not {"device", "usd"} & set(analysis.rank_arms(run))
+    assert "Stage" not in shown(run)
+    assert "USD" not in shown(run)
+
+
+def test_device_has_a_column_only_if_devices_differ(folder: Path) -> None:
+    write_devices(folder, [*["cpu"] * 5, None])
+    assert "device" not in analysis.rank_arms(analysis.load(folder))
+    write_devices(folder, ["A", "B", "B", "A", "A", None])
+    devices = analysis.rank_arms(analysis.load(folder))["device"]
+    assert devices.tolist() == ["A", "B, A", "B"]
+
+
+def test_price_is_of_the_slots_time_in_the_arms_own_trials(changed: Changed) -> None:
+    arms = analysis.rank_arms(changed(**COST))
+    assert arms["seconds"].tolist() == [39.0, 32.5, 3.0]
+    assert arms["usd"].tolist() == pytest.approx([0.039, 0.0325, 0.003])
+    assert arms["device"].isna().all()
+
+
+def test_stages_are_shared_equally_by_the_arms_that_start_from_them(
+    folder: Path, changed: Changed
+) -> None:
+    write_stages(folder)
+    arms = analysis.rank_arms(changed(**COST))
+    assert arms["seconds"].tolist() == [39.0, 32.5, 3.0]  # only the arm's own trials
+    assert arms["usd"].tolist() == pytest.approx([0.039 + 0.09 + 0.02, 0.0325, 0.003 + 0.02])
+
+
+def test_every_stage_is_told_once_with_or_without_a_price(folder: Path, changed: Changed) -> None:
+    write_stages(folder)
+    below = shown(analysis.load(folder))
+    assert "Stage mae-ab (mae): 90 s on cuda, for 1 arm; the column seconds leaves it out." in below
+    assert "Stage teacher-cd (teacher): 60 s, shared equally by 3 arms;" in below
+    assert below.count("Stage") == 2
+    assert "USD" not in below
+    below = shown(changed(**COST))
+    assert "at 7.2 USD an hour for a machine of 2 slots." in below
+    assert "Stage mae-ab (mae): 90 s on cuda, 0.09 USD, for 1 arm;" in below
+    assert "Stage teacher-cd (teacher): 60 s, 0.06 USD, shared equally by 3 arms;" in below
+    assert below.count("Stage") == 2
+
+
+def test_label_of_an_arm_is_the_sweeps(folder: Path, changed: Changed) -> None:
+    from sweeps.space import arm_label
+
+    arm = {"backbone": "timm/resnet18", "pretraining": None}
+    info = changed().info
+    assert analysis.runs.arm_label(info, arm) == arm_label(arm) == "timm_resnet18-None"
