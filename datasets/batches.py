@@ -1,11 +1,12 @@
 """Batches of tensors from a split."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from shapely import Polygon
 from torch import Tensor
 
 from datasets.augment import SYMMETRIES, transform_boxes, transform_image
@@ -17,11 +18,15 @@ class Batch:
     """B images with everything a task may learn from.
 
     Attributes:
-        images: float32 [B, C, S, S], standardised with the training split's mean and std.
-        masks: uint8 [B, S, S], class ids.
+        images: float32 [B, C, S, S], stretched if the data are to be, then standardised with the
+            training split's mean and std.
+        masks: uint8 [B, S, S], class ids and `IGNORE`; zeros if the data have no masks.
         boxes: B tensors float32 [M, 4], x0 y0 x1 y1 in pixel edges.
         labels: B tensors int64 [M], class ids from 1.
         names: B names.
+        sizes: int64 [B, 2], height and width in pixels of the file, before resizing.
+        footprints: B lists of outlines in pixels of the file; None if the data have none, or the
+            images may be turned.
     """
 
     images: Tensor
@@ -29,15 +34,17 @@ class Batch:
     boxes: list[Tensor]
     labels: list[Tensor]
     names: list[str]
+    sizes: NDArray[np.int64]
+    footprints: list[list[Polygon]] | None
 
     def to(self, device: torch.device | str) -> "Batch":
         """Copy every tensor to `device`."""
-        return Batch(
-            self.images.to(device),
-            self.masks.to(device),
-            [boxes.to(device) for boxes in self.boxes],
-            [labels.to(device) for labels in self.labels],
-            self.names,
+        return replace(
+            self,
+            images=self.images.to(device),
+            masks=self.masks.to(device),
+            boxes=[boxes.to(device) for boxes in self.boxes],
+            labels=[labels.to(device) for labels in self.labels],
         )
 
 
@@ -66,10 +73,9 @@ def batches(
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         if rng is not None and augment:
-            symmetries = rng.integers(SYMMETRIES, size=len(rows))
+            yield _batch(split, rows, rng.integers(SYMMETRIES, size=len(rows)))
         else:
-            symmetries = np.zeros(len(rows), dtype=np.int64)
-        yield _batch(split, rows, symmetries)
+            yield batch_of(split, rows)
 
 
 def batch_count(split: Split, batch_size: int) -> int:
@@ -81,7 +87,10 @@ def batch_count(split: Split, batch_size: int) -> int:
 
 def batch_of(split: Split, rows: NDArray[np.int64]) -> Batch:
     """The images `rows` of `split` as one batch, as they are."""
-    return _batch(split, rows, np.zeros(len(rows), dtype=np.int64))
+    batch = _batch(split, rows, np.zeros(len(rows), dtype=np.int64))
+    if split.outlines is None:
+        return batch
+    return replace(batch, footprints=[split.footprints(row) for row in rows])
 
 
 def _batch(split: Split, rows: NDArray[np.int64], symmetries: NDArray[np.int64]) -> Batch:
@@ -94,7 +103,24 @@ def _batch(split: Split, rows: NDArray[np.int64], symmetries: NDArray[np.int64])
         found, ids = split.objects(row)
         boxes.append(torch.from_numpy(transform_boxes(found, symmetry, masks.shape[-1])))
         labels.append(torch.from_numpy(ids.copy()))
+    _standardise(images, split)
+    return Batch(
+        torch.from_numpy(images),
+        torch.from_numpy(masks),
+        boxes,
+        labels,
+        [split.names[row] for row in rows],
+        split.sizes[rows],
+        footprints=None,
+    )
+
+
+def _standardise(images: NDArray[np.float32], split: Split) -> None:
+    """In place: a batch is several megabytes, and trials make many."""
+    if split.stretch is not None:
+        low, high = split.stretch[..., None, None]
+        images -= low
+        images /= high - low
+        np.clip(images, 0, 1, out=images)
     images -= split.mean[:, None, None]
     images /= split.std[:, None, None]
-    names = [split.names[row] for row in rows]
-    return Batch(torch.from_numpy(images), torch.from_numpy(masks), boxes, labels, names)

@@ -1,28 +1,37 @@
 """Data decoded once, resized, and laid out for memory mapping.
 
-A cache folder holds, for each split, `{split}.images.f32` [N, C, S, S] and `{split}.masks.u8`
-[N, S, S] as raw arrays, `{split}.objects.npz` (boxes, labels, offsets), and one `cache.json` that
-describes them all. It is found by the names, sizes and modification times of the files it was made
-from, so that finding it again costs a stat of each; what the *content* was is told by the
-fingerprint in it, which is the same for a copy elsewhere.
+A cache folder holds, for each split, `{split}.images` [N, C, S, S] in the type that the data have
+and `{split}.masks.u8` [N, S, S] as raw arrays, `{split}.objects.npz` (boxes, labels, offsets,
+sizes) and `{split}.footprints.npz`, and one `cache.json` that describes them all. Of data without
+masks or footprints, those files are not there. A cache is found by the names, sizes and
+modification times of the files it was made from, so that finding it again costs a stat of each;
+what the *content* was is told by the fingerprint in it, which is the same for a copy elsewhere.
 """
 
+import functools
 import hashlib
+import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
+from shapely import Polygon
 
-from datasets.decoding import DecodeOptions, Written, decode, moments, write_split
-from datasets.source import DataError, Listing, Problem, Source
+from datasets.decoding import DecodeOptions, Written, decode, write_split
+from datasets.reading import Reader
+from datasets.selection import only_with_objects
+from datasets.source import IGNORE, DataError, Label, Listing, Problem, Source, Tiling
 from datasets.splits import complete_splits
+from datasets.statistics import training_statistics
+from datasets.tiling import check_tiling
 from datasets.whole_folder import build_once
 
-FORMAT = 1  # raise when what a cache folder holds changes
+FORMAT = 2  # raise when what a cache folder holds changes
 DESCRIPTION = "cache.json"
 
 
@@ -32,15 +41,18 @@ class Prepared:
 
     Attributes:
         folder: where the cache lies.
-        fingerprint: SHA-256 of the pixels and masks used, their splits and the options that shape
+        fingerprint: SHA-256 of the pixels and labels used, their splits and the options that shape
             them; the same wherever the data lie.
         bands: names of the chosen bands, in order.
         rgb: positions of red, green and blue in `bands`; None unless all three are chosen.
         classes: names of class ids 1, 2, ….
+        labels: what the data bring beside the images.
         image_size: height and width in pixels.
         counts: images in each split.
         objects: boxes in each split.
         positives: images with at least one box, in each split.
+        class_pixels: pixels of class ids 0, 1, 2, … in each split at `image_size`, ignored ones not
+            counted; () if the data have no masks.
         skipped: files left out because they cannot be used, relative to the data's root.
         notes: what a reader of the results should know.
     """
@@ -50,12 +62,28 @@ class Prepared:
     bands: tuple[str, ...]
     rgb: tuple[int, int, int] | None
     classes: tuple[str, ...]
+    labels: frozenset[Label]
     image_size: int
     counts: dict[str, int]
     objects: dict[str, int]
     positives: dict[str, int]
+    class_pixels: dict[str, tuple[int, ...]]
     skipped: tuple[Problem, ...]
     notes: tuple[str, ...]
+
+
+class Outlines(NamedTuple):
+    """Footprints of a split as well-known binary, one after another.
+
+    Attributes:
+        wkb: uint8, all bytes.
+        starts: int64 [P + 1]; polygon p has the bytes from starts[p] to starts[p + 1].
+        offsets: int64 [N + 1]; image i has the polygons from offsets[i] to offsets[i + 1].
+    """
+
+    wkb: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    offsets: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,21 +91,32 @@ class Split:
     """One split, memory-mapped; open it in the process that uses it.
 
     Attributes:
-        images: float32 [N, C, S, S], as stored in the data, not standardised.
-        masks: uint8 [N, S, S], class ids.
+        images: uint8, uint16 or float32 [N, C, S, S], as stored in the data, neither stretched nor
+            standardised.
+        masks: uint8 [N, S, S], class ids and `IGNORE`; zeros that take no memory if the data have
+            no masks.
         boxes: float32 [T, 4], x0 y0 x1 y1 in pixel edges, of all images one after another.
         labels: int64 [T], class ids from 1.
         offsets: int64 [N + 1]; image i has the boxes from offsets[i] to offsets[i + 1].
+        sizes: int64 [N, 2], height and width in pixels of the file, before resizing.
+        outlines: the footprints; None if the data have none.
         names: N names.
-        mean, std: float32 [C], of the training split's pixels, whichever split this is.
+        classes: names of class ids 1, 2, ….
+        stretch: float32 [2, C], the stored values that become 0 and 1; None without a stretch.
+        mean, std: float32 [C], of the training split's pixels after the stretch, whichever split
+            this is.
     """
 
-    images: NDArray[np.float32]
+    images: NDArray[np.generic]
     masks: NDArray[np.uint8]
     boxes: NDArray[np.float32]
     labels: NDArray[np.int64]
     offsets: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    outlines: Outlines | None
     names: tuple[str, ...]
+    classes: tuple[str, ...]
+    stretch: NDArray[np.float32] | None
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
 
@@ -94,6 +133,15 @@ class Split:
         rows = slice(self.offsets[index], self.offsets[index + 1])
         return self.boxes[rows], self.labels[rows]
 
+    def footprints(self, index: int) -> list[Polygon]:
+        """Outlines of one image's objects, in pixels of the file; none if the data have none."""
+        if self.outlines is None:
+            return []
+        wkb, starts, offsets = self.outlines
+        ends = starts[offsets[index] : offsets[index + 1] + 1]
+        parts = [wkb[start:end].tobytes() for start, end in itertools.pairwise(ends)]
+        return list(shapely.from_wkb(parts))
+
 
 def prepare(
     source: Source,
@@ -102,30 +150,63 @@ def prepare(
     bands: tuple[int, ...],
     image_size: int,
     min_area: float,
+    tiling: Tiling | None,
+    ignore_index: int,
+    stretch: tuple[float, float] | None,
     split_fractions: tuple[float, float],
     split_seed: int,
     skip_bad: bool,
     cache: Path,
+    remake_split: bool = False,
+    with_objects_only: bool = False,
 ) -> Prepared:
     """Find the data, check every file, and have them in the cache.
 
     Args:
         bands: indices into `source.bands`, see `resolve_bands`.
         image_size: side in pixels that images (bilinear) and masks (nearest) are resized to.
-        min_area: smallest object in pixels at `image_size`.
-        split_fractions: shares of the training images that become val and test if the data bring
+        min_area: smallest object in pixels at `image_size`: of a mask's component, or of a box
+            that the data bring.
+        tiling: how scenes are cut; None leaves them whole.
+        ignore_index: mask value that is not counted, beside `IGNORE`.
+        stretch: percentiles of the training images' values, of each band, that become 0 and 1
+            when batches are made, beyond which they are cut off; None leaves values as they are.
+        split_fractions: shares of the training scenes that become val and test if the data bring
             no such split with labels.
         skip_bad: leave unusable files out, and say so in `skipped`, instead of refusing them.
         cache: folder of all caches.
+        remake_split: make val and test out of the training scenes even where the data bring them.
+        with_objects_only: leave out images without an object, before the split is made.
 
     Raises:
-        DataError: if the data are not there, a split would be empty, or a file cannot be read, has
-            the wrong shape, holds NaN or infinity, lacks its mask or has a mask with values that
-            are no class ids; every such file is named.
+        DataError: if the data are not there, a split would be empty, an option makes no sense, or a
+            file cannot be read, has the wrong shape or another type than the others, holds NaN or
+            infinity, lacks its labels or has some that are no class ids; every such file is named.
     """
-    listing = complete_splits(source.find(root), split_fractions, split_seed)
-    options = DecodeOptions(bands, image_size, float(min_area))
-    key = _sha256(FORMAT, source.name, asdict(options), _stats(listing, root)).hexdigest()
+    if tiling is not None:
+        check_tiling(tiling)
+    _check_values(ignore_index, stretch)
+    listing = source.find(root, tiling)
+    if "masks" in source.labels and len(listing.classes) >= IGNORE:
+        raise DataError(
+            f"{source.title} under {root} has {len(listing.classes)} classes; a mask can tell"
+            f" {IGNORE - 1} apart."
+        )
+    options = DecodeOptions(
+        bands,
+        image_size,
+        float(min_area),
+        tiling,
+        ignore_index,
+        None if stretch is None else (float(stretch[0]), float(stretch[1])),
+    )
+    if remake_split:
+        listing = replace(listing, splits={"train": listing.splits["train"]})
+    if with_objects_only:
+        parts = _key_parts(source, listing, options, root)
+        listing = only_with_objects(source, listing, options, parts, cache)
+    listing = complete_splits(listing, split_fractions, split_seed)
+    key = _sha256(*_key_parts(source, listing, options, root)).hexdigest()
     folder = cache / "data" / f"{source.name}-{key[:16]}"
 
     def build(target: Path) -> None:
@@ -146,20 +227,49 @@ def open_split(prepared: Prepared | Path, name: str) -> Split:
     content = _read_description(folder)
     names = content["splits"][name]["names"]
     channels, size = len(content["options"]["bands"]), content["options"]["image_size"]
-    with np.load(folder / f"{name}.objects.npz") as objects:
-        boxes, labels, offsets = objects["boxes"], objects["labels"], objects["offsets"]
+    masks: NDArray[np.uint8] = np.broadcast_to(np.uint8(0), (len(names), size, size))
+    if (file := folder / f"{name}.masks.u8").exists():
+        masks = np.memmap(file, np.uint8, "r", shape=masks.shape)
+    outlines = None
+    if (file := folder / f"{name}.footprints.npz").exists():
+        outlines = Outlines(**_arrays(file))
     return Split(
         images=np.memmap(
-            folder / f"{name}.images.f32", np.float32, "r", shape=(len(names), channels, size, size)
+            folder / f"{name}.images",
+            content["dtype"],
+            "r",
+            shape=(len(names), channels, size, size),
         ),
-        masks=np.memmap(folder / f"{name}.masks.u8", np.uint8, "r", shape=(len(names), size, size)),
-        boxes=boxes,
-        labels=labels,
-        offsets=offsets,
+        masks=masks,
+        **_arrays(folder / f"{name}.objects.npz"),
+        outlines=outlines,
         names=tuple(names),
+        classes=tuple(content["classes"]),
+        stretch=None if content["stretch"] is None else np.array(content["stretch"], np.float32),
         mean=np.array(content["mean"], dtype=np.float32),
         std=np.array(content["std"], dtype=np.float32),
     )
+
+
+def _key_parts(
+    source: Source, listing: Listing, options: DecodeOptions, root: Path
+) -> tuple[object, ...]:
+    """What tells one cache from another."""
+    return FORMAT, source.name, asdict(options), listing.classes, _stats(listing, root)
+
+
+def _check_values(ignore_index: int, stretch: tuple[float, float] | None) -> None:
+    if not 0 <= ignore_index <= IGNORE:
+        raise DataError(f"ignore_index: {ignore_index} is no mask value; they run from 0 to 255.")
+    if stretch is not None and not 0 <= stretch[0] < stretch[1] <= 100:
+        raise DataError(
+            f"stretch: {stretch} must be two percentiles between 0 and 100, the lower one first."
+        )
+
+
+def _arrays(file: Path) -> dict[str, Any]:
+    with np.load(file) as stored:
+        return dict(stored)
 
 
 def _write_cache(
@@ -171,40 +281,64 @@ def _write_cache(
     *,
     skip_bad: bool,
 ) -> None:
-    digest = _sha256(asdict(options))
-    problems: list[Problem] = []
+    digest = _sha256(asdict(options), listing.classes)
+    reader = Reader(source, listing.classes, options.ignore_index)
     splits: dict[str, Written] = {}
     for name, items in listing.splits.items():
         digest.update(name.encode())
-        decoded = decode(source, items, options, digest, problems)
-        splits[name] = write_split(decoded, target, name, len(options.bands))
-    problems = [Problem(file.relative_to(root), reason) for file, reason in problems]
+        decoded = decode(reader, items, options, digest)
+        splits[name] = write_split(decoded, target, name, source.labels)
+    problems = [Problem(file.relative_to(root), reason) for file, reason in reader.problems]
     if problems and not skip_bad:
         raise _refusal(source, root, problems)
     if empty := [name for name, split in splits.items() if not split.names]:
         raise DataError(
-            f"{source.title} under {root}: after skipping {len(problems)} files no image is left"
+            f"{source.title} under {root}: after skipping {_files(problems)} no image is left"
             f" in {' and '.join(empty)}."
         )
-    mean, std, constant = moments(splits["train"], options.image_size)
-    description = {
-        "format": FORMAT,
+    description = _description(target, source, listing, options, splits)
+    description |= {
         "fingerprint": digest.hexdigest(),
+        "skipped": [(file.as_posix(), reason) for file, reason in problems],
+        "files": {file.name: file.stat().st_size for file in target.iterdir()},
+    }
+    (target / DESCRIPTION).write_text(json.dumps(description, indent=1))
+
+
+def _description(
+    target: Path,
+    source: Source,
+    listing: Listing,
+    options: DecodeOptions,
+    splits: dict[str, Written],
+) -> dict[str, Any]:
+    train = splits["train"]
+    shape = len(train.names), len(options.bands), options.image_size, options.image_size
+    images = np.memmap(target / "train.images", train.dtype, "r", shape=shape)
+    stretch, mean, std, constant = training_statistics(images, options.stretch)
+    ids = 1 + len(listing.classes) if "masks" in source.labels else 0
+    return {
+        "format": FORMAT,
         "options": asdict(options),
+        "classes": listing.classes,
+        "dtype": train.dtype,
         "splits": {
-            name: {"names": split.names, "objects": split.objects, "positives": split.positives}
+            name: {
+                "names": split.names,
+                "objects": split.objects,
+                "positives": split.positives,
+                "pixels": split.pixels[:ids].tolist(),
+            }
             for name, split in splits.items()
         },
+        "stretch": None if stretch is None else stretch.tolist(),
         "mean": mean.tolist(),
         "std": std.tolist(),
-        "skipped": [(file.as_posix(), reason) for file, reason in problems],
         "notes": [
             f"band {source.bands[band]} holds one value in all training images"
             for band in np.array(options.bands)[constant]
         ],
-        "files": {file.name: file.stat().st_size for file in target.iterdir()},
     }
-    (target / DESCRIPTION).write_text(json.dumps(description, indent=1))
 
 
 def _describe(source: Source, folder: Path, notes: tuple[str, ...]) -> Prepared:
@@ -217,11 +351,13 @@ def _describe(source: Source, folder: Path, notes: tuple[str, ...]) -> Prepared:
         fingerprint=content["fingerprint"],
         bands=tuple(source.bands[i] for i in bands),
         rgb=(rgb[0], rgb[1], rgb[2]) if len(rgb) == 3 else None,
-        classes=source.classes,
+        classes=tuple(content["classes"]),
+        labels=source.labels,
         image_size=options["image_size"],
         counts={name: len(split["names"]) for name, split in splits.items()},
         objects={name: split["objects"] for name, split in splits.items()},
         positives={name: split["positives"] for name, split in splits.items()},
+        class_pixels={name: tuple(split["pixels"]) for name, split in splits.items()},
         skipped=tuple(Problem(Path(file), reason) for file, reason in content["skipped"]),
         notes=notes + tuple(content["notes"]),
     )
@@ -238,7 +374,7 @@ def _is_whole(folder: Path) -> bool:
         content = _read_description(folder)
     except (FileNotFoundError, json.JSONDecodeError):
         return False
-    return content["format"] == FORMAT and all(
+    return content.get("format") == FORMAT and all(
         (folder / name).is_file() and (folder / name).stat().st_size == size
         for name, size in content["files"].items()
     )
@@ -247,6 +383,7 @@ def _is_whole(folder: Path) -> bool:
 def _stats(listing: Listing, root: Path) -> list[object]:
     """What tells cheaply that a file has changed: relative name, size, modification time."""
 
+    @functools.cache  # tiles share their scene's files
     def stat(file: Path | None) -> tuple[object, ...]:
         if file is None or not file.exists():  # a dangling link; reading it says so
             return (None,)
@@ -254,7 +391,7 @@ def _stats(listing: Listing, root: Path) -> list[object]:
         return file.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns
 
     return [
-        (split, item.name, *stat(item.image), *stat(item.mask))
+        (split, item.name, item.window, *stat(item.image), *stat(item.label))
         for split, items in listing.splits.items()
         for item in items
     ]
@@ -267,7 +404,12 @@ def _sha256(*parts: object) -> "hashlib._Hash":
 def _refusal(source: Source, root: Path, problems: Sequence[Problem]) -> DataError:
     lines = "".join(f"\n  {file}: {reason}" for file, reason in problems)
     return DataError(
-        f"{source.title} under {root}: {len(problems)} files cannot be used; mend or remove them,"
+        f"{source.title} under {root}: {_files(problems)} cannot be used; mend or remove them,"
         f" or skip bad files.{lines}",
         problems,
     )
+
+
+def _files(problems: Sequence[Problem]) -> str:
+    count = len({file for file, _ in problems})
+    return f"{count} file{'s' if count > 1 else ''}"

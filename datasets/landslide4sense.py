@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.samples import landslide4sense as synthetic
-from datasets.source import DataError, Item, Listing, Problem
+from datasets.source import DataError, Item, Label, Labelled, Listing, Problem, Tiling
 
 PATCH = 128
 LAYOUTS = {
@@ -48,10 +48,12 @@ class Landslide4Sense:
     title = "Landslide4Sense"
     bands: tuple[str, ...] = (*(f"B{i}" for i in range(1, 13)), "slope", "DEM")
     rgb = (3, 2, 1)
-    classes: tuple[str, ...] = ("landslide",)
+    labels: frozenset[Label] = frozenset({"masks"})
+    tiled = False
 
-    def find(self, root: Path) -> Listing:
+    def find(self, root: Path, tiling: Tiling | None) -> Listing:
         """Labelled items by split; a split whose mask folder is missing is left out, and noted."""
+        assert tiling is None, "patches are not cut into tiles"
         layout = _layout(root)
         splits: dict[str, tuple[Item, ...]] = {}
         notes: list[str] = []
@@ -65,27 +67,24 @@ class Landslide4Sense:
                 notes.append(f"{orphans} masks in {mask_folder} have no image and are unused")
             if images:
                 splits[split] = tuple(
-                    Item(f"{split}/image_{number}", image, masks.get(number))
+                    Item(name := f"{split}/image_{number}", image, masks.get(number), name)
                     for number, image in images.items()
                 )
         if "train" not in splits:
             raise DataError(f"There is no image_N.h5 in {root / LAYOUTS[layout]['train'][0]}.")
-        return Listing(layout, splits, tuple(notes))
+        return Listing(layout, ("landslide",), splits, tuple(notes))
 
-    def read(self, item: Item) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Image float32 [14, 128, 128] in stored units; mask uint8 [128, 128] of 0 and 1."""
+    def read(self, item: Item, classes: tuple[str, ...]) -> Labelled:  # noqa: ARG002
+        """Image float32 [14, 128, 128] in stored units; mask uint8 [128, 128]."""
         image = _read_array(item.image, "img", (PATCH, PATCH, len(self.bands)))
-        if item.mask is None:
-            mask: NDArray[np.generic] | Problem = Problem(item.image, "has no mask beside it")
-        else:
-            mask = _read_array(item.mask, "mask", (PATCH, PATCH))
-            if not isinstance(mask, Problem) and not np.isin(mask, (0, 1)).all():
-                mask = Problem(item.mask, "holds values other than 0 and 1")
+        mask = (
+            _read_mask(item.label) if item.label else Problem(item.image, "has no mask beside it")
+        )
         if isinstance(image, Problem) or isinstance(mask, Problem):
             problems = tuple(part for part in (image, mask) if isinstance(part, Problem))
             raise DataError("; ".join(f"{file} {reason}" for file, reason in problems), problems)
         channels_first = np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.float32)
-        return channels_first, mask.astype(np.uint8)
+        return Labelled(channels_first, mask)
 
     def write_sample(self, root: Path, seed: int) -> None:
         """Write the synthetic patches in the hub layout."""
@@ -111,6 +110,17 @@ def _numbered(folder: Path, prefix: str) -> dict[int, Path]:
     files = folder.iterdir() if folder.is_dir() else ()
     found = {int(hit[1]): file for file in files if (hit := pattern.fullmatch(file.name))}
     return dict(sorted(found.items()))
+
+
+def _read_mask(file: Path) -> NDArray[np.uint8] | Problem:
+    stored = _read_array(file, "mask", (PATCH, PATCH))
+    if isinstance(stored, Problem):
+        return stored
+    with np.errstate(invalid="ignore"):
+        ids = stored.astype(np.uint8)
+    if (wrong := stored[ids != stored]).size:
+        return Problem(file, f"holds {wrong[0]:g}, which is no class id")
+    return ids
 
 
 def _read_array(file: Path, key: str, shape: tuple[int, ...]) -> NDArray[np.generic] | Problem:

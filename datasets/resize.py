@@ -8,13 +8,22 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 
-def resize_image(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Bilinear, [C, H, W] to [C, size, size]; averages over the source pixels when shrinking."""
+def resize_image(image: NDArray[np.generic], size: int) -> NDArray[np.generic]:
+    """Bilinear, [C, H, W] to [C, size, size]; averages over the source pixels when shrinking.
+
+    Keeps the type, uint8, uint16 or float32; integers are rounded to the nearest.
+    """
+    if image.shape[1:] == (size, size):
+        return image
     rows, columns = (_triangle_weights(length, size) for length in image.shape[1:])
-    resized: NDArray[np.float32] = np.matmul(np.matmul(rows, image), columns.T)
-    return resized
+    bands = (band.astype(np.float32, copy=False) for band in image)
+    resized = np.stack([(columns @ (rows @ band).T).T for band in bands])
+    if image.dtype.kind == "u":
+        np.rint(resized, out=resized)
+    return np.asarray(resized, dtype=image.dtype)
 
 
 def resize_mask(mask: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -26,11 +35,11 @@ def resize_mask(mask: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 @lru_cache
-def _triangle_weights(length: int, size: int) -> NDArray[np.float32]:
-    """Interpolation along one axis as a matrix [size, length] whose rows sum to 1."""
+def _triangle_weights(length: int, size: int) -> sparse.csr_array:
+    """Interpolation along one axis as a matrix [size, length], float32, whose rows sum to 1."""
     scale = length / size
     centres = (np.arange(size) + 0.5) * scale - 0.5
     distance = np.abs(centres[:, None] - np.arange(length))
     weights: NDArray[np.float64] = np.clip(1 - distance / max(scale, 1.0), 0, None)
     weights /= weights.sum(axis=1, keepdims=True)
-    return np.asarray(weights, dtype=np.float32)
+    return sparse.csr_array(weights.astype(np.float32))

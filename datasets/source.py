@@ -9,12 +9,19 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from shapely import Polygon
 
 SPLITS = ("train", "val", "test")
+
+BACKGROUND = "background"
+"""Name of class id 0."""
+
+IGNORE = 255
+"""Mask value of pixels that no loss and no metric counts."""
 
 
 class Problem(NamedTuple):
@@ -36,29 +43,82 @@ class DataError(Exception):
         self.problems = tuple(problems)
 
 
+class Tiling(NamedTuple):
+    """How scenes are cut on reading: side of a tile and overlap of neighbours, in pixels of the
+    file."""
+
+    size: int
+    overlap: int
+
+
+class Window(NamedTuple):
+    """Part of an image: its upper left corner and its size, in pixels of the file."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
 @dataclass(frozen=True)
 class Item:
-    """One image and its mask. `name` is unique in the data set and the same on every machine."""
+    """One image, or one tile of a scene, and where its labels lie.
+
+    Attributes:
+        name: unique in the data set and the same on every machine.
+        image: the file that holds it.
+        label: the file that holds its labels; None where there is none.
+        scene: items of one scene never lie in different splits.
+        window: the part of `image` that is meant; None for all of it.
+    """
 
     name: str
     image: Path
-    mask: Path | None
+    label: Path | None
+    scene: str
+    window: Window | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """One item as it lies on disk.
+
+    Attributes:
+        image: [C, H, W], uint8, uint16 or float32, bands in the source's order.
+        mask: uint8 [H, W], class ids, 0 background, `IGNORE` not counted; None if the data have
+            boxes only.
+        boxes: float32 [M, 4], x0 y0 x1 y1 in pixel edges; None where an object is a connected
+            component of the mask.
+        labels: int64 [M], class ids of the boxes; None where `boxes` is.
+        footprints: outlines of single objects in this item's pixels; None if the data have none.
+    """
+
+    image: NDArray[np.generic]
+    mask: NDArray[np.uint8] | None
+    boxes: NDArray[np.float32] | None = None
+    labels: NDArray[np.int64] | None = None
+    footprints: tuple[Polygon, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of a data set, by split, before any is opened.
+    """The items of a data set, by split, before their pixels are read.
 
     Attributes:
         layout: which of the data set's on-disk layouts was found.
+        classes: names of class ids 1, 2, …; 0 is background.
         splits: items of every split that the data bring labels for, sorted naturally; keys are
             among "train", "val", "test", and "train" is always there.
         notes: what a reader of the results should know, e.g. files that were left out.
     """
 
     layout: str
+    classes: tuple[str, ...]
     splits: dict[str, tuple[Item, ...]]
     notes: tuple[str, ...] = ()
+
+
+Label = Literal["masks", "boxes", "footprints"]
 
 
 class Source(Protocol):
@@ -81,14 +141,22 @@ class Source(Protocol):
         """Indices of red, green and blue in `bands`."""
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of mask values 1, 2, …; 0 is background."""
+    def labels(self) -> frozenset[Label]:
+        """What `read` gives beside the image."""
 
-    def find(self, root: Path) -> Listing:
-        """List the files under `root` without opening them; DataError if the data are not there."""
+    @property
+    def tiled(self) -> bool:
+        """Whether scenes can be cut into tiles of a size that the sweep chooses."""
 
-    def read(self, item: Item) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Image [C, H, W] in `bands` order and mask [H, W] of class ids.
+    def find(self, root: Path, tiling: Tiling | None) -> Listing:
+        """List the items under `root`, cut by `tiling` if it is given.
+
+        Raises DataError if the data are not there, or a file that lists others (a split, an
+        annotation file) is unusable or names what is missing.
+        """
+
+    def read(self, item: Item, classes: tuple[str, ...]) -> Labelled:
+        """The item's pixels and labels; `classes` as `find` listed them.
 
         Raises DataError with one problem for each of the item's files that cannot be used.
         """

@@ -1,7 +1,8 @@
-"""Splits for data that bring none: by name and seed alone.
+"""Splits for data that bring none: by the scenes' names and the seed alone.
 
-An item's place is decided by a hash of its name, never by the order in which a file system lists
-it, so that every machine makes the same split.
+A scene's place is decided by a hash of its name, never by the order in which a file system lists
+it, so that every machine makes the same split. Scenes stay whole: tiles of one scene look alike,
+and a model that has seen some of them knows the others.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ def complete_splits(listing: Listing, fractions: tuple[float, float], seed: int)
     """Take the splits that `listing` lacks out of its training items.
 
     Args:
-        fractions: shares of the training items that become val and test, each only if missing.
+        fractions: shares of the training scenes that become val and test, each only if missing.
 
     Returns:
         The listing with train, val and test, and a note where a split was made.
@@ -41,7 +42,8 @@ def complete_splits(listing: Listing, fractions: tuple[float, float], seed: int)
         if not splits[name]:
             raise DataError(
                 f"split {name} has no images ({len(listing.splits['train'])} labelled training"
-                f" images, fractions {fractions}): raise its fraction or add data."
+                f" images in {_scenes(listing.splits['train'])} scenes, fractions {fractions}):"
+                " raise its fraction or add data."
             )
     return replace(listing, splits={name: splits[name] for name in SPLITS}, notes=notes)
 
@@ -49,22 +51,34 @@ def complete_splits(listing: Listing, fractions: tuple[float, float], seed: int)
 def split_by_name(
     items: Iterable[Item], shares: dict[str, float], seed: int
 ) -> dict[str, tuple[Item, ...]]:
-    """Draw round(share · n) items for each key of `shares`; "train" keeps the rest.
+    """Draw round(share · n) of n scenes for each key of `shares`; "train" keeps the rest.
 
     Depends on the names and the seed only. Each split is sorted naturally by name.
     """
 
-    def draw(item: Item) -> bytes:
-        return hashlib.sha256(f"{seed}/{item.name}".encode()).digest()
+    def draw(scene: str) -> bytes:
+        return hashlib.sha256(f"{seed}/{scene}".encode()).digest()
 
-    drawn = sorted(items, key=draw)
-    splits: dict[str, list[Item]] = {}
+    by_scene: dict[str, list[Item]] = {}
+    for item in items:
+        by_scene.setdefault(item.scene, []).append(item)
+    drawn = sorted(by_scene, key=draw)
+    splits: dict[str, list[str]] = {}
     total = len(drawn)
     for name, share in shares.items():
         count = round(share * total)
         splits[name], drawn = drawn[:count], drawn[count:]
     splits["train"] = drawn
     return {
-        name: tuple(sorted(part, key=lambda item: natural_key(item.name)))
-        for name, part in splits.items()
+        name: tuple(
+            sorted(
+                (item for scene in scenes for item in by_scene[scene]),
+                key=lambda item: natural_key(item.name),
+            )
+        )
+        for name, scenes in splits.items()
     }
+
+
+def _scenes(items: Iterable[Item]) -> int:
+    return len({item.scene for item in items})

@@ -5,7 +5,9 @@ import pytest
 from datasets.source import DataError, Item, Listing
 from datasets.splits import complete_splits
 
-ITEMS = tuple(Item(f"train/image_{n}", Path(f"image_{n}.h5"), None) for n in range(1, 101))
+ITEMS = tuple(
+    Item(name := f"train/image_{n}", Path(f"image_{n}.h5"), None, name) for n in range(1, 101)
+)
 
 
 def names(listing: Listing) -> dict[str, list[str]]:
@@ -13,7 +15,7 @@ def names(listing: Listing) -> dict[str, list[str]]:
 
 
 def test_splits_are_disjoint_and_leave_nothing_out() -> None:
-    listing = complete_splits(Listing("flat", {"train": ITEMS}), (0.15, 0.1), seed=0)
+    listing = complete_splits(Listing("flat", ("thing",), {"train": ITEMS}), (0.15, 0.1), seed=0)
     assert {split: len(items) for split, items in listing.splits.items()} == {
         "train": 75,
         "val": 15,
@@ -24,14 +26,16 @@ def test_splits_are_disjoint_and_leave_nothing_out() -> None:
 
 
 def test_splits_do_not_depend_on_the_order_of_the_listing() -> None:
-    forward = complete_splits(Listing("flat", {"train": ITEMS}), (0.15, 0.1), seed=3)
-    backward = complete_splits(Listing("flat", {"train": ITEMS[::-1]}), (0.15, 0.1), seed=3)
+    forward = complete_splits(Listing("flat", ("thing",), {"train": ITEMS}), (0.15, 0.1), seed=3)
+    backward = complete_splits(
+        Listing("flat", ("thing",), {"train": ITEMS[::-1]}), (0.15, 0.1), seed=3
+    )
     assert names(forward) == names(backward)
 
 
 def test_splits_are_the_same_on_every_machine_and_differ_by_seed() -> None:
     first, second = (
-        names(complete_splits(Listing("flat", {"train": ITEMS[:10]}), (0.2, 0.2), seed))
+        names(complete_splits(Listing("flat", ("thing",), {"train": ITEMS[:10]}), (0.2, 0.2), seed))
         for seed in (0, 1)
     )
     assert first["test"] == ["train/image_1", "train/image_9"]
@@ -40,12 +44,35 @@ def test_splits_are_the_same_on_every_machine_and_differ_by_seed() -> None:
 
 def test_a_split_that_the_data_bring_stays_as_it_is() -> None:
     brought = {"train": ITEMS[:80], "val": ITEMS[80:]}
-    listing = complete_splits(Listing("flat", brought), (0.5, 0.25), seed=0)
+    listing = complete_splits(Listing("flat", ("thing",), brought), (0.5, 0.25), seed=0)
     assert listing.splits["val"] == ITEMS[80:]
     assert (len(listing.splits["train"]), len(listing.splits["test"])) == (60, 20)
+
+
+def test_scenes_stay_whole_and_are_what_is_counted() -> None:
+    """Ten scenes, of which the first has as many tiles as all others together."""
+    items = [
+        Item(f"scene_{scene}_{tile}", Path("scene.tif"), None, f"scene_{scene}")
+        for scene in range(10)
+        for tile in range(9 if scene == 0 else 1)
+    ]
+    for seed in range(5):
+        listing = complete_splits(
+            Listing("scenes", ("thing",), {"train": tuple(items)}), (0.2, 0.3), seed
+        )
+        scenes = {split: {item.scene for item in items} for split, items in listing.splits.items()}
+        assert [len(scenes[split]) for split in ("train", "val", "test")] == [5, 2, 3]
+        assert set.union(*scenes.values()) == {item.scene for item in items}
+        assert sum(len(part) for part in listing.splits.values()) == len(items)
+
+
+def test_a_split_for_which_there_are_too_few_scenes_says_so() -> None:
+    tiles = tuple(Item(f"a_{tile}", Path("a.tif"), None, f"a_{tile % 2}") for tile in range(20))
+    with pytest.raises(DataError, match=r"split val has no images \(20 .* images in 2 scenes"):
+        complete_splits(Listing("scenes", ("thing",), {"train": tiles}), (0.2, 0.2), seed=0)
 
 
 @pytest.mark.parametrize("fractions", [(0.6, 0.4), (0.0, 0.2), (0.001, 0.2)])
 def test_fractions_that_leave_a_split_empty_are_refused(fractions: tuple[float, float]) -> None:
     with pytest.raises(DataError, match="fraction"):
-        complete_splits(Listing("flat", {"train": ITEMS}), fractions, seed=0)
+        complete_splits(Listing("flat", ("thing",), {"train": ITEMS}), fractions, seed=0)

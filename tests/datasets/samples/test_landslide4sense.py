@@ -30,8 +30,13 @@ def test_the_sample_is_written_once_and_is_the_same_each_time(
 
 @pytest.fixture(scope="module")
 def patches(hub_root: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    listing = SOURCE.find(hub_root)
-    return [SOURCE.read(item) for items in listing.splits.values() for item in items]
+    listing = SOURCE.find(hub_root, None)
+    found = []
+    for item in (item for items in listing.splits.values() for item in items):
+        labelled = SOURCE.read(item, listing.classes)
+        assert labelled.mask is not None
+        found.append((labelled.image, labelled.mask))
+    return found
 
 
 def test_scars_are_steep_bare_and_rare(patches: list[tuple[np.ndarray, np.ndarray]]) -> None:
