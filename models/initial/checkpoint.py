@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import nn
 
-from models.initial.audit import Audit, load_audited, shape_text
+from models.initial.audit import Audit, WeightsDoNotFitError, load_audited
 from models.initial.files import read_tensors
 from models.initial.hub import WeightsUnavailableError, from_hub
 from models.initial.names import best_reading
@@ -49,6 +49,8 @@ def load_checkpoint(
     *,
     rgb: tuple[int, int, int] | None,
     made_for_rgb: bool = False,
+    bands: tuple[str, ...] | None = None,
+    stem_bands: tuple[str, ...] | None = None,
     source: str | None = None,
 ) -> Audit:
     """Lay the weights of a file on `network`, in place.
@@ -60,23 +62,31 @@ def load_checkpoint(
         made_for_rgb: whether the weights are known to be of an RGB network. If not, a stem of
             three channels is adapted only where the network has another number of bands, and is
             else taken to be made for these three.
+        bands: names of the network's bands; needed only beside `stem_bands`.
+        stem_bands: names of the bands that the weights' stem was made for, by the same naming;
+            filters are then picked by name.
         source: what messages call the weights; the file's name by default.
 
     Raises:
         WeightsUnavailableError: the file is not there, damaged, or could run code.
         WeightsDoNotFitError: less than 90 % of the network's tensors matched, or its stem did not:
-            without the layer that sees the bands, those behind it are worth nothing.
+            without the layer that sees the bands, those behind it are worth nothing. Or they are
+            of a network that computes something else with tensors of the same names.
     """
     reading = best_reading(network, read_tensors(path))
-    state = fit_stem(network, reading.state, rgb, made_for_rgb=made_for_rgb)
-    stems = stem_names(network)
     title = f"{source or path.name}{reading.place}"
-    audit = load_audited(network, state, source=title, essential=stems)
-    adapted = tuple(
-        f"{name} {shape_text(reading.state[name])} to {shape_text(state[name])}"
-        for name in stems
-        if state[name] is not reading.state[name]
+    if reading.refusal:
+        raise WeightsDoNotFitError(f"{title} does not fit: {reading.refusal}")
+    state, adapted = fit_stem(
+        network,
+        reading.state,
+        rgb=rgb,
+        made_for_rgb=made_for_rgb,
+        bands=bands,
+        stem_bands=stem_bands,
+        source=title,
     )
+    audit = load_audited(network, state, source=title, essential=stem_names(network))
     return replace(
         audit,
         unexpected=audit.unexpected + reading.outside,

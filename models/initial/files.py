@@ -1,6 +1,8 @@
 """Reading files of weights without running anything that is in them."""
 
 import pickle
+import zipfile
+from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +17,8 @@ def read_tensors(path: Path) -> Mapping[str, object]:
     """What a file holds: tensors by name, and containers of such.
 
     `.safetensors` is read as that, everything else by torch with `weights_only=True`, which knows
-    tensors and plain containers and refuses the rest.
+    tensors and plain containers and refuses the rest; beside these, only the arguments of a
+    command line (`argparse.Namespace`), which MAE's and SatMAE's scripts save with their weights.
 
     Raises:
         WeightsUnavailableError: the file is not there, damaged, or holds what could run code.
@@ -23,7 +26,13 @@ def read_tensors(path: Path) -> Mapping[str, object]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        if is_program(path):
+            raise WeightsUnavailableError(
+                f"{path} is a TorchScript archive, a program with its weights, and is refused; "
+                "load it where you trust it and save its state_dict, best as .safetensors"
+            )
+        with torch.serialization.safe_globals([Namespace]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise WeightsUnavailableError(f"there is no file {path}") from error
     except pickle.UnpicklingError as error:
@@ -38,3 +47,11 @@ def read_tensors(path: Path) -> Mapping[str, object]:
             f"{path} holds a {type(content).__name__}, not tensors by name; save a state_dict"
         )
     return content
+
+
+def is_program(path: Path) -> bool:
+    """Whether a file is a TorchScript archive, as OpenAI publishes CLIP in; its code is not run."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())

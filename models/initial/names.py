@@ -2,7 +2,8 @@
 
 Weights may lie under a container's key (`state_dict`, `model`, `teacher`, …) and behind a common
 prefix (`module.`, `backbone.`, `encoder.`, …). Neither is guessed from a list: of all readings of
-the file, the one that fits most of the network's tensors is taken.
+the file, the one that fits most of the network's tensors is taken. Layouts of other names than
+timm's are in `models.initial.layouts`.
 """
 
 import sys
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from models.initial.audit import audit, shape_text
+from models.initial.layouts import translate
+from models.initial.layouts.translation import under
 
 # Where several containers fit alike, the averaged weights are the ones their makers evaluate.
 AVERAGED = ("teacher", "model_ema", "state_dict_ema")
@@ -27,12 +30,14 @@ class Reading:
         place: where in the file they lay, for a person; empty for its top without a prefix.
         outside: names of the tensors beside the prefix (a head, a decoder), not in `state`.
         resized: tensors that were resampled to the network's size, with both shapes.
+        refusal: why they cannot be this network's however many fit, a clause; empty if they can.
     """
 
     state: dict[str, Tensor]
     place: str
     outside: tuple[str, ...]
     resized: tuple[str, ...]
+    refusal: str = ""
 
 
 def best_reading(network: nn.Module, content: Mapping[str, object]) -> Reading:
@@ -65,22 +70,25 @@ def _containers(
 
 
 def _read(network: nn.Module, container: str, tensors: dict[str, Tensor]) -> Reading:
-    prefix = _common_prefix(tensors, frozenset(network.state_dict()))
-    named = {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
-    state = _timm_layout(network, named)
+    translation = translate(network, tensors)
+    prefix = _common_prefix(translation.state, frozenset(network.state_dict()))
+    named, outside = under(translation.state, prefix)
+    state = _timm_sizes(network, named)
+    places = (
+        f"[{container}]" * bool(container),
+        f" under {prefix}" * bool(prefix),
+        f" in the layout of {translation.layout}" * bool(translation.layout),
+    )
     return Reading(
         state=state,
-        place=f"[{container}]" * bool(container) + f" under {prefix}" * bool(prefix),
-        outside=tuple(name for name in tensors if not name.startswith(prefix)),
+        place="".join(places),
+        outside=translation.outside + outside,
         resized=tuple(
             f"{name} {shape_text(named[name])} to {shape_text(tensor)}"
             for name, tensor in state.items()
             if name in named and named[name].shape != tensor.shape
         ),
+        refusal=translation.refusal,
     )
 
 
@@ -95,8 +103,8 @@ def _common_prefix(tensors: Mapping[str, Tensor], expected: frozenset[str]) -> s
     return found.most_common(1)[0][0]
 
 
-def _timm_layout(network: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Bring other layouts and image sizes to the network's, as timm does for this family."""
+def _timm_sizes(network: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Bring older layouts and other image sizes to the network's, as timm does for this family."""
     convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
     if convert is None:
         return state

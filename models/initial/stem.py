@@ -1,10 +1,12 @@
-"""The first layer of a network made for RGB, remade for any bands."""
+"""The first layer of a network made for RGB, or for other bands with names, remade for any."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from models.initial.audit import WeightsDoNotFitError, shape_text
 
 
 def adapt_stem(weight: Tensor, rgb: tuple[int, int, int] | None, bands: int) -> Tensor:
@@ -32,6 +34,27 @@ def adapt_stem(weight: Tensor, rgb: tuple[int, int, int] | None, bands: int) -> 
     return adapted * (weight.shape[1] / bands)
 
 
+def pick_stem(weight: Tensor, stem_bands: tuple[str, ...], bands: tuple[str, ...]) -> Tensor:
+    """Filters over `stem_bands` → filters over `bands`, each found by its name.
+
+    A band that the stem was not made for gets the mean of its filters. All are scaled by the ratio
+    of the numbers of bands, as in `adapt_stem`, so that the response stays of the size it was. To
+    an input that is equal in all bands it is only about what it was: filters are left out here.
+
+    Args:
+        weight: [O, C, k, k], channels in the order of `stem_bands`.
+        stem_bands: C names, none twice.
+        bands: D names.
+
+    Returns:
+        [O, D, k, k]; `weight` permuted, to the last bit, where the bands are the same.
+    """
+    mean = weight.mean(dim=1)
+    channels = [weight[:, stem_bands.index(band)] if band in stem_bands else mean for band in bands]
+    picked = torch.stack(channels, dim=1)
+    return picked if len(bands) == len(stem_bands) else picked * (len(stem_bands) / len(bands))
+
+
 def stem_names(network: nn.Module) -> tuple[str, ...]:
     """Names of the weights that see the bands, as timm has them; none where timm does not say."""
     published: Any = network.pretrained_cfg
@@ -44,20 +67,66 @@ def stem_names(network: nn.Module) -> tuple[str, ...]:
 def fit_stem(
     network: nn.Module,
     state: Mapping[str, Tensor],
-    rgb: tuple[int, int, int] | None,
     *,
+    rgb: tuple[int, int, int] | None,
     made_for_rgb: bool,
-) -> dict[str, Tensor]:
-    """Copy of `state` with its stem adapted from R, G, B to the bands of `network`.
+    bands: tuple[str, ...] | None,
+    stem_bands: tuple[str, ...] | None,
+    source: str,
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Copy of `state` with its stem brought to the bands of `network`, and what was done to it.
 
-    A stem of as many channels as there are bands is left alone, unless it is known to be
-    `made_for_rgb`; so is one of neither three channels nor that many, for the audit to name.
+    With `stem_bands`, by name. Else a stem of three channels is taken for R, G, B, and one of as
+    many channels as there are bands for made for these; of one that is both, `made_for_rgb` says
+    which. A stem that differs in more than its bands is left for the audit to name.
+
+    Raises:
+        WeightsDoNotFitError: the names do not fit the stem or the data; or there are none, and the
+            stem has neither three channels nor as many as there are bands.
     """
     fitted, expected = dict(state), network.state_dict()
+    changes = []
     for name in stem_names(network):
-        if name not in state or state[name].ndim != 4:
+        if name not in state or not _alike_but_bands(state[name], expected[name]):
             continue
-        channels, bands = state[name].shape[1], expected[name].shape[1]
-        if channels == 3 and (bands != 3 or made_for_rgb):
-            fitted[name] = adapt_stem(state[name], rgb, bands)
-    return fitted
+        stem, count, how = state[name], expected[name].shape[1], ""
+        if stem_bands is not None:
+            assert bands is not None
+            _check_names(stem.shape[1], stem_bands, bands, source)
+            if stem_bands == bands:
+                continue
+            fitted[name] = pick_stem(stem, stem_bands, bands)
+            others = [band for band in bands if band not in stem_bands]
+            how = " by name" + f", the mean filter for {', '.join(others)}" * bool(others)
+        elif stem.shape[1] == 3 and (count != 3 or made_for_rgb):
+            fitted[name] = adapt_stem(stem, rgb, count)
+        elif stem.shape[1] == count:
+            continue
+        else:
+            raise WeightsDoNotFitError(
+                f"{source} does not fit: its {name} takes {stem.shape[1]} channels and the data "
+                f"have {count} bands; list under the checkpoint's `bands` what each channel is"
+            )
+        changes.append(f"{name} {shape_text(stem)} to {shape_text(fitted[name])}{how}")
+    return fitted, tuple(changes)
+
+
+def _alike_but_bands(stem: Tensor, expected: Tensor) -> bool:
+    if not stem.ndim == expected.ndim == 4:
+        return False
+    return (stem.shape[0], *stem.shape[2:]) == (expected.shape[0], *expected.shape[2:])
+
+
+def _check_names(
+    channels: int, stem_bands: tuple[str, ...], bands: tuple[str, ...], source: str
+) -> None:
+    if len(stem_bands) != channels or len(set(stem_bands)) != channels:
+        raise WeightsDoNotFitError(
+            f"{source} does not fit: its stem takes {channels} channels, and the checkpoint's "
+            f"`bands` ({', '.join(stem_bands)}) must name each of them once"
+        )
+    if not set(stem_bands) & set(bands):
+        raise WeightsDoNotFitError(
+            f"{source} does not fit: none of the data's bands ({', '.join(bands)}) is among the "
+            f"checkpoint's `bands` ({', '.join(stem_bands)}); name these as the data set does"
+        )

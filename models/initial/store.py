@@ -34,6 +34,11 @@ class Stored:
         network.load_state_dict(load_file(self.folder / WEIGHTS), strict=True)
 
 
+def open_stored(folder: Path) -> Stored:
+    """The weights in `folder`, which are whole."""
+    return Stored(folder, json.loads((folder / RECORD).read_text()))
+
+
 def weights_key(parts: Mapping[str, object]) -> str:
     """16 hex digits that change with anything in `parts` (JSON types), but not with its order."""
     canonical = json.dumps(

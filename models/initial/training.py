@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from models.backbones import Backbone
-from models.optimisation import make_optimizer, warmup_cosine
+from models.optimisation import make_optimizer, warmup_and_decay
 
 Batch = TypeVar("Batch")
 
@@ -67,7 +67,7 @@ def run_epochs(
     module.to(device).train()
     steps = recipe.epochs * recipe.steps_per_epoch
     optimizer = make_optimizer(module, "adamw", recipe.lr, recipe.weight_decay)
-    schedule = warmup_cosine(optimizer, int(recipe.warmup * steps), steps)
+    schedule = warmup_and_decay(optimizer, int(recipe.warmup * steps), steps)
     for epoch in range(1, recipe.epochs + 1):
         start = time.perf_counter()
         # Both stay on the device until the epoch is over: reading makes it wait.

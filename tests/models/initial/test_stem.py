@@ -1,7 +1,9 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from models.initial.stem import adapt_stem
+from models.initial.stem import adapt_stem, pick_stem
 
 FILTERS = torch.randn(6, 3, 5, 5, generator=torch.Generator().manual_seed(0))
 
@@ -25,3 +27,24 @@ def test_red_green_and_blue_get_their_own_filters_and_others_the_mean():
 @pytest.mark.parametrize("rgb", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
 def test_three_bands_in_any_order_are_only_permuted(rgb):
     assert torch.equal(adapt_stem(FILTERS, rgb, 3)[:, list(rgb)], FILTERS)
+
+
+@given(
+    stem=st.lists(st.sampled_from("ABCDEFGH"), min_size=1, max_size=6, unique=True),
+    bands=st.lists(st.sampled_from("ABCDEFGHIJ"), min_size=1, max_size=8, unique=True),
+)
+def test_filters_picked_by_name_respond_as_the_stem_does_to_its_own_bands(
+    stem: list[str], bands: list[str]
+) -> None:
+    """A band with a name answers as before but for one factor, the others as the mean would."""
+    generator = torch.Generator().manual_seed(1)
+    weight = torch.randn(4, len(stem), 3, 3, generator=generator)
+    picked = pick_stem(weight, tuple(stem), tuple(bands)) * (len(bands) / len(stem))
+    for place, band in enumerate(bands):
+        own = weight[:, stem.index(band)] if band in stem else weight.mean(1)
+        torch.testing.assert_close(picked[:, place], own)
+
+
+def test_the_same_bands_in_another_order_are_only_permuted() -> None:
+    picked = pick_stem(FILTERS, ("B4", "B3", "B2"), ("B2", "B4", "B3"))
+    assert torch.equal(picked, FILTERS[:, [2, 0, 1]])
