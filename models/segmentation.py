@@ -1,0 +1,95 @@
+"""Segmentation: how a segmenter is scored on a split, and shown on a few of its images."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from datasets.batches import Batch
+from datasets.source import IGNORE
+from models.confusion import CLASS_METRICS, METRICS, confusion, scores
+from models.footprints import Counts, footprints_in, match
+from models.model import Model
+
+__all__ = ["CLASS_METRICS", "FOOTPRINT_METRICS", "METRICS", "draw_masks", "score_segmenter"]
+
+FOOTPRINT_METRICS = ("footprint_F1", "footprint_precision", "footprint_recall")
+
+BLACK = (0, 0, 0)
+OKABE_ITO = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+)
+"""RGB of classes 1, 2, …, and from the start again after the last; background is black. Told apart
+with any colour vision: Okabe & Ito 2008, "Color Universal Design"."""
+
+IGNORED_GREY = (153, 153, 153)
+
+
+def score_segmenter(
+    model: Model, data: Iterable[Batch], device: torch.device, classes: tuple[str, ...]
+) -> dict[str, float]:
+    """Metrics of `model` over all batches of a split together.
+
+    A metric that is not defined (of a class that neither truth nor prediction holds; the precision
+    of no footprints) is left out. Footprints are connected pixels that are not background, their
+    confidence 1 − the probability of background; where the truth is ignored, none are proposed.
+
+    Raises:
+        ValueError: the split has no labelled pixel.
+    """
+    model.eval()
+    size = len(classes) + 1
+    counts = torch.zeros(size, size, dtype=torch.int64, device=device)
+    buildings: Counts | None = None
+    for batch in data:
+        found = model.predict(batch.images.to(device))
+        masks = torch.stack([image["mask"] for image in found])
+        counts += confusion(batch.masks.to(device), masks, size)
+        if batch.footprints is not None:
+            buildings = (buildings or Counts()) + _footprint_counts(batch, found)
+    return scores(counts, classes) | _footprint_scores(buildings)
+
+
+def _footprint_counts(batch: Batch, found: list[dict[str, Tensor]]) -> Counts:
+    assert batch.footprints is not None
+    total = Counts()
+    for image, truth, size, outlines in zip(
+        found, batch.masks, batch.sizes, batch.footprints, strict=True
+    ):
+        buildings = (image["mask"].cpu() > 0) & (truth.cpu() != IGNORE)
+        sure = 1 - image["probabilities"][0].cpu()
+        height, width = size.tolist()
+        total += match(outlines, footprints_in(buildings.numpy(), sure.numpy(), (height, width)))
+    return total
+
+
+def _footprint_scores(buildings: Counts | None) -> dict[str, float]:
+    if buildings is None:
+        return {}
+    values = (buildings.F1, buildings.precision, buildings.recall)
+    named = dict(zip(FOOTPRINT_METRICS, values, strict=True))
+    return {name: value for name, value in named.items() if math.isfinite(value)}
+
+
+def draw_masks(model: Model, batch: Batch, pictures: Tensor, device: torch.device) -> Tensor:
+    """Pictures uint8 [B, 3, S, S] → [B, 3, S, 3 S]: picture, truth, prediction, side by side.
+
+    A class has one colour everywhere; pixels that are ignored are grey in the truth.
+    """
+    model.eval()
+    found = torch.stack([image["mask"] for image in model.predict(batch.images.to(device))])
+    return torch.cat([pictures, _coloured(batch.masks), _coloured(found.cpu())], dim=3)
+
+
+def _coloured(masks: Tensor) -> Tensor:
+    """Masks uint8 [B, S, S] → uint8 [B, 3, S, S]."""
+    colours = [BLACK, *(OKABE_ITO[place % len(OKABE_ITO)] for place in range(IGNORE - 1))]
+    palette = torch.tensor([*colours, IGNORED_GREY], dtype=torch.uint8)
+    return palette[masks.long()].permute(0, 3, 1, 2)
