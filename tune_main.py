@@ -7,7 +7,7 @@ Examples:
     python tune_main.py sweeps/landslide_backbones.yaml budget.trials=96 --resume
 
 Exit status: 0 a ranking was made; 1 the run failed; 2 the sweep cannot run as it is written;
-130 cut short (go on with --resume).
+3 budget.hours are over, 130 cut short (go on with --resume after either).
 """
 
 import argparse
@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sweeps.ledger import Ledger
     from sweeps.plan import Plan
 
-FAILED, NOT_RUN, CUT_SHORT = 1, 2, 130
+FAILED, NOT_RUN, OUT_OF_TIME, CUT_SHORT = 1, 2, 3, 130
 ROOT = Path(__file__).resolve().parent
 
 
@@ -107,7 +108,7 @@ def run_and_rank(plan: "Plan", console: "Console") -> int:
     import analysis
     from sweeps.cluster import cluster
     from sweeps.ledger import Ledger
-    from sweeps.run import RunError, run_plan
+    from sweeps.run import OutOfTimeError, RunError, run_plan
     from sweeps.run_directory import begin_run_directory, command_line
     from sweeps.search import ReplayError
     from sweeps.show import from_here
@@ -122,13 +123,11 @@ def run_and_rank(plan: "Plan", console: "Console") -> int:
     except (RunError, ReplayError) as error:
         print(error, file=sys.stderr)
         return FAILED
+    except OutOfTimeError:
+        say_how_to_go_on(plan, ledger, f"budget.hours ({plan.sweep.budget.hours:g}) are over")
+        return OUT_OF_TIME
     except KeyboardInterrupt:
-        print(
-            f"cut short: {ledger.ended} of {plan.trials} trials have ended and are kept; "
-            "go on with\n"
-            f"  {command_line().removesuffix(' --resume')} --resume",
-            file=sys.stderr,
-        )
+        say_how_to_go_on(plan, ledger, "cut short")
         return CUT_SHORT
     print(analysis.show_ranking(analysis.load(plan.run), styled=console.is_terminal))
     if all(record.score is None for record in ledger.records.values()):
@@ -137,6 +136,17 @@ def run_and_rank(plan: "Plan", console: "Console") -> int:
     every_trial = f"every trial: python -m analysis rank {from_here(plan.run)} --trials"
     console.print(every_trial, markup=False, highlight=False, soft_wrap=True)
     return 0
+
+
+def say_how_to_go_on(plan: "Plan", ledger: "Ledger", why: str) -> None:
+    """What is kept of a run that is not done, and the command that goes on with it."""
+    from sweeps.run_directory import command_line
+
+    print(
+        f"{why}: {ledger.ended} of {plan.trials} trials have ended and are kept; go on with\n"
+        f"  {command_line().removesuffix(' --resume')} --resume",
+        file=sys.stderr,
+    )
 
 
 def show_where_to_look(dashboard: str, run_directory: Path, console: "Console") -> None:

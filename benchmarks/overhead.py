@@ -23,11 +23,11 @@ from models.training import train
 from sweeps.cluster import cluster
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan, make_plan
-from sweeps.run import run_trials, setting_of
+from sweeps.run import run_trials
 from sweeps.run_directory import begin_run_directory
 from sweeps.schema import Sweep
 from sweeps.slots import this_machine
-from sweeps.trial import build_model, recipe_of
+from sweeps.build import build_model, recipe_of
 from sweeps.views import Lines
 
 
@@ -52,11 +52,11 @@ def bare_seconds(plan: Plan, ledger: Ledger) -> float:
     """The training loop of one trial, with one thread, nothing around it; the second of two."""
     torch.set_num_threads(plan.slots.cpu)
     device = torch.device("cuda" if plan.slots.gpu else "cpu")
-    config, setting = ledger.records[0].config, setting_of(plan)
+    config = ledger.records[0].config
     splits = open_split(plan.data, "train"), open_split(plan.data, "val")
     for _ in range(2):
         start = time.perf_counter()
-        model = build_model(config, setting, None)
+        model = build_model(plan.sweep.task, config, plan.data)
         for _epoch in train(model, TASKS["detection"], *splits, recipe_of(config), device):
             pass
         seconds = time.perf_counter() - start

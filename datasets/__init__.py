@@ -3,11 +3,37 @@
 from pathlib import Path
 
 from datasets.cache import Prepared, Split, open_split, prepare
+from datasets.coco import Coco
+from datasets.landcoverai import LandCoverAI
 from datasets.landslide4sense import Landslide4Sense
-from datasets.source import DataError, Item, Listing, Problem, Source, resolve_bands
+from datasets.source import (
+    IGNORE,
+    DataError,
+    Item,
+    Labelled,
+    Listing,
+    Problem,
+    Source,
+    Tiling,
+    Window,
+    resolve_bands,
+)
+from datasets.spacenet import SpaceNet2, SpaceNet4
+from datasets.voc import LandslideVoc, Voc
 from datasets.whole_folder import build_once
+from datasets.xbd import XBD
 
-DATASETS: dict[str, Source] = {source.name: source for source in (Landslide4Sense(),)}
+_SOURCES: tuple[Source, ...] = (
+    Landslide4Sense(),
+    LandslideVoc(),
+    LandCoverAI(),
+    XBD(),
+    SpaceNet2(),
+    SpaceNet4(),
+    Coco(),
+    Voc(),
+)
+DATASETS = {source.name: source for source in _SOURCES}
 
 SAMPLE_VERSION = 1  # raise when any sample's content changes
 SAMPLE_SEED = 0
@@ -22,13 +48,17 @@ def sample(name: str, cache: Path) -> Path:
 
 __all__ = [
     "DATASETS",
+    "IGNORE",
     "DataError",
     "Item",
+    "Labelled",
     "Listing",
     "Prepared",
     "Problem",
     "Source",
     "Split",
+    "Tiling",
+    "Window",
     "open_split",
     "prepare",
     "resolve_bands",

@@ -31,7 +31,7 @@ from datasets.statistics import training_statistics
 from datasets.tiling import check_tiling
 from datasets.whole_folder import build_once
 
-FORMAT = 2  # raise when what a cache folder holds changes
+FORMAT = 3  # raise when what a cache folder holds changes
 DESCRIPTION = "cache.json"
 
 
@@ -53,6 +53,7 @@ class Prepared:
         positives: images with at least one box, in each split.
         class_pixels: pixels of class ids 0, 1, 2, … in each split at `image_size`, ignored ones not
             counted; () if the data have no masks.
+        class_areas: of each class id, all counted pixels of the images of a split that hold it.
         skipped: files left out because they cannot be used, relative to the data's root.
         notes: what a reader of the results should know.
     """
@@ -68,6 +69,7 @@ class Prepared:
     objects: dict[str, int]
     positives: dict[str, int]
     class_pixels: dict[str, tuple[int, ...]]
+    class_areas: dict[str, tuple[int, ...]]
     skipped: tuple[Problem, ...]
     notes: tuple[str, ...]
 
@@ -328,6 +330,7 @@ def _description(
                 "objects": split.objects,
                 "positives": split.positives,
                 "pixels": split.pixels[:ids].tolist(),
+                "areas": split.areas[:ids].tolist(),
             }
             for name, split in splits.items()
         },
@@ -358,6 +361,7 @@ def _describe(source: Source, folder: Path, notes: tuple[str, ...]) -> Prepared:
         objects={name: split["objects"] for name, split in splits.items()},
         positives={name: split["positives"] for name, split in splits.items()},
         class_pixels={name: tuple(split["pixels"]) for name, split in splits.items()},
+        class_areas={name: tuple(split["areas"]) for name, split in splits.items()},
         skipped=tuple(Problem(Path(file), reason) for file, reason in content["skipped"]),
         notes=notes + tuple(content["notes"]),
     )

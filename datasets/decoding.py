@@ -15,7 +15,7 @@ from shapely import Polygon
 from datasets.boxes import mask_to_boxes, select_boxes
 from datasets.reading import Reader
 from datasets.resize import resize_image, resize_mask
-from datasets.source import Item, Label, Labelled, Tiling
+from datasets.source import IGNORE, Item, Label, Labelled, Tiling
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Written(NamedTuple):
         objects: number of boxes.
         positives: images with at least one.
         pixels: how many hold each mask value, 0 to 255.
+        areas: labelled pixels of the images that hold each mask value, together.
     """
 
     names: list[str]
@@ -69,6 +70,7 @@ class Written(NamedTuple):
     objects: int
     positives: int
     pixels: NDArray[np.int64]
+    areas: NDArray[np.int64]
 
 
 def decode(
@@ -103,7 +105,8 @@ def write_split(
     boxes = [np.empty((0, 4), dtype=np.float32)]
     labels = [np.empty(0, dtype=np.int64)]
     outlines: list[tuple[Polygon, ...]] = []
-    dtype, pixels = "", np.zeros(256, dtype=np.int64)
+    dtype = ""
+    pixels, areas = np.zeros((2, 256), dtype=np.int64)
     with contextlib.ExitStack() as files:
         # Written, not mapped: a full disk is then an error instead of a bus error.
         images = files.enter_context((folder / f"{split}.images").open("wb"))
@@ -113,7 +116,9 @@ def write_split(
             images.write(one.image.tobytes())
             if one.mask is not None:
                 masks.write(one.mask.tobytes())
-                pixels += np.bincount(one.mask.ravel(), minlength=256)
+                counts = np.bincount(one.mask.ravel(), minlength=256)
+                pixels += counts
+                areas[counts > 0] += counts.sum() - counts[IGNORE]
             dtype = one.image.dtype.name
             names.append(one.name)
             sizes.append(one.size)
@@ -130,7 +135,7 @@ def write_split(
     )
     if "footprints" in given:
         np.savez(folder / f"{split}.footprints.npz", **_packed(outlines))
-    return Written(names, dtype, int(objects.sum()), int((objects > 0).sum()), pixels)
+    return Written(names, dtype, int(objects.sum()), int((objects > 0).sum()), pixels, areas)
 
 
 def objects_of(

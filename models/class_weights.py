@@ -52,15 +52,14 @@ RECIPES: dict[str, Callable[[Sequence[int], Sequence[int]], list[float]]] = {
 
 
 def class_weights(
-    spec: str, pixels: tuple[int, ...], areas: tuple[int, ...] | None = None
+    spec: str, pixels: tuple[int, ...], areas: tuple[int, ...]
 ) -> tuple[float, ...]:
     """A weight for each class, background first.
 
     Args:
         spec: a name in `RECIPES`, or a number for each class: "1, 2, 0.5".
         pixels: training pixels of each class; ignored ones do not count.
-        areas: pixels of the training images that hold each class, for `median_frequency`. None:
-            every image holds every class, which makes `median_frequency` the same as `inverse`.
+        areas: pixels of the training images that hold each class, for `median_frequency`.
 
     Raises:
         ValueError: `spec` is neither, or fits not the number of classes, or no class that occurs
@@ -73,7 +72,6 @@ def class_weights(
     if not any(occurs):
         raise ValueError(f"class_weights {spec!r}: the training split has no labelled pixel.")
     if spec in RECIPES:
-        areas = (sum(pixels),) * len(pixels) if areas is None else areas
         there = [place for place, is_there in enumerate(occurs) if is_there]
         found = RECIPES[spec]([pixels[c] for c in there], [areas[c] for c in there])
         weights = dict(zip(there, found, strict=True))

@@ -15,7 +15,8 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from datasets.batches import Batch
 from models.backbones import Backbone
-from models.model import Model
+from models.model import Classes, Model
+from models.options import HeadOptions
 
 FASTER_RCNN_LOSSES = {
     "rpn_objectness": "loss_objectness",
@@ -55,11 +56,13 @@ class FasterRCNNDetector(Model):
 
     Args:
         backbone: where the features come from; `backbone.image_size` also sizes the anchors.
-        classes: number of object classes, without background.
+        classes: the object classes, without background.
+        options: this head has none.
     """
 
-    def __init__(self, backbone: Backbone, classes: int) -> None:
+    def __init__(self, backbone: Backbone, classes: Classes, options: HeadOptions) -> None:
         super().__init__()
+        del options
         size, bands = backbone.image_size, backbone.bands
         self.network = FasterRCNN(
             Pyramid(backbone),
@@ -77,8 +80,15 @@ class FasterRCNNDetector(Model):
             box_batch_size_per_image=size // 2,
             box_roi_pool=MultiScaleRoIAlign(list(LEVELS), output_size=7, sampling_ratio=2),
             box_head=TwoMLPHead(FPN_CHANNELS * 7**2, BOX_HEAD_WIDTH),
-            box_predictor=FastRCNNPredictor(BOX_HEAD_WIDTH, classes + 1),
+            box_predictor=FastRCNNPredictor(BOX_HEAD_WIDTH, len(classes.names) + 1),
         )
+
+    @property
+    def backbone(self) -> Backbone:
+        """Below the pyramid."""
+        pyramid = self.network.backbone
+        assert isinstance(pyramid, Pyramid)
+        return pyramid.backbone
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The four loss terms of a batch by our names, unweighted, each a scalar."""

@@ -1,14 +1,38 @@
 """What every head builds over a backbone, whatever the task."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from datasets.batches import Batch
+from datasets.cache import Split
+from models.backbones import Backbone
+
+
+@dataclass(frozen=True)
+class Classes:
+    """What a head is told of the data.
+
+    Attributes:
+        names: of class ids 1, 2, …
+        pixels: training pixels of class ids 0, 1, 2, …; ignored ones do not count.
+        areas: of each class id, all labelled pixels of the training images that hold it.
+    """
+
+    names: tuple[str, ...]
+    pixels: tuple[int, ...]
+    areas: tuple[int, ...]
 
 
 class Model(nn.Module, ABC):
     """A network that can be trained on batches and asked about images."""
+
+    @property
+    @abstractmethod
+    def backbone(self) -> Backbone:
+        """Where its features come from."""
 
     @abstractmethod
     def losses(self, batch: Batch) -> dict[str, Tensor]:
@@ -17,3 +41,10 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
         """What the model finds in images [B, C, S, S], an entry an image; without gradients."""
+
+    def before_training(self, training: Split, seed: int, device: torch.device) -> None:
+        """Settle what has to be known of the training data before the first epoch.
+
+        Called once, on `device`, before the optimiser is made, and not when training is gone on
+        with: what it finds out lies in parameters and buffers. Most models need nothing.
+        """

@@ -8,8 +8,10 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 OptimizerName = Literal["adamw", "sgd"]
+Decay = Literal["cosine", "exponential", "none"]
 
 SGD_MOMENTUM = 0.9
+EXPONENTIAL_END = 0.01
 
 
 def make_optimizer(
@@ -40,10 +42,13 @@ def make_optimizer(
             return SGD(groups, lr=lr, momentum=SGD_MOMENTUM)
 
 
-def warmup_cosine(optimizer: Optimizer, warmup_steps: int, total_steps: int) -> LambdaLR:
-    """A schedule stepped once a batch: linear rise over `warmup_steps`, then half a cosine to 0.
+def warmup_and_decay(
+    optimizer: Optimizer, warmup_steps: int, total_steps: int, decay: Decay = "cosine"
+) -> LambdaLR:
+    """A schedule stepped once a batch: linear rise over `warmup_steps`, then the decay.
 
-    The first step already has a rate above zero, and so has the last (Loshchilov & Hutter 2017).
+    cosine: half a cosine to 0 (Loshchilov & Hutter 2017); exponential: by the same factor each
+    step, to a hundredth. The first step already has a rate above zero, and so has the last.
 
     Raises:
         ValueError: `warmup_steps` does not leave a step of the total to descend.
@@ -55,6 +60,12 @@ def warmup_cosine(optimizer: Optimizer, warmup_steps: int, total_steps: int) -> 
         if step < warmup_steps:
             return (step + 1) / (warmup_steps + 1)
         progress = min(1.0, (step - warmup_steps) / (total_steps - warmup_steps))
-        return 0.5 * (1 + math.cos(math.pi * progress))
+        match decay:
+            case "cosine":
+                return 0.5 * (1 + math.cos(math.pi * progress))
+            case "exponential":
+                return EXPONENTIAL_END**progress
+            case "none":
+                return 1.0
 
     return LambdaLR(optimizer, scale)

@@ -51,7 +51,7 @@ class Criterion(nn.Module):
         super().__init__()
         self.terms = loss_terms(options.loss)
         self.label_smoothing = options.label_smoothing
-        weights = class_weights(options.class_weights, classes.pixels)
+        weights = class_weights(options.class_weights, classes.pixels, classes.areas)
         if len(weights) != len(classes.names) + 1:
             raise ValueError(f"{len(weights)} pixel counts for {len(classes.names)} classes")
         self.register_buffer("weight", torch.tensor(weights), persistent=False)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from datasets.batches import batch_count, batches
 from datasets.cache import Split
 from models.model import Model
-from models.optimisation import OptimizerName, make_optimizer, warmup_cosine
+from models.optimisation import Decay, OptimizerName, make_optimizer, warmup_and_decay
 from models.tasks import Task
 
 
@@ -27,7 +27,10 @@ class Recipe:
     """How a model is trained.
 
     Attributes:
-        lr: the highest learning rate, reached after `warmup_epochs`, then cosine to zero.
+        epochs: 0 scores the model as it is, as epoch 0.
+        lr: the highest learning rate, reached after `warmup_epochs`.
+        lr_decay: how it falls from there, see `warmup_and_decay`.
+        frozen: the backbone's network is left as it is, its batch statistics included.
         clip_norm: the gradient's norm is clipped to this.
         augment: turn and mirror training images at random.
         loss_weights: a factor for each loss term by name; a term that is not named weighs 1.
@@ -36,6 +39,8 @@ class Recipe:
 
     epochs: int
     lr: float
+    lr_decay: Decay
+    frozen: bool
     batch_size: int
     optimizer: OptimizerName
     weight_decay: float
@@ -82,11 +87,21 @@ def train(
     Every epoch seeds itself from (seed, epoch): going on from `resume`, an earlier epoch's
     `state()`, gives what an uncut run gives.
     """
+    start = time.perf_counter()
     model.to(device)
+    if resume is None:
+        model.before_training(training, recipe.seed, device)
+    if recipe.epochs == 0:
+        metrics = score(model, task, validation, recipe.batch_size, device)
+        metrics |= {"seconds": time.perf_counter() - start}
+        yield Epoch(0, metrics, diverged=False, state=lambda: {"epoch": 0})
+        return
+    if recipe.frozen:
+        model.backbone.network.requires_grad_(False)
     steps = batch_count(training, recipe.batch_size)
     optimizer = make_optimizer(model, recipe.optimizer, recipe.lr, recipe.weight_decay)
     warmup_steps = min(round(recipe.warmup_epochs * steps), steps * recipe.epochs - 1)
-    schedule = warmup_cosine(optimizer, warmup_steps, steps * recipe.epochs)
+    schedule = warmup_and_decay(optimizer, warmup_steps, steps * recipe.epochs, recipe.lr_decay)
     done = 0
     if resume is not None:
         model.load_state_dict(resume["model"])
@@ -103,7 +118,6 @@ def train(
         }
 
     for number in range(done + 1, recipe.epochs + 1):
-        start = time.perf_counter()
         try:
             metrics = _train_epoch(model, training, recipe, number, optimizer, schedule, device)
         except _DivergedError:
@@ -113,6 +127,7 @@ def train(
         metrics |= score(model, task, validation, recipe.batch_size, device)
         metrics |= {"lr": float(schedule.get_last_lr()[0]), "seconds": time.perf_counter() - start}
         yield Epoch(number, metrics, diverged=False, state=partial(state, number))
+        start = time.perf_counter()
 
 
 def score(
@@ -120,7 +135,7 @@ def score(
 ) -> dict[str, float]:
     """The task's metrics of `model`, which is on `device`, over all of `split` together."""
     with _autocast(device):
-        return task.evaluate(model, batches(split, batch_size), device)
+        return task.evaluate(model, batches(split, batch_size), device, split.classes)
 
 
 def _train_epoch(
@@ -138,6 +153,8 @@ def _train_epoch(
         _DivergedError: a loss or the gradient's norm is not finite; the weights are as before it.
     """
     model.train()
+    if recipe.frozen:
+        model.backbone.network.eval()
     rng = np.random.default_rng([recipe.seed, number])
     torch.manual_seed(int(rng.integers(2**31)))
     sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))

@@ -19,6 +19,7 @@ class Board:
 
     Args:
         told: the settings that trials differ by.
+        metrics: what validation is scored by; the rest of an epoch's numbers are of training.
         done: epochs that an earlier part of the trial has done; what it wrote beyond is hidden.
     """
 
@@ -27,10 +28,11 @@ class Board:
         folder: Path,
         told: Config,
         task: str,
+        metrics: tuple[str, ...],
         rgb: tuple[int, int, int] | None,
         done: int,
     ) -> None:
-        self.task, self.rgb = TASKS[task], rgb
+        self.task, self.metrics, self.rgb = TASKS[task], metrics, rgb
         if not done:
             for events in folder.glob("events.out.tfevents.*"):
                 events.unlink()
@@ -46,7 +48,7 @@ class Board:
         self.writer.close()
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
-        """The curves of one epoch: the task's metrics under `val/`, the rest under `train/`."""
+        """The curves of one epoch: the metrics under `val/`, the rest under `train/`."""
         for name, value in metrics.items():
             self.writer.add_scalar(self._tag(name), value, number)
         self.writer.flush()
@@ -57,10 +59,10 @@ class Board:
         self.writer.add_images("predictions", shown, epoch)
 
     def _metric_tags(self) -> list[str]:
-        return [self._tag(name) for name in self.task.metrics]
+        return [self._tag(name) for name in self.metrics]
 
     def _tag(self, name: str) -> str:
-        return f"val/{name}" if name in self.task.metrics else f"train/{name}"
+        return f"val/{name}" if name in self.metrics else f"train/{name}"
 
 
 def visible(images: Tensor, rgb: tuple[int, int, int] | None) -> Tensor:

@@ -9,18 +9,42 @@ from typing import Any
 from pydantic import ValidationError
 
 from datasets import DATASETS, DataError, resolve_bands
+from models.class_weights import check_class_weights
+from models.loss_terms import check_loss
 from sweeps.faults import Fault, Key, nearest
-from sweeps.schema import LOSS_PREFIX, Domain, Settings, Sweep, setting_adapter, typed
+from sweeps.schema import (
+    HEAD_OPTIONS,
+    LOSS_PREFIX,
+    Checkpoint,
+    Dataset,
+    Domain,
+    Settings,
+    Sweep,
+    is_setting,
+    setting_adapter,
+    typed,
+)
 
-ARM_SETTINGS = ("backbone", "pretraining", "head")
-"""Settings that decide which weights are made and which losses there are."""
+ARM_SETTINGS = ("backbone", "pretraining", "head", "loss", "epochs")
+"""Settings that decide which weights are made, which losses there are and how long a trial is."""
 
-PRETRAINING = ("scratch", "imagenet", "mae", "distillation")
+PRETRAINING = ("scratch", "imagenet", "mae", "distillation", "source")
 
 
 def keys_at_fault(sweep: Sweep) -> list[Fault]:
     """Faults in the keys and values of `compare`, `tune` and `fixed`, and between sections."""
-    return [*_settings_faults(sweep), *_budget_faults(sweep), *_dataset_faults(sweep)]
+    faults = [*_variant_faults(sweep)]
+    if not faults:
+        faults = [*_settings_faults(sweep), *_budget_faults(sweep)]
+    faults += _dataset_faults(sweep.dataset, ("dataset",))
+    if sweep.weights.source is not None:
+        place: Key = ("weights", "source", "dataset")
+        source = sweep.weights.source.dataset
+        faults += _dataset_faults(source, place)
+        if (source.root is None) != (sweep.dataset.root is None):
+            message = "give a root here and under dataset, or (for the samples) in neither place"
+            faults.append(Fault((*place, "root"), message))
+    return faults
 
 
 def names_at_fault(sweep: Sweep) -> list[Fault]:
@@ -30,19 +54,16 @@ def names_at_fault(sweep: Sweep) -> list[Fault]:
     if sweep.task not in TASKS:
         return [Fault(("task",), f"there is no task '{sweep.task}'{nearest(sweep.task, TASKS)}")]
     task = TASKS[sweep.task]
-    faults = []
-    if sweep.metric not in task.metrics:
-        hint = nearest(sweep.metric, task.metrics)
-        faults.append(Fault(("metric",), f"{sweep.task} has no metric '{sweep.metric}'{hint}"))
+    labels = DATASETS[sweep.dataset.name].labels
+    if task.needs not in labels and "masks" not in labels:
+        message = f"{sweep.task} needs {task.needs}, and {sweep.dataset.name} has none"
+        return [Fault(("dataset", "name"), message)]
+    faults = [*_metric_faults(sweep)]
     for key, head in values_of(sweep, "head"):
         if head is not None and head not in task.heads:
             hint = nearest(str(head), task.heads)
             faults.append(Fault(key, f"{sweep.task} has no head '{head}'{hint}"))
-    losses = {name for head in task.heads.values() for name in head.losses}
-    for key in setting_keys(sweep):
-        name = str(key[1]).removeprefix(LOSS_PREFIX)
-        if str(key[1]).startswith(LOSS_PREFIX) and name not in losses:
-            faults.append(Fault(key, f"no head has a loss '{name}'{nearest(name, losses)}"))
+    faults = faults or [*_loss_faults(sweep)] or [*_head_faults(sweep)]
     return [*faults, *_backbone_faults(sweep), *_pretraining_faults(sweep)]
 
 
@@ -50,7 +71,12 @@ def setting_keys(sweep: Sweep) -> Iterator[Key]:
     """Where each setting stands: ("compare", "backbone"), ("tune", "lr"), …"""
     for section in ("compare", "tune", "fixed"):
         for name in getattr(sweep, section):
-            yield section, name
+            if section != "compare" or name not in sweep.variants:
+                yield section, name
+    for factor, choices in sweep.variants.items():
+        for choice, settings in choices.items():
+            for name in settings:
+                yield "variants", factor, choice, name
 
 
 def values_of(sweep: Sweep, setting: str) -> Iterator[tuple[Key, Any]]:
@@ -62,34 +88,69 @@ def values_of(sweep: Sweep, setting: str) -> Iterator[tuple[Key, Any]]:
             yield ("tune", setting, "choice", index), value
     if setting in sweep.fixed:
         yield ("fixed", setting), sweep.fixed[setting]
+    for factor, choices in sweep.variants.items():
+        for choice, settings in choices.items():
+            if setting in settings:
+                yield ("variants", factor, choice, setting), settings[setting]
 
 
 def _domain_values(domain: Domain) -> list[Any]:
     return list(domain.choice or domain.uniform or domain.log_uniform or ())
 
 
+def _variant_faults(sweep: Sweep) -> Iterator[Fault]:
+    """A factor's choices must be among its variants, and no two factors settle the same."""
+    settled: dict[str, str] = {}
+    for factor, choices in sweep.variants.items():
+        if is_setting(factor):
+            yield Fault(("variants", factor), "a setting has this name; give the factor another")
+        if factor not in sweep.compare:
+            hint = nearest(factor, sweep.compare)
+            yield Fault(("variants", factor), f"compare has no factor '{factor}'{hint}")
+        for index, choice in enumerate(sweep.compare.get(factor, [])):
+            if choice not in choices:
+                message = f"variants.{factor} has no '{choice}'{nearest(str(choice), choices)}"
+                yield Fault(("compare", factor, index), message)
+        for name in dict.fromkeys(name for settings in choices.values() for name in settings):
+            if name in settled or name in sweep.compare:
+                message = f"{name} is settled by compare.{settled.get(name, name)} already"
+                yield Fault(("variants", factor), message)
+            settled[name] = factor
+
+
 def _settings_faults(sweep: Sweep) -> Iterator[Fault]:
     seen: dict[str, str] = {}
-    for section, key in setting_keys(sweep):
-        name = str(key)
-        if name not in Settings.model_fields and not name.startswith(LOSS_PREFIX):
-            known = [*Settings.model_fields, f"{LOSS_PREFIX}NAME"]
-            yield Fault((section, name), "there is no such setting" + nearest(name, known))
+    for key in setting_keys(sweep):
+        section, name = str(key[0]), str(key[-1])
+        if not is_setting(name):
+            known = [*Settings.model_fields, *HEAD_OPTIONS, f"{LOSS_PREFIX}NAME", *sweep.variants]
+            yield Fault(key, "there is no such setting" + nearest(name, known))
             continue
-        if name in seen:
-            yield Fault((section, name), f"this stands under {seen[name]} already")
-        seen[name] = str(section)
-        if section == "tune" and name in ARM_SETTINGS:
-            yield Fault((section, name), "compare or fix this one: it makes an arm what it is")
-        choices = [typed(name, value) for _, value in values_of(sweep, name)]
-        if len(set(map(repr, choices))) < len(choices):
-            yield Fault((section, name), "a choice stands twice")
-        for place, value in values_of(sweep, name):
+        if section != "variants":
+            if name in seen:
+                yield Fault(key, f"this stands under {seen[name]} already")
+            seen[name] = section
+        if section == "tune":
+            if name in ARM_SETTINGS:
+                yield Fault(key, "compare or fix this one: it makes an arm what it is")
+            choices = [typed(name, value) for value in _domain_values(sweep.tune[name])]
+            if len(set(map(repr, choices))) < len(choices):
+                yield Fault(key, "a choice stands twice")
+    for name in dict.fromkeys(str(key[-1]) for key in setting_keys(sweep)):
+        for place, value in values_of(sweep, name) if is_setting(name) else ():
             if message := _value_fault(name, value):
                 yield Fault(place, message)
     for name, field in Settings.model_fields.items():
-        if field.is_required() and name not in seen:
+        if field.is_required() and name not in seen and not _settled_by_variants(sweep, name):
             yield Fault((name,), "give this setting under compare, tune or fixed")
+
+
+def _settled_by_variants(sweep: Sweep, name: str) -> bool:
+    """Whether every choice of some factor says what `name` is."""
+    return any(
+        all(name in choices[str(choice)] for choice in sweep.compare[factor])
+        for factor, choices in sweep.variants.items()
+    )
 
 
 def _value_fault(name: str, value: Any) -> str | None:
@@ -124,26 +185,94 @@ def _budget_faults(sweep: Sweep) -> Iterator[Fault]:
         if trials > points:
             message = f"there are only {points} configurations; {trials} trials would repeat some"
             yield Fault(("budget", "trials"), message)
-    if sweep.scheduler.name != "none" and sweep.scheduler.grace_epochs > sweep.budget.epochs:
-        grace, epochs = sweep.scheduler.grace_epochs, sweep.budget.epochs
+    if sweep.scheduler.name != "none":
+        yield from _scheduler_faults(sweep)
+
+
+def _scheduler_faults(sweep: Sweep) -> Iterator[Fault]:
+    named = {value for _, value in values_of(sweep, "epochs")}
+    if len(named) > 1 and sweep.allocation == "adaptive":
+        message = "arms of different epochs cannot be compared on their way: write {name: none}"
+        yield Fault(("scheduler", "name"), message)
+    grace = sweep.scheduler.grace_epochs
+    epochs = max([sweep.budget.epochs, *(value for value in named if isinstance(value, int))])
+    if grace > epochs:
         message = f"no trial lives {grace} epochs: budget.epochs is {epochs}"
         yield Fault(("scheduler", "grace_epochs"), message)
 
 
-def _dataset_faults(sweep: Sweep) -> Iterator[Fault]:
-    name = sweep.dataset.name
+def _dataset_faults(dataset: Dataset, place: Key) -> Iterator[Fault]:
+    name = dataset.name
     if name not in DATASETS:
-        yield Fault(("dataset", "name"), f"there is no data set '{name}'{nearest(name, DATASETS)}")
+        yield Fault((*place, "name"), f"there is no data set '{name}'{nearest(name, DATASETS)}")
         return
-    root = sweep.dataset.root
+    root = dataset.root
     if root is not None and not root.is_dir():
-        yield Fault(
-            ("dataset", "root"), f"there is no folder {root}; null means the embedded sample"
-        )
+        yield Fault((*place, "root"), f"there is no folder {root}; null means the embedded sample")
+    if dataset.tile is not None and not DATASETS[name].tiled:
+        yield Fault((*place, "tile"), f"{name} has images of one size; leave this out")
     try:
-        resolve_bands(DATASETS[name], sweep.dataset.bands)
+        resolve_bands(DATASETS[name], dataset.bands)
     except DataError as error:
-        yield Fault(("dataset", "bands"), str(error))
+        yield Fault((*place, "bands"), str(error))
+
+
+def _metric_faults(sweep: Sweep) -> Iterator[Fault]:
+    """The class in `IoU/water` is looked up when the data are found."""
+    from models.tasks import TASKS
+
+    task = TASKS[sweep.task]
+    known = list(task.metrics)
+    if "footprints" in DATASETS[sweep.dataset.name].labels:
+        known += task.footprint_metrics
+    kind, slash, _ = sweep.metric.partition("/")
+    if sweep.metric not in known and not (slash and kind in task.class_metrics):
+        shown = [*known, *(f"{kind}/CLASS" for kind in task.class_metrics)]
+        hint = nearest(sweep.metric, shown)
+        yield Fault(("metric",), f"{sweep.task} has no metric '{sweep.metric}'{hint}")
+    for index, row in enumerate(sweep.references.rows if sweep.references else ()):
+        for factor in row.arm.keys() - sweep.compare.keys():
+            place = ("references", "rows", index, "arm", factor)
+            message = f"compare has no factor '{factor}'{nearest(factor, sweep.compare)}"
+            yield Fault(place, message)
+        for name in row.scores:
+            if name not in known and name.partition("/")[0] not in task.class_metrics:
+                place = ("references", "rows", index, "scores", name)
+                message = f"{sweep.task} has no metric '{name}'{nearest(name, known)}"
+                yield Fault(place, message)
+
+
+def _loss_faults(sweep: Sweep) -> Iterator[Fault]:
+    for name, check in (("loss", check_loss), ("class_weights", check_class_weights)):
+        for key, value in values_of(sweep, name):
+            try:
+                check(value)
+            except ValueError as error:
+                yield Fault(key, str(error))
+
+
+def _head_faults(sweep: Sweep) -> Iterator[Fault]:
+    """Options and loss weights that no arm's head knows."""
+    from sweeps.space import applies, arms_of
+
+    arms = arms_of(sweep)
+    for key in setting_keys(sweep):
+        name = str(key[-1])
+        if name not in Settings.model_fields and not any(applies(sweep, name, a) for a in arms):
+            if name.startswith(LOSS_PREFIX):
+                term = name.removeprefix(LOSS_PREFIX)
+                known = sorted({term for arm in arms for term in _terms(sweep, arm)})
+                message = f"no arm has a loss '{term}'{nearest(term, known)}; there are: "
+                yield Fault(key, message + ", ".join(known))
+            else:
+                yield Fault(key, "no arm has a head with this option")
+
+
+def _terms(sweep: Sweep, arm: dict[str, Any]) -> tuple[str, ...]:
+    from models.tasks import TASKS
+    from sweeps.space import head_of, options_of
+
+    return TASKS[sweep.task].heads[head_of(sweep, arm)].terms(options_of(sweep, arm))
 
 
 def _backbone_faults(sweep: Sweep) -> Iterator[Fault]:
@@ -169,35 +298,50 @@ def _backbone_faults(sweep: Sweep) -> Iterator[Fault]:
 
 
 def _pretraining_faults(sweep: Sweep) -> Iterator[Fault]:
-    from models.initial.checkpoint import is_local
-
-    known = [*PRETRAINING, *sweep.weights.checkpoints]
+    weights = sweep.weights
+    known = [*PRETRAINING, *weights.checkpoints]
     named = list(values_of(sweep, "pretraining"))
-    distillation = sweep.weights.distillation
-    if distillation is not None:
-        key: Key = ("weights", "distillation", "teacher", "pretraining")
-        named.append((key, distillation.teacher.pretraining))
-        if distillation.teacher.pretraining == "distillation":
-            yield Fault(key, "a teacher cannot be a student of itself; name another start")
+    for key, name in _starts_of_stages(sweep):
+        named.append((key, name))
+        if name in ("distillation", "source"):
+            yield Fault(key, "it starts from scratch, imagenet, mae or a checkpoint itself")
     for key, name in named:
         if name not in known:
             yield Fault(key, f"there are no initial weights '{name}'{nearest(str(name), known)}")
-        if name == "distillation" and distillation is None:
+        if name == "distillation" and weights.distillation is None:
             yield Fault(key, "name the teacher under weights.distillation.teacher")
-    folder = sweep.weights.imagenet.folder
+        if name == "source" and weights.source is None:
+            yield Fault(key, "say under weights.source what the model is trained on first")
+    folder = weights.imagenet.folder
     if folder is not None and not Path(folder).is_dir():
         yield Fault(("weights", "imagenet", "folder"), f"there is no folder {folder}")
-    for name, checkpoint in sweep.weights.checkpoints.items():
-        place: Key = ("weights", "checkpoints", name)
-        if name in PRETRAINING:
-            yield Fault(place, "this name has a meaning of its own")
-        if not re.fullmatch(r"[\w.-]+", name):
-            yield Fault(place, "a name is made of letters, digits, dots, dashes and underscores")
-        try:
-            checkpoint.file.format(backbone="")
-        except (KeyError, IndexError, ValueError):
-            yield Fault((*place, "file"), "only {backbone} may stand in braces")
-            continue
-        file = Path(checkpoint.file).expanduser()
-        if "{" not in checkpoint.file and is_local(checkpoint.file) and not file.is_file():
-            yield Fault((*place, "file"), f"there is no file {file}")
+    for name, checkpoint in weights.checkpoints.items():
+        yield from _checkpoint_faults(name, checkpoint)
+
+
+def _starts_of_stages(sweep: Sweep) -> Iterator[tuple[Key, str]]:
+    """Where a teacher and a source model start themselves."""
+    distillation, source = sweep.weights.distillation, sweep.weights.source
+    if distillation is not None:
+        key: Key = ("weights", "distillation", "teacher", "pretraining")
+        yield key, distillation.teacher.pretraining
+    if source is not None:
+        yield ("weights", "source", "pretraining"), source.pretraining
+
+
+def _checkpoint_faults(name: str, checkpoint: Checkpoint) -> Iterator[Fault]:
+    from models.initial.checkpoint import is_local
+
+    place: Key = ("weights", "checkpoints", name)
+    if name in PRETRAINING:
+        yield Fault(place, "this name has a meaning of its own")
+    if not re.fullmatch(r"[\w.-]+", name):
+        yield Fault(place, "a name is made of letters, digits, dots, dashes and underscores")
+    try:
+        checkpoint.file.format(backbone="")
+    except (KeyError, IndexError, ValueError):
+        yield Fault((*place, "file"), "only {backbone} may stand in braces")
+        return
+    file = Path(checkpoint.file).expanduser()
+    if "{" not in checkpoint.file and is_local(checkpoint.file) and not file.is_file():
+        yield Fault((*place, "file"), f"there is no file {file}")

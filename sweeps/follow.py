@@ -40,6 +40,7 @@ class Follow(Callback):
     def __init__(self, ledger: Ledger, view: View, pruning: PruneInOrder | None) -> None:
         self.ledger, self.view, self.pruning = ledger, view, pruning
         self.diverged: set[int] = set()
+        self.out_of_time: set[int] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Ray pickles a run for its own way of resuming, and a terminal cannot be."""
@@ -58,19 +59,23 @@ class Follow(Callback):
         record = self._record(trial)
         if result["diverged"]:
             self.diverged.add(record.number)
-        self.ledger.add_epoch(record.number, {"epoch": result["epoch"], **result["metrics"]})
+        if result["cut"]:
+            self.out_of_time.add(record.number)
+        metrics = {"epoch": result["epoch"], **result["metrics"]}
+        self.ledger.describe(record.number, result["device"], result["architecture"])
+        self.ledger.add_epoch(record.number, metrics)
         self.view.trial_epoch(record)
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """A trial has ended by itself or was pruned."""
+        """A trial has ended by itself or was pruned; out of time, it is gone on with later."""
         record = self._record(trial)
         if record.number in self.diverged:
             self._end(record, "diverged", "a loss or gradient was not finite")
         elif self.pruning is not None and record.number in self.pruning.pruned:
             self._end(record, "pruned")
-        else:
+        elif record.number not in self.out_of_time:
             self._end(record, "done")
 
     def on_trial_error(

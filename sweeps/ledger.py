@@ -29,6 +29,8 @@ class Record:
         status: running, or how it ended: done, pruned, diverged, failed.
         reason: why it failed or diverged, in a line.
         epochs: the metrics of each epoch; `seconds` is the time the slot was held for it.
+        device: what it was trained on; None before its first epoch.
+        architecture: hash of its parameters' names and shapes, see `models.architecture`.
         score: the ranking metric at the best epoch; None before there is one, and of a failure.
     """
 
@@ -43,6 +45,8 @@ class Record:
     score: float | None = None
     best_epoch: int | None = None
     seconds: float = 0.0
+    device: str | None = None
+    architecture: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -89,6 +93,11 @@ class Ledger:
         """Begin a trial, or go on with one that was cut short."""
         self.records.setdefault(record.number, record)
         self._write(record.number)
+
+    def describe(self, number: int, device: str, architecture: str) -> None:
+        """Note what a trial runs on and what it trains; its next epoch writes it down."""
+        record = self.records[number]
+        record.device, record.architecture = device, architecture
 
     def add_epoch(self, number: int, metrics: dict[str, float]) -> None:
         """Record an epoch's finite numbers; a metric that is not finite is not one."""

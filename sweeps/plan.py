@@ -4,15 +4,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets import DATASETS, Prepared, prepare, resolve_bands, sample
+import torch
+
+from datasets import DATASETS, Prepared, Tiling, prepare, resolve_bands, sample
+from models.backbones import UnknownBackboneError
+from models.detectron2_detector import EngineMissingError
 from models.initial.audit import WeightsDoNotFitError
 from models.initial.hub import WeightsUnavailableError
-from sweeps.faults import SweepError
+from models.tasks import TASKS
+from sweeps.build import build_model
+from sweeps.faults import SweepError, nearest
 from sweeps.ledger import read_json
-from sweeps.schema import Sweep
+from sweeps.schema import Dataset, Sweep
 from sweeps.search import trials_planned
 from sweeps.slots import DoesNotFitError, Machine, Slots, share_out
-from sweeps.space import Arm, arm_label, arms_of, settings_of
+from sweeps.space import Arm, arm_label, arms_of, complete, settings_of
 from sweeps.stages import Stage, import_weights, in_order, stage_for
 
 
@@ -50,6 +56,11 @@ class Plan:
     lag: int
 
     @property
+    def metrics(self) -> tuple[str, ...]:
+        """All that validation is scored by."""
+        return TASKS[self.sweep.task].metrics_on(self.data.classes, self.data.labels)
+
+    @property
     def trials(self) -> int:
         """Number of trials."""
         return trials_planned(self.sweep, self.arms)
@@ -58,6 +69,10 @@ class Plan:
     def missing(self) -> list[Stage]:
         """Stages whose weights have still to be made."""
         return [stage for stage in self.stages if stage.stored(self.cache) is None]
+
+    def served_by(self, stage: Stage) -> list[str]:
+        """Labels of the arms whose initial weights need `stage`."""
+        return [label for label, start in self.starts.items() if start and stage in start.lineage()]
 
     def weights_of(self, arm: Arm) -> Path | None:
         """Folder of the initial weights of `arm`; None for scratch."""
@@ -82,7 +97,10 @@ def make_plan(
         slots = share_out(sweep.resources, machines)
     except DoesNotFitError as error:
         raise SweepError(str(error)) from None
-    data = _prepare(sweep, cache)
+    data = _prepare(sweep.dataset, cache)
+    source = _prepare_source(sweep, data, cache)
+    _check_metric(sweep, data)
+    _check_models(sweep, data)
     without = [split for split, positives in data.positives.items() if positives == 0]
     if without:
         raise SweepError(
@@ -95,7 +113,7 @@ def make_plan(
     arms = []
     for arm in arms_of(sweep):
         try:
-            starts[arm_label(arm)] = _start(sweep, data, arm, cache)
+            starts[arm_label(arm)] = _start(sweep, data, source, arm, cache)
             arms.append(arm)
         except (WeightsUnavailableError, WeightsDoNotFitError) as error:
             skipped.append(Skipped(arm, str(error)))
@@ -145,8 +163,7 @@ def _arms_as_begun(
     return [arm for arm in arms if arm_label(arm) in before], late
 
 
-def _prepare(sweep: Sweep, cache: Path) -> Prepared:
-    spec = sweep.dataset
+def _prepare(spec: Dataset, cache: Path) -> Prepared:
     source = DATASETS[spec.name]
     return prepare(
         source,
@@ -154,14 +171,67 @@ def _prepare(sweep: Sweep, cache: Path) -> Prepared:
         bands=resolve_bands(source, spec.bands),
         image_size=spec.image_size,
         min_area=spec.min_area,
+        tiling=None if spec.tile is None else Tiling(spec.tile, spec.overlap),
+        ignore_index=spec.ignore_index,
+        stretch=spec.stretch,
         split_fractions=(spec.split.val, spec.split.test),
         split_seed=spec.split.seed,
+        remake_split=spec.split.remake,
+        with_objects_only=spec.only_with_objects,
         skip_bad=spec.skip_bad,
         cache=cache,
     )
 
 
-def _start(sweep: Sweep, data: Prepared, arm: Arm, cache: Path) -> Stage | None:
+def _prepare_source(sweep: Sweep, data: Prepared, cache: Path) -> Prepared | None:
+    """The data of `weights.source`, where the sweep names any; they must look like the sweep's own.
+
+    Raises:
+        SweepError: one model cannot be for both.
+    """
+    if sweep.weights.source is None:
+        return None
+    source = _prepare(sweep.weights.source.dataset, cache)
+    for what in ("classes", "image_size"):
+        theirs, ours = getattr(source, what), getattr(data, what)
+        if theirs != ours:
+            raise SweepError(
+                f"weights.source.dataset has {what} {theirs}, the sweep's own has {ours}: "
+                "a model is carried over only between data that agree in that"
+            )
+    if len(source.bands) != len(data.bands):
+        raise SweepError(
+            f"weights.source.dataset.bands gives {len(source.bands)} bands, dataset.bands "
+            f"{len(data.bands)}: name as many"
+        )
+    return source
+
+
+def _check_metric(sweep: Sweep, data: Prepared) -> None:
+    """Raise `SweepError` if the metric is of a class that the data do not have."""
+    known = TASKS[sweep.task].metrics_on(data.classes, data.labels)
+    if sweep.metric not in known:
+        hint = nearest(sweep.metric, known)
+        raise SweepError(f"metric: {sweep.dataset.name} gives no '{sweep.metric}'{hint}")
+
+
+def _check_models(sweep: Sweep, data: Prepared) -> None:
+    """Build the model of each arm, without weights, so that none fails in its trial.
+
+    Raises:
+        SweepError: a head that does not go with its backbone, or an option with the classes.
+    """
+    for arm in arms_of(sweep):
+        try:
+            with torch.device("meta"):
+                build_model(sweep.task, complete(sweep, arm), data)
+        except (UnknownBackboneError, EngineMissingError, ValueError) as error:
+            raise SweepError(f"arm {arm_label(arm)}: {error}") from None
+
+
+def _start(
+    sweep: Sweep, data: Prepared, source: Prepared | None, arm: Arm, cache: Path
+) -> Stage | None:
     """The arm's stage; weights that are only imported are imported here, all along its lineage."""
     settings = settings_of(sweep, arm)
     named = sweep.weights.checkpoints.get(settings.pretraining)
@@ -169,10 +239,10 @@ def _start(sweep: Sweep, data: Prepared, arm: Arm, cache: Path) -> Stage | None:
         raise WeightsUnavailableError(
             f"weights.checkpoints.{settings.pretraining} is of {named.backbone}"
         )
-    stage = stage_for(sweep, data, settings.backbone, settings.pretraining)
+    stage = stage_for(sweep, data, source, arm)
     for needed in stage.lineage() if stage else []:
         if needed.file is not None:
-            import_weights(needed, data, cache)
+            import_weights(needed, cache)
     return stage
 
 

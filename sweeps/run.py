@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,15 +25,23 @@ def run_plan(plan: Plan, ledger: Ledger, view: View) -> None:
 
     Raises:
         RunError: initial weights could not be made, or test could not be scored.
-        KeyboardInterrupt: cut short by the user; what has ended is on record.
+        OutOfTimeError: `budget.hours` are over; what has been done is on record.
+        KeyboardInterrupt: cut short by the user; likewise.
     """
+    hours = plan.sweep.budget.hours
+    deadline = None if hours is None else time.time() + hours * 3600
     make_stages(plan.missing, plan, view)
-    run_trials(plan, ledger, view)
+    record_stages(plan)
+    run_trials(plan, ledger, view, deadline)
     score_best_on_test(plan, ledger, view)
 
 
 class RunError(RuntimeError):
     """The run cannot go on; the message says what failed and what to do."""
+
+
+class OutOfTimeError(RuntimeError):
+    """The sweep's `budget.hours` are over; `--resume` goes on."""
 
 
 def make_stages(missing: list[Stage], plan: Plan, view: View) -> None:
@@ -51,8 +60,7 @@ def make_stages(missing: list[Stage], plan: Plan, view: View) -> None:
         for stage in list(waiting.values()):
             unmade = waiting.keys() | {stage.key for stage in running.values()}
             if stage.parent is None or stage.parent.key not in unmade:
-                sweep, data = plan.sweep, plan.data
-                running[remote.remote(stage, sweep, data, plan.cache, plan.slots)] = stage
+                running[remote.remote(stage, plan.sweep, plan.cache, plan.slots)] = stage
                 del waiting[stage.key]
         (ready,), _ = ray.wait(list(running), num_returns=1)
         stage = running[ready]
@@ -78,19 +86,43 @@ def reason_in(error: ray.exceptions.RayError) -> str:
     return str(cause).strip().partition("\n")[0]
 
 
-def run_trials(plan: Plan, ledger: Ledger, view: View) -> None:
-    """Run every trial that the records lack."""
+def record_stages(plan: Plan) -> None:
+    """Write into `stages.json` what the trained initial weights cost, and which arms they serve."""
+    rows = []
+    for stage in plan.stages:
+        stored = stage.stored(plan.cache)
+        assert stored is not None, f"{stage.name} has not been made"
+        if stage.file is None:
+            log = stored.record["epochs_log"]
+            rows.append(
+                {
+                    "name": stage.name,
+                    "kind": stage.kind,
+                    "seconds": sum(epoch["seconds"] for epoch in log),
+                    "device": stored.record["device"],
+                    "arms": plan.served_by(stage),
+                }
+            )
+    write_json(plan.run / "stages.json", rows)
+
+
+def run_trials(plan: Plan, ledger: Ledger, view: View, deadline: float | None = None) -> None:
+    """Run every trial that the records lack, or as many as there is time for.
+
+    Raises:
+        OutOfTimeError, KeyboardInterrupt: some are left.
+    """
     sweep, slots = plan.sweep, plan.slots
     left = plan.trials - ledger.ended
     if left <= 0:
         return
-    search = SearchInOrder(sweep, plan.arms, ledger, plan.lag, plan.run)
+    search = SearchInOrder(sweep, plan.arms, ledger, plan.lag, plan.run, deadline)
     rule = sweep.scheduler
     within_arm = sweep.allocation == "equal"
     pruning = PruneInOrder(rule, ledger, plan.lag, within_arm) if rule.name != "none" else None
     shutil.rmtree(plan.run / "ray", ignore_errors=True)
     tuner = tune.Tuner(
-        tune.with_resources(trainable(plan), {"cpu": slots.cpu, "gpu": slots.gpu}),
+        tune.with_resources(trainable(plan, deadline), {"cpu": slots.cpu, "gpu": slots.gpu}),
         tune_config=tune.TuneConfig(
             search_alg=search,
             scheduler=pruning,
@@ -110,6 +142,8 @@ def run_trials(plan: Plan, ledger: Ledger, view: View) -> None:
         tuner.fit()
     search.finish()
     if ledger.ended < plan.trials:
+        if search.out_of_time:
+            raise OutOfTimeError
         raise KeyboardInterrupt  # Tune takes the signal for itself, and returns
 
 
@@ -125,9 +159,9 @@ def _own_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def trainable(plan: Plan) -> Callable[[Config], None]:
+def trainable(plan: Plan, deadline: float | None) -> Callable[[Config], None]:
     """The function that Ray calls with each configuration."""
-    sweep, setting = plan.sweep, setting_of(plan)
+    sweep, setting = plan.sweep, setting_of(plan, deadline)
 
     def trial(config: Config) -> None:
         run_trial(config, setting, trial_name(sweep, config), arm_label(arm_of(sweep, config)))
@@ -135,16 +169,18 @@ def trainable(plan: Plan) -> Callable[[Config], None]:
     return trial
 
 
-def setting_of(plan: Plan) -> Setting:
+def setting_of(plan: Plan, deadline: float | None = None) -> Setting:
     """What trials have in common."""
     return Setting(
         task=plan.sweep.task,
         metric=plan.sweep.metric,
+        metrics=plan.metrics,
         data=plan.data,
         slots=plan.slots,
         varied=(*plan.sweep.compare, *plan.sweep.tune),
         trials=plan.run.resolve() / "trials",
         weights={arm_label(arm): plan.weights_of(arm) for arm in plan.arms},
+        deadline=deadline,
     )
 
 

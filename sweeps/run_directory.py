@@ -17,7 +17,6 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from models.tasks import TASKS
 from sweeps.faults import SweepError
 from sweeps.ledger import write_json, write_whole
 from sweeps.plan import Plan, read_info
@@ -50,7 +49,8 @@ def check_run_directory(run: Path, sweep: Sweep, resume: bool) -> None:
     if changed := [key for key in now if then[key] != now[key]]:
         raise SweepError(
             f"{run} was made with another {' and '.join(changed)}; a run is resumed as it was "
-            f"begun (only the number of trials may grow): see {kept}"
+            "begun (only budget.trials may grow, and budget.hours, cost and references change): "
+            f"see {kept}"
         )
     if sweep.budget.trials < before.budget.trials:
         raise SweepError(
@@ -60,7 +60,8 @@ def check_run_directory(run: Path, sweep: Sweep, resume: bool) -> None:
 
 def _resumable(sweep: Sweep) -> dict[str, Any]:
     """The sweep without what may change when a run is resumed."""
-    return sweep.model_dump(mode="json", exclude={"budget": {"trials"}})
+    free: dict[str, Any] = {"budget": {"trials", "hours"}, "cost": True, "references": True}
+    return sweep.model_dump(mode="json", exclude=free)
 
 
 @contextlib.contextmanager
@@ -87,19 +88,28 @@ def begin_run_directory(plan: Plan, command: str) -> None:
             "name": sweep.name,
             "task": sweep.task,
             "metric": sweep.metric,
-            "metrics": list(TASKS[sweep.task].metrics),
+            "metrics": list(plan.metrics),
             "sample": sweep.uses_sample,
             "seed": sweep.seed,
             "factors": list(sweep.compare),
             "arms": plan.arms,
             "skipped": [{"arm": one.arm, "reason": one.reason} for one in plan.skipped],
             "budget": sweep.budget.model_dump(),
-            "slots": {"count": plan.slots.count, "cpu": plan.slots.cpu, "gpu": plan.slots.gpu},
+            "cost": sweep.cost and sweep.cost.model_dump(),
+            "references": sweep.references and sweep.references.model_dump(),
+            "slots": {
+                "count": plan.slots.count,
+                "cpu": plan.slots.cpu,
+                "gpu": plan.slots.gpu,
+                "per_machine": plan.slots.per_machine,
+            },
             "lag": plan.lag,
             "data": {
                 "name": sweep.dataset.name,
                 "fingerprint": plan.data.fingerprint,
                 "counts": plan.data.counts,
+                "classes": plan.data.classes,
+                "labels": sorted(plan.data.labels),
                 "skipped_files": [[str(file), reason] for file, reason in plan.data.skipped],
             },
             "weights": {arm_label(arm): _weights_record(plan, arm) for arm in plan.arms},

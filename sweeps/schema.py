@@ -3,12 +3,14 @@
 Three groups of hyperparameters, in the words of the Deep Learning Tuning Playbook (Godbole et al.
 2023): `compare` holds the scientific ones (each combination is an arm, a row of the table),
 `tune` the nuisance ones (searched within every arm, so that arms are compared at their best), and
-`fixed` the rest. All three take the keys of `Settings`.
+`fixed` the rest. All three take the keys of `Settings`, the options of the heads (`models.options`)
+and weights of loss terms. A factor of `compare` that is several settings at once has its choices
+spelt out under `variants`.
 """
 
 import contextlib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -21,6 +23,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from models.options import HeadOptions, HypercolumnOptions, SegmenterOptions
 
 Scalar = bool | int | float | str
 
@@ -56,14 +60,23 @@ class Settings(_Section):
     """What one trial is told: the keys of `compare`, `tune` and `fixed`.
 
     `backbone`, `pretraining` and `lr` must be given in one of the three; the others have the
-    defaults below. Weights of loss terms (`loss_weights.NAME`) come beside them; default 1.
+    defaults below. Weights of loss terms (`loss_weights.NAME`, default 1) and the options of the
+    head come beside them.
     """
 
     backbone: str = Field(description="a timm model name")
     pretraining: str = Field(
-        description="scratch, imagenet, mae, distillation, or a name under weights.checkpoints"
+        description="scratch, imagenet, mae, distillation, source, or a name under "
+        "weights.checkpoints"
     )
     lr: float = Field(gt=0, description="highest learning rate, after warm-up")
+    lr_decay: Literal["cosine", "exponential", "none"] = Field(
+        "cosine", description="how it falls: to 0, to a hundredth, or not at all"
+    )
+    epochs: int | None = Field(
+        None, ge=0, description="null: budget.epochs; 0: scored as initialised, not trained"
+    )
+    frozen: bool = Field(False, description="leave the backbone as it was initialised")
     head: str | None = Field(None, description="what reads the features; null: the task's first")
     optimizer: Literal["adamw", "sgd"] = "adamw"
     weight_decay: float = Field(0.05, ge=0)
@@ -73,21 +86,40 @@ class Settings(_Section):
     augment: bool = Field(True, description="turn and mirror training images at random")
 
 
+HEAD_OPTIONS: dict[str, type[HeadOptions]] = {
+    name: options
+    for options in (HypercolumnOptions, SegmenterOptions)
+    for name in options.model_fields
+}
+"""Settings that only some heads have, with the options they belong to."""
+
+
+def is_setting(name: str) -> bool:
+    """Whether `name` may stand under `compare`, `tune` or `fixed`."""
+    return name in Settings.model_fields or name in HEAD_OPTIONS or name.startswith(LOSS_PREFIX)
+
+
 def setting_adapter(name: str) -> TypeAdapter[Any]:
     """What checks and converts a value of the setting `name`. KeyError: there is no such one."""
-    field = Settings.model_fields[name]
+    owner = HEAD_OPTIONS.get(name, Settings)
+    field = owner.model_fields[name]
     kind: Any = field.annotation
     kind = Annotated[(kind, *field.metadata)] if field.metadata else kind
     return TypeAdapter(kind, config=ConfigDict(strict=True, allow_inf_nan=False))
 
 
-def typed(name: str, value: Scalar) -> Scalar:
-    """`value` in the type of the setting `name`; as it is where it does not fit, to be told of."""
+def typed(name: str, value: Any) -> Any:
+    """`value` in the type of the setting `name`; as it is where it does not fit, to be told of.
+
+    A list of numbers (class weights) becomes text: what a trial is told is flat.
+    """
+    if isinstance(value, list) and all(type(part) in (int, float) for part in value):
+        value = ", ".join(f"{part:g}" for part in value)
     if name.startswith(LOSS_PREFIX) and type(value) is int:
         return float(value)
-    if name in Settings.model_fields:
+    if name in Settings.model_fields or name in HEAD_OPTIONS:
         with contextlib.suppress(ValidationError):
-            return cast(Scalar, setting_adapter(name).validate_python(value))
+            return setting_adapter(name).validate_python(value)
     return value
 
 
@@ -129,6 +161,7 @@ class Split(_Section):
     val: float = Field(0.15, gt=0, lt=1)
     test: float = Field(0.15, gt=0, lt=1)
     seed: int = Field(42, ge=0)
+    remake: bool = Field(False, description="share out the training images even where it does")
 
     @model_validator(mode="after")
     def _leaves_training(self) -> Self:
@@ -147,6 +180,17 @@ class Dataset(_Section):
     min_area: float = Field(
         32, ge=0, description="px² at image_size: smaller objects are no objects"
     )
+    tile: int | None = Field(
+        None, ge=32, description="px of the file a side that scenes are cut into; null: whole"
+    )
+    overlap: int = Field(0, ge=0, description="px that neighbouring tiles share")
+    stretch: tuple[float, float] | None = Field(
+        None, description="percentiles of the training pixels that become 0 and 1; null: as stored"
+    )
+    ignore_index: int = Field(
+        255, ge=0, le=255, description="mask value that neither losses nor metrics count"
+    )
+    only_with_objects: bool = Field(False, description="leave out images without an object")
     split: Split = Split()
     skip_bad: bool = Field(False, description="leave unreadable files out instead of stopping")
 
@@ -154,6 +198,21 @@ class Dataset(_Section):
     @classmethod
     def _home(cls, root: Path | None) -> Path | None:
         return root and root.expanduser()
+
+    @model_validator(mode="after")
+    def _tiles_advance(self) -> Self:
+        if self.overlap and self.tile is None:
+            raise ValueError("overlap is of tiles: give tile too")
+        if self.tile is not None and self.overlap >= self.tile:
+            raise ValueError(f"tiles of {self.tile} px cannot overlap by {self.overlap}")
+        return self
+
+    @field_validator("stretch")
+    @classmethod
+    def _rising(cls, stretch: tuple[float, float] | None) -> tuple[float, float] | None:
+        if stretch is not None and not 0 <= stretch[0] < stretch[1] <= 100:
+            raise ValueError(f"percentiles rise from 0 to 100, not {stretch[0]:g}, {stretch[1]:g}")
+        return stretch
 
 
 class Imagenet(_Section):
@@ -192,6 +251,23 @@ class Checkpoint(_Section):
 
     file: str = Field(description="a path, or owner/name[:file] on the hub")
     backbone: str | None = Field(None, description="the one backbone that the file is of")
+    bands: list[str] | None = Field(
+        None,
+        description="what its stem was made for, by the data set's band names; null: as many "
+        "bands as the sweep's, in their order, or R, G, B",
+    )
+
+
+class SourceTraining(_Section):
+    """A whole model, trained on other data first: `pretraining: source`.
+
+    Head, batch size, losses and the rest are the sweep's own; `budget.pretraining_epochs` says how
+    long, and what `tune` holds is at its middle.
+    """
+
+    dataset: Dataset
+    lr: float = Field(gt=0)
+    pretraining: str = Field("scratch", description="where its backbone starts")
 
 
 class Weights(_Section):
@@ -201,14 +277,39 @@ class Weights(_Section):
     mae: Mae = Mae()
     distillation: Distillation | None = None
     checkpoints: dict[str, Checkpoint] = {}
+    source: SourceTraining | None = None
 
 
 class Budget(_Section):
-    """How much is done. `pretraining_epochs` is for each MAE, teacher and distillation."""
+    """How much is done. `pretraining_epochs` is for each stage of initial weights."""
 
     trials: int = Field(ge=1)
     epochs: int = Field(ge=1)
     pretraining_epochs: int = Field(50, ge=1)
+    hours: float | None = Field(
+        None, gt=0, description="of this command; what is not done by then, --resume goes on with"
+    )
+
+
+class Cost(_Section):
+    """What a machine costs, for the table's column of money."""
+
+    usd_per_hour: float = Field(gt=0)
+
+
+class Reference(_Section):
+    """One published row: an arm, as far as it has this sweep's factors, and its scores."""
+
+    arm: dict[str, Scalar]
+    scores: dict[str, float]
+
+
+class References(_Section):
+    """Published numbers that the ranking shows beside its own, marked as such."""
+
+    source: str
+    note: str = Field("", description="what a reader must know before comparing")
+    rows: list[Reference] = Field(min_length=1)
 
 
 class Scheduler(_Section):
@@ -237,6 +338,12 @@ class Resources(_Section):
     gpu: float = Field(0, ge=0, le=1, description="a share of one GPU; a trial uses no more")
 
 
+def _all_typed(settings: Any) -> Any:
+    if not isinstance(settings, dict):
+        return settings
+    return {name: typed(str(name), value) for name, value in settings.items()}
+
+
 class Sweep(_Section):
     """One sweep file."""
 
@@ -247,6 +354,11 @@ class Sweep(_Section):
     compare: dict[str, Choices] = Field(min_length=1)
     tune: dict[str, Domain] = {}
     fixed: dict[str, Any] = {}
+    variants: dict[str, dict[str, dict[str, Any]]] = Field(
+        {},
+        description="what the choices of a factor mean that is several settings at once: "
+        "FACTOR: {CHOICE: {setting: value}}; these go before tune and fixed",
+    )
     weights: Weights = Weights()
     budget: Budget
     on_sample: dict[str, Any] = Field(
@@ -265,13 +377,37 @@ class Sweep(_Section):
     unavailable: Literal["error", "skip"] = Field(
         "error", description="arms whose weights cannot be had"
     )
+    cost: Cost | None = None
+    references: References | None = None
     seed: int = Field(0, ge=0, lt=2**32)
 
-    @field_validator("compare")
+    @field_validator("fixed", mode="before")
     @classmethod
-    def _typed(cls, compare: dict[str, list[Scalar]]) -> dict[str, list[Scalar]]:
+    def _typed_fixed(cls, fixed: Any) -> Any:
+        return _all_typed(fixed)
+
+    @field_validator("variants", mode="before")
+    @classmethod
+    def _typed_variants(cls, variants: Any) -> Any:
+        if not isinstance(variants, dict):
+            return variants
+        return {
+            factor: {name: _all_typed(settings) for name, settings in choices.items()}
+            if isinstance(choices, dict)
+            else choices
+            for factor, choices in variants.items()
+        }
+
+    @field_validator("compare", mode="before")
+    @classmethod
+    def _typed_compare(cls, compare: Any) -> Any:
         """Choices in their setting's type: 1 becomes 1.0, in an arm's name as in its trials."""
-        return {name: [typed(name, value) for value in values] for name, values in compare.items()}
+        if not isinstance(compare, dict):
+            return compare
+        return {
+            name: [typed(name, value) for value in values] if isinstance(values, list) else values
+            for name, values in compare.items()
+        }
 
     @property
     def uses_sample(self) -> bool:

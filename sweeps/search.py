@@ -6,6 +6,7 @@ proposal waits until these have ended, and what ended besides is told later. The
 resuming exact: the proposals are replayed, and trials that ended before are told and not run.
 """
 
+import time
 import warnings
 import zlib
 from pathlib import Path
@@ -56,13 +57,24 @@ class SearchInOrder(Searcher):
         ledger: the run's records; those that ended are not run again.
         lag: trial n is proposed when all up to n - lag have ended, and knows these only.
         run: folder that gets the Optuna study.
+        deadline: when trials stop, in seconds since the epoch; None for never.
     """
 
-    def __init__(self, sweep: Sweep, arms: list[Arm], ledger: Ledger, lag: int, run: Path) -> None:
+    def __init__(
+        self,
+        sweep: Sweep,
+        arms: list[Arm],
+        ledger: Ledger,
+        lag: int,
+        run: Path,
+        deadline: float | None = None,
+    ) -> None:
         super().__init__(metric="score", mode="max")
         self.sweep, self.arms, self.ledger, self.lag = sweep, arms, ledger, lag
+        self.deadline = deadline
         self.planned = trials_planned(sweep, arms)
         self.proposed = 0
+        self.given = 0
         self.told = 0
         self.study_ids: dict[int, str] = {}
         # Proposals are replayed from the records, so the study is always written anew.
@@ -74,9 +86,24 @@ class SearchInOrder(Searcher):
         else:
             self.studies = [_study_of_all(sweep, arms, storage)]
 
+    @property
+    def out_of_time(self) -> bool:
+        """Whether an epoch as long as the longest so far would end after the deadline."""
+        if self.deadline is None:
+            return False
+        records = self.ledger.records.values()
+        longest = max((epoch["seconds"] for r in records for epoch in r.epochs), default=0.0)
+        return time.time() + longest > self.deadline
+
     def suggest(self, trial_id: str) -> Config | str | None:
-        """The next trial that has still to run; None while it must wait; FINISHED at the end."""
+        """The next trial that has still to run; None while it must wait; FINISHED at the end.
+
+        The end has come, too, when there is no time left; one trial is always given, so that
+        every slice of time gets on.
+        """
         while self.proposed < self.planned:
+            if self.given and self.out_of_time:
+                return Searcher.FINISHED
             if not self._tell_up_to(self.proposed - self.lag):
                 return None
             config = self._ask(self.proposed)
@@ -86,7 +113,7 @@ class SearchInOrder(Searcher):
                 name=trial_name(self.sweep, config),
                 arm=arm_of(self.sweep, config),
                 config=config,
-                tuned=tuned_in(self.sweep, config),
+                tuned=tuned_in(self.sweep, arm_of(self.sweep, config)),
             )
             known = self.ledger.records.get(record.number)
             if known is not None and known.config != config:
@@ -96,6 +123,7 @@ class SearchInOrder(Searcher):
                 )
             self.ledger.open(record)
             if not self.ledger.records[record.number].ended:
+                self.given += 1
                 return config
         return Searcher.FINISHED
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from datasets.source import BACKGROUND
 from sweeps.plan import Plan
 from sweeps.schema import Domain
-from sweeps.space import arm_label
+from sweeps.space import arm_label, complete
 from sweeps.stages import Stage
 
 
@@ -45,15 +46,17 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
     kind = "the embedded SAMPLE of " if sweep.uses_sample else ""
     bands = f"bands {' '.join(data.bands)} at {data.image_size} px"
     tuned = [f"{name} {_domain(domain)}" for name, domain in sweep.tune.items()]
+    hours = f", in slices of {budget.hours:g} h" if budget.hours else ""
     return [
         ("sweep", f"{sweep.name}: {sweep.task}, ranked by {sweep.metric} on validation"),
         ("data", f"{kind}{sweep.dataset.name}: {counts}; {bands}"),
+        *_classes(plan),
         *(("", note) for note in data.notes),
         *(("", f"skipped {file}: {reason}") for file, reason in data.skipped),
         ("arms", _arms(plan)),
         ("tuned", ", ".join(tuned) or "nothing"),
         ("weights", _weights(plan)),
-        ("trials", f"{plan.trials} of at most {budget.epochs} epochs, {_search(plan)}"),
+        ("trials", f"{plan.trials} of at most {_epochs(plan)} epochs{hours}, {_search(plan)}"),
         *_untried(plan),
         ("slots", f"{slots.count} trials at once, each on {_slot(plan)}"),
         *([("", slots.note)] if slots.note else []),
@@ -65,6 +68,20 @@ def _arms(plan: Plan) -> str:
     compared = [f"{len(values)} {factor}" for factor, values in plan.sweep.compare.items()]
     without = f", without the {len(plan.skipped)} left out below" if plan.skipped else ""
     return f"{len(plan.arms)}, of {' × '.join(compared)}{without}"
+
+
+def _classes(plan: Plan) -> list[tuple[str, str]]:
+    """Each class with its share of the training pixels; nothing where there are no masks."""
+    pixels = plan.data.class_pixels.get("train", ())
+    names = (BACKGROUND, *plan.data.classes)
+    if not pixels:
+        return [("classes", ", ".join(plan.data.classes))]
+    shares = zip(names, pixels, strict=True)
+    return [("classes", ", ".join(f"{name} {n / sum(pixels):.1%}" for name, n in shares))]
+
+
+def _epochs(plan: Plan) -> int:
+    return max(complete(plan.sweep, arm)["epochs"] for arm in plan.arms)
 
 
 def _untried(plan: Plan) -> list[tuple[str, str]]:

@@ -30,12 +30,14 @@ class Slots:
         cpu: CPU cores, and torch threads, of each.
         gpu: share of one GPU, at most 1; 0 without one.
         count: how many trials run at once.
+        per_machine: how many of them on the machine that takes most.
         note: what was decided for the user, in a sentence; empty if nothing.
     """
 
     cpu: int
     gpu: float
     count: int
+    per_machine: int
     note: str = ""
 
     @property
@@ -67,7 +69,8 @@ def share_out(resources: Resources, machines: list[Machine]) -> Slots:
     """
     gpus = sum(machine.gpus for machine in machines)
     gpu = resources.gpu if gpus else 0.0
-    count = sum(_fit(machine, resources.cpu, gpu) for machine in machines)
+    fitting = [_fit(machine, resources.cpu, gpu) for machine in machines]
+    count = sum(fitting)
     if count == 0:
         with_gpu = [machine for machine in machines if machine.gpus or not gpu]
         most = max(machine.cpus for machine in with_gpu)
@@ -82,7 +85,7 @@ def share_out(resources: Resources, machines: list[Machine]) -> Slots:
     elif gpu and _per_gpu(gpu) * gpu < 0.999:
         idle = 1 - _per_gpu(gpu) * gpu
         note = f"{gpu:g} does not divide a GPU: {_per_gpu(gpu)} trials on each, {idle:.0%} idle"
-    return Slots(resources.cpu, gpu, count, note)
+    return Slots(resources.cpu, gpu, count, max(fitting), note)
 
 
 def occupy(slots: Slots) -> "torch.device":
@@ -99,6 +102,13 @@ def occupy(slots: Slots) -> "torch.device":
     if slots.gpu < 1:
         torch.cuda.set_per_process_memory_fraction(slots.gpu)
     return torch.device("cuda")
+
+
+def device_name(device: "torch.device") -> str:
+    """What the table calls a device: the GPU's name, or `cpu`."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
 def _fit(machine: Machine, cpu: int, gpu: float) -> int:

@@ -1,7 +1,7 @@
 """Arms and the space around them: from a sweep to what Optuna is asked and a trial is told.
 
-A trial's configuration is one flat dict of plain values: every `Settings` key, the
-`loss_weights.NAME` in force, `epochs`, `seed` and the trial's `number`.
+A trial's configuration is one flat dict of plain values: every `Settings` key, the options of its
+head, the `loss_weights.NAME` in force, its factors, `seed` and the trial's `number`.
 """
 
 import itertools
@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import optuna
 
-from models.tasks import TASKS
+from models.options import HeadOptions
+from models.tasks import TASKS, Head
 from sweeps.schema import LOSS_PREFIX, Domain, Scalar, Settings, Sweep
 
 Arm = dict[str, Scalar]
@@ -40,18 +41,42 @@ def trial_name(sweep: Sweep, config: Config) -> str:
     return f"{config['number']:03d}-{arm_label(arm_of(sweep, config))}"
 
 
+def spelt_out(sweep: Sweep, chosen: dict[str, Any]) -> dict[str, Any]:
+    """`chosen` values by setting: choices of a factor with variants become what they stand for."""
+    settings: dict[str, Any] = {}
+    for name, value in chosen.items():
+        settings |= sweep.variants[name][value] if name in sweep.variants else {name: value}
+    return settings
+
+
 def settings_of(sweep: Sweep, chosen: dict[str, Any]) -> Settings:
     """The settings of an arm or a trial; where a tuned value is not chosen yet, its middle."""
-    middles = {name: domain.middle for name, domain in sweep.tune.items()}
-    values = {**middles, **sweep.fixed, **chosen}
+    values = _values(sweep, chosen)
     return Settings(**{name: values[name] for name in Settings.model_fields if name in values})
+
+
+def head_of(sweep: Sweep, chosen: dict[str, Any]) -> str:
+    """Name of the head of an arm or a trial."""
+    return settings_of(sweep, chosen).head or next(iter(TASKS[sweep.task].heads))
+
+
+def options_of(sweep: Sweep, chosen: dict[str, Any]) -> HeadOptions:
+    """The options of its head."""
+    values, options = _values(sweep, chosen), _head(sweep, chosen).options
+    return options(**{name: values[name] for name in options.model_fields if name in values})
+
+
+def _values(sweep: Sweep, chosen: dict[str, Any]) -> dict[str, Any]:
+    """Every value that the sweep gives: of tuned ones that are not chosen, the middle."""
+    middles = {name: domain.middle for name, domain in sweep.tune.items()}
+    return {**middles, **sweep.fixed, **spelt_out(sweep, chosen)}
 
 
 def suggest(sweep: Sweep, trial: optuna.Trial, arm: Arm | None = None) -> Config:
     """Draw a configuration: first the arm, unless it is given, then what is tuned within it.
 
-    A weight of a loss that the arm's head does not have is not drawn, so that it is no parameter
-    of that trial and teaches the sampler nothing false.
+    What means nothing in the arm (the weight of a loss that its head does not have) is not drawn,
+    so that it is no parameter of that trial and teaches the sampler nothing false.
     """
     chosen: dict[str, Any] = dict(arm or {})
     if arm is None:
@@ -64,14 +89,22 @@ def suggest(sweep: Sweep, trial: optuna.Trial, arm: Arm | None = None) -> Config
 
 def complete(sweep: Sweep, chosen: dict[str, Any]) -> Config:
     """The whole flat configuration around the `chosen` values."""
-    settings = settings_of(sweep, chosen).model_dump()
+    settings, options = settings_of(sweep, chosen), options_of(sweep, chosen)
+    values = _values(sweep, chosen)
     weights = {
-        name: float(value)
-        for name, value in {**sweep.fixed, **chosen}.items()
-        if name.startswith(LOSS_PREFIX) and _applies(sweep, name, chosen)
+        key: float(values[key])
+        for term in _head(sweep, chosen).terms(options)
+        if (key := f"{LOSS_PREFIX}{term}") in values
     }
-    settings["head"] = _head(sweep, chosen)
-    return {**settings, **weights, "epochs": sweep.budget.epochs, "seed": sweep.seed}
+    return {
+        **{factor: chosen[factor] for factor in sweep.compare},
+        **settings.model_dump(),
+        **options.model_dump(),
+        **weights,
+        "head": head_of(sweep, chosen),
+        "epochs": sweep.budget.epochs if settings.epochs is None else settings.epochs,
+        "seed": sweep.seed,
+    }
 
 
 def tuned_in(sweep: Sweep, arm: dict[str, Any]) -> list[str]:
@@ -93,15 +126,22 @@ def grid_points(sweep: Sweep, arm: Arm) -> Iterator[dict[str, Scalar]]:
 
 
 def _applies(sweep: Sweep, name: str, chosen: dict[str, Any]) -> bool:
-    if not name.startswith(LOSS_PREFIX):
-        return True
-    losses = TASKS[sweep.task].heads[_head(sweep, chosen)].losses
-    return name.removeprefix(LOSS_PREFIX) in losses
+    """Whether the tuned `name` means something in an arm: it is not settled, nor of no effect."""
+    if name in spelt_out(sweep, chosen) or settings_of(sweep, chosen).epochs == 0:
+        return False
+    return applies(sweep, name, chosen)
 
 
-def _head(sweep: Sweep, chosen: dict[str, Any]) -> str:
-    named = chosen.get("head") or sweep.fixed.get("head")
-    return str(named) if named else next(iter(TASKS[sweep.task].heads))
+def applies(sweep: Sweep, name: str, arm: dict[str, Any]) -> bool:
+    """Whether the head of `arm` knows the setting `name`."""
+    options = options_of(sweep, arm)
+    if name.startswith(LOSS_PREFIX):
+        return name.removeprefix(LOSS_PREFIX) in _head(sweep, arm).terms(options)
+    return name in Settings.model_fields or name in type(options).model_fields
+
+
+def _head(sweep: Sweep, chosen: dict[str, Any]) -> Head:
+    return TASKS[sweep.task].heads[head_of(sweep, chosen)]
 
 
 def _draw(trial: optuna.Trial, name: str, domain: Domain) -> Scalar:

@@ -1,5 +1,7 @@
 """Initial weights as stages of their own: which an arm needs, in what order, and making one.
 
+A backbone's weights, or (source) a whole model's.
+
 A stage's key is a hash of all that shapes its weights, its parents' keys included. Whoever needs
 the same weights later, in this sweep or the next, finds them by it.
 """
@@ -14,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from datasets import Prepared, Split, open_split
 from datasets.batches import batch_count, batches
@@ -22,10 +24,14 @@ from models.backbones import Backbone
 from models.initial import checkpoint, distillation, imagenet, mae, store
 from models.initial.audit import Audit
 from models.initial.training import Recipe
+from models.tasks import TASKS
+from models.training import train
+from sweeps.build import build_model, recipe_of
 from sweeps.schema import Sweep
-from sweeps.slots import Slots, occupy
+from sweeps.slots import Slots, device_name, occupy
+from sweeps.space import Arm, Config, complete, settings_of
 
-Kind = Literal["imagenet", "checkpoint", "mae", "teacher", "distillation"]
+Kind = Literal["imagenet", "checkpoint", "mae", "teacher", "distillation", "source"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,8 @@ class Stage:
     Attributes:
         name: `mae-resnet18`: the first part of the folder the weights are kept in.
         parts: everything that shapes the weights, in JSON types.
-        parent: the stage whose weights this one starts from (a teacher) or learns from (a student).
+        data: what it is trained on, or which bands and size imported weights are brought to.
+        parent: the stage whose weights this one starts from, or (a student) learns from.
         file: where imported weights lie; None for what is trained.
     """
 
@@ -43,6 +50,7 @@ class Stage:
     name: str
     backbone: str
     parts: dict[str, Any]
+    data: Prepared
     parent: "Stage | None" = None
     file: Path | None = None
 
@@ -61,7 +69,43 @@ class Stage:
         return [*(self.parent.lineage() if self.parent else []), self]
 
 
-def stage_for(sweep: Sweep, data: Prepared, backbone: str, pretraining: str) -> Stage | None:
+def stage_for(sweep: Sweep, data: Prepared, source: Prepared | None, arm: Arm) -> Stage | None:
+    """The stage that gives `arm` its initial weights; None for scratch.
+
+    Args:
+        source: the data that a source model is trained on, where the sweep names any.
+
+    Raises:
+        WeightsUnavailableError: imported weights are not to be had; says which file to put where.
+    """
+    settings = settings_of(sweep, arm)
+    if settings.pretraining == "source":
+        assert source is not None
+        return _source_stage(sweep, source, arm)
+    return backbone_stage(sweep, data, settings.backbone, settings.pretraining)
+
+
+def _source_stage(sweep: Sweep, source: Prepared, arm: Arm) -> Stage:
+    """The whole model of an arm, trained on the source data: the same for all arms like it."""
+    told = sweep.weights.source
+    assert told is not None
+    whole = complete(sweep, arm)
+    config = {name: value for name, value in whole.items() if name not in sweep.variants}
+    settled = {"lr": told.lr, "pretraining": told.pretraining, "frozen": False}
+    config |= settled | {"epochs": sweep.budget.pretraining_epochs}
+    parts = {
+        "kind": "source",
+        "task": sweep.task,
+        "config": config,
+        "data": source.fingerprint,
+        "bands": list(source.bands),
+        "image_size": source.image_size,
+    }
+    start = backbone_stage(sweep, source, config["backbone"], told.pretraining)
+    return Stage("source", f"source-{config['backbone']}", config["backbone"], parts, source, start)
+
+
+def backbone_stage(sweep: Sweep, data: Prepared, backbone: str, pretraining: str) -> Stage | None:
     """The stage that gives `backbone` its `pretraining`; None for scratch.
 
     Raises:
@@ -79,29 +123,30 @@ def stage_for(sweep: Sweep, data: Prepared, backbone: str, pretraining: str) -> 
     if pretraining == "mae":
         recipe = sweep.weights.mae.model_dump()
         parts = {"kind": "mae", "recipe": recipe, **trained}
-        return Stage("mae", f"mae-{backbone}", backbone, parts)
+        return Stage("mae", f"mae-{backbone}", backbone, parts, data)
     if pretraining == "distillation":
         assert sweep.weights.distillation is not None
         recipe = sweep.weights.distillation.model_dump()
         start = recipe.pop("teacher")
-        parent = stage_for(sweep, data, start["backbone"], start["pretraining"])
+        parent = backbone_stage(sweep, data, start["backbone"], start["pretraining"])
         alone = {key: recipe[key] for key in ("lr", "batch_size")}
         taught = {"kind": "teacher", "recipe": alone, **trained, "backbone": start["backbone"]}
         name = f"teacher-{start['backbone']}"
-        teacher = Stage("teacher", name, start["backbone"], taught, parent)
+        teacher = Stage("teacher", name, start["backbone"], taught, data, parent)
         parts = {"kind": "distillation", "recipe": recipe, **trained}
-        return Stage("distillation", f"distillation-{backbone}", backbone, parts, teacher)
+        return Stage("distillation", f"distillation-{backbone}", backbone, parts, data, teacher)
     if pretraining == "imagenet":
         file = imagenet.locate(backbone, sweep.weights.imagenet.folder)
         kind: Kind = "imagenet"
     else:
-        named = sweep.weights.checkpoints[pretraining].file.format(backbone=backbone)
-        file = checkpoint.locate(named)
+        told = sweep.weights.checkpoints[pretraining]
+        file = checkpoint.locate(told.file.format(backbone=backbone))
         kind = "checkpoint"
+        common["stem_bands"] = told.bands
     digest = _content_of(file, file.stat().st_mtime_ns)
     rgb = list(data.rgb) if data.rgb else None
     parts = {"kind": kind, "file": digest, "rgb": rgb, **common}
-    return Stage(kind, f"{pretraining}-{backbone}", backbone, parts, file=file)
+    return Stage(kind, f"{pretraining}-{backbone}", backbone, parts, data, file=file)
 
 
 @lru_cache
@@ -111,7 +156,7 @@ def _content_of(file: Path, _changed: int) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def import_weights(stage: Stage, data: Prepared, cache: Path) -> store.Stored:
+def import_weights(stage: Stage, cache: Path) -> store.Stored:
     """Bring weights from a file to the backbone's bands and size, audited, into the store.
 
     Raises:
@@ -121,15 +166,26 @@ def import_weights(stage: Stage, data: Prepared, cache: Path) -> store.Stored:
     assert stage.file is not None
     if stored := stage.stored(cache):
         return stored
+    data = stage.data
     network = Backbone(stage.backbone, len(data.bands), data.image_size).network
-    load = imagenet.load_imagenet if stage.kind == "imagenet" else checkpoint.load_checkpoint
-    audit: Audit = load(network, stage.file, rgb=data.rgb)
+    audit: Audit
+    if stage.kind == "imagenet":
+        audit = imagenet.load_imagenet(network, stage.file, rgb=data.rgb)
+    else:
+        made_for = stage.parts["stem_bands"]
+        audit = checkpoint.load_checkpoint(
+            network,
+            stage.file,
+            rgb=data.rgb,
+            bands=data.bands,
+            stem_bands=tuple(made_for) if made_for else None,
+        )
     record = {**stage.parts, "audit": audit.sentence()}
     return store.save(cache, stage.name, stage.key, network.state_dict(), record)
 
 
 def train_stage(
-    stage: Stage, sweep: Sweep, data: Prepared, cache: Path, slots: Slots
+    stage: Stage, sweep: Sweep, cache: Path, slots: Slots
 ) -> Iterator[dict[str, float]]:
     """Train a stage and store its weights; yields each epoch's numbers as they come.
 
@@ -138,54 +194,78 @@ def train_stage(
     """
     yield {"epoch": 0}
     device = occupy(slots)
-    seed = sweep.seed
-    torch.manual_seed(seed)
-    training = open_split(data, "train")
-    backbone = Backbone(stage.backbone, len(data.bands), data.image_size)
+    torch.manual_seed(sweep.seed)
+    train_kind = _train_source if stage.kind == "source" else _train_backbone
+    module, epochs = train_kind(stage, sweep, cache, device)
     log = []
-    if stage.kind == "mae":
-        recipe = sweep.weights.mae
-        plan = _recipe(sweep, recipe.lr, training, recipe.batch_size)
-        epochs = mae.pretrain(
-            backbone,
-            _Shuffled(training, recipe.batch_size, seed).images,
-            plan,
-            mask_ratio=recipe.mask_ratio,
-            device=device,
-        )
-        module: torch.nn.Module = backbone.network
-    else:
-        taught = sweep.weights.distillation
-        assert taught is not None
-        plan = _recipe(sweep, taught.lr, training, taught.batch_size)
-        labelled = _Shuffled(training, taught.batch_size, seed).labelled
-        if stage.kind == "teacher":
-            if stage.parent:
-                _stored(stage.parent, cache).load_into(backbone.network)
-            module = distillation.Classifier(backbone)
-            epochs = distillation.train_teacher(module, labelled, plan, device=device)
-        else:
-            module = backbone.network
-            epochs = distillation.distil(
-                backbone,
-                _load_teacher(stage, data, cache),
-                labelled,
-                plan,
-                temperature=taught.temperature,
-                hard_weight=taught.hard_weight,
-                device=device,
-            )
     for epoch in epochs:
         log.append(epoch)
         yield epoch
-    store.save(
-        cache, stage.name, stage.key, module.state_dict(), {**stage.parts, "epochs_log": log}
+    record = {**stage.parts, "device": device_name(device), "epochs_log": log}
+    store.save(cache, stage.name, stage.key, module.state_dict(), record)
+
+
+Epochs = Iterator[dict[str, float]]
+
+
+def _train_source(
+    stage: Stage, sweep: Sweep, cache: Path, device: torch.device
+) -> tuple[nn.Module, Epochs]:
+    """A whole model on the source data; its weights are those of the last epoch, none is chosen."""
+    config: Config = {**stage.parts["config"], "seed": sweep.seed}
+    model = build_model(sweep.task, config, stage.data)
+    if stage.parent:
+        _stored(stage.parent, cache).load_into(model.backbone.network)
+    training, validation = (open_split(stage.data, name) for name in ("train", "val"))
+    recipe = recipe_of(config)
+
+    def epochs() -> Epochs:
+        for epoch in train(model, TASKS[sweep.task], training, validation, recipe, device):
+            if epoch.diverged:
+                raise ArithmeticError("a loss or gradient was not finite; lower weights.source.lr")
+            yield {"epoch": epoch.number, **epoch.metrics}
+
+    return model, epochs()
+
+
+def _train_backbone(
+    stage: Stage, sweep: Sweep, cache: Path, device: torch.device
+) -> tuple[nn.Module, Epochs]:
+    """MAE, a teacher or its student, on the sweep's own data."""
+    training = open_split(stage.data, "train")
+    backbone = Backbone(stage.backbone, len(stage.data.bands), stage.data.image_size)
+    if stage.kind == "mae":
+        recipe = sweep.weights.mae
+        return backbone.network, mae.pretrain(
+            backbone,
+            _Shuffled(training, recipe.batch_size, sweep.seed).images,
+            _recipe(sweep, recipe.lr, training, recipe.batch_size),
+            mask_ratio=recipe.mask_ratio,
+            device=device,
+        )
+    taught = sweep.weights.distillation
+    assert taught is not None
+    plan = _recipe(sweep, taught.lr, training, taught.batch_size)
+    labelled = _Shuffled(training, taught.batch_size, sweep.seed).labelled
+    if stage.kind == "teacher":
+        if stage.parent:
+            _stored(stage.parent, cache).load_into(backbone.network)
+        teacher = distillation.Classifier(backbone)
+        return teacher, distillation.train_teacher(teacher, labelled, plan, device=device)
+    return backbone.network, distillation.distil(
+        backbone,
+        _load_teacher(stage, cache),
+        labelled,
+        plan,
+        temperature=taught.temperature,
+        hard_weight=taught.hard_weight,
+        device=device,
     )
 
 
-def _load_teacher(stage: Stage, data: Prepared, cache: Path) -> distillation.Classifier:
+def _load_teacher(stage: Stage, cache: Path) -> distillation.Classifier:
     assert stage.parent is not None
-    backbone = Backbone(stage.parent.backbone, len(data.bands), data.image_size)
+    backbone = Backbone(stage.parent.backbone, len(stage.data.bands), stage.data.image_size)
     teacher = distillation.Classifier(backbone)
     _stored(stage.parent, cache).load_into(teacher)
     return teacher

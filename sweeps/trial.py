@@ -11,21 +11,20 @@ from typing import Any
 import torch
 from ray import tune
 from ray._raylet import setproctitle  # type: ignore[attr-defined]
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from datasets import Prepared, Split, open_split
 from datasets.batches import batch_of
-from models.backbones import Backbone
+from models.architecture import ARCHITECTURE, architecture, load_same
 from models.initial import store
 from models.model import Model
 from models.tasks import TASKS
-from models.training import Recipe, score, train
+from models.training import score, train
 from sweeps.board import Board
+from sweeps.build import build_model, recipe_of
 from sweeps.ledger import whole_file
-from sweeps.schema import LOSS_PREFIX
-from sweeps.slots import Slots, occupy
+from sweeps.slots import Slots, device_name, occupy
 from sweeps.space import Config
 
 RESUME_EVERY_S = 60.0
@@ -40,25 +39,30 @@ class Setting:
     """Where a trial finds things; the configuration says what it does with them.
 
     Attributes:
+        metrics: all that validation is scored by; `metric` is the one that decides.
         varied: the settings that differ between trials: compared and tuned.
         trials: folder of all trials.
         weights: for each arm's label, the folder of its initial weights; None for scratch.
+        deadline: when trials stop at a checkpoint, in seconds since the epoch; None for never.
     """
 
     task: str
     metric: str
+    metrics: tuple[str, ...]
     data: Prepared
     slots: Slots
     varied: tuple[str, ...]
     trials: Path
     weights: dict[str, Path | None]
+    deadline: float | None
 
 
 def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
     """Train one configuration, reporting to Ray Tune after each epoch.
 
     Beside the reports it leaves in its folder: the weights of its best epoch, what it needs to
-    go on if it is cut short, and TensorBoard events.
+    go on if it is cut short, and TensorBoard events. Out of time, it ends after an epoch whose
+    report says that it was `cut`; one epoch is always done, so that every slice of time gets on.
     """
     held_since = time.perf_counter()
     # Optimiser and schedule refer to each other: without this, a worker keeps the models of the
@@ -69,7 +73,7 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     training, validation = _split(setting.data, "train"), _split(setting.data, "val")
     pictures = batch_of(validation, validation.with_objects[:PICTURES])
-    model = build_model(config, setting, setting.weights[arm])
+    model = initial_model(config, setting, setting.weights[arm])
     resume = _read_resume(folder / "resume.pt", device)
     best = resume["best"] if resume else -1.0
     saved_at = held_since
@@ -77,9 +81,9 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
     # in the dashboard's list of workers and in `top`; only Ray's own function can change the title.
     setproctitle(f"trial {name}")
     told = {name: config[name] for name in setting.varied if name in config}
-    with Board(
-        folder, told, setting.task, setting.data.rgb, resume["epoch"] if resume else 0
-    ) as board:
+    metrics, rgb = setting.metrics, setting.data.rgb
+    done = resume["epoch"] if resume else 0
+    with Board(folder, told, setting.task, metrics, rgb, done) as board:
         epochs = train(
             model, TASKS[setting.task], training, validation, recipe_of(config), device, resume
         )
@@ -90,55 +94,61 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
                 _save_weights(model, folder / "weights.safetensors", epoch.number)
                 board.draw(model, epoch.number, pictures, device)
             # The time the slot was held counts, with loading and saving, not the training alone.
-            metrics = epoch.metrics | {"seconds": time.perf_counter() - held_since}
+            numbers = epoch.metrics | {"seconds": time.perf_counter() - held_since}
             held_since = time.perf_counter()
-            board.epoch(epoch.number, metrics)
-            report = {"epoch": epoch.number, "score": best, "diverged": epoch.diverged}
-            tune.report({**report, "metrics": metrics})
+            board.epoch(epoch.number, numbers)
+            more = not epoch.diverged and epoch.number < config["epochs"]
+            cut = more and not _time_for_another(setting.deadline, numbers["seconds"])
+            tune.report(
+                {
+                    "epoch": epoch.number,
+                    "score": best,
+                    "diverged": epoch.diverged,
+                    "cut": cut,
+                    "metrics": numbers,
+                    "device": device_name(device),
+                    "architecture": architecture(model),
+                }
+            )
             setproctitle(f"trial {name}")
             # Only what is on record need not be done again, and by now this report is.
-            more = not epoch.diverged and epoch.number < config["epochs"]
-            if more and time.perf_counter() - saved_at > RESUME_EVERY_S:
+            if cut or (more and time.perf_counter() - saved_at > RESUME_EVERY_S):
                 saved_at = time.perf_counter()
                 with whole_file(folder / "resume.pt") as partial:
                     torch.save({**epoch.state(), "best": best}, partial)
+            if cut:
+                return
 
 
-def build_model(config: Config, setting: Setting, weights: Path | None) -> Model:
-    """The model of a configuration, its backbone at its initial weights."""
-    data = setting.data
+def _time_for_another(deadline: float | None, seconds: float) -> bool:
+    """Whether an epoch of so many `seconds` ends before the `deadline`."""
+    return deadline is None or time.time() + seconds < deadline
+
+
+def initial_model(config: Config, setting: Setting, weights: Path | None) -> Model:
+    """The model of a configuration at its initial weights: a backbone's, or (source) all of it."""
     torch.manual_seed(config["seed"])
-    backbone = Backbone(config["backbone"], len(data.bands), data.image_size)
+    model = build_model(setting.task, config, setting.data)
     if weights is not None:
-        store.Stored(weights, {}).load_into(backbone.network)
-    return TASKS[setting.task].heads[config["head"]].build(backbone, len(data.classes))
-
-
-def recipe_of(config: Config) -> Recipe:
-    """The training recipe in a flat configuration."""
-    weights = {
-        key.removeprefix(LOSS_PREFIX): value
-        for key, value in config.items()
-        if key.startswith(LOSS_PREFIX)
-    }
-    named = {field: config[field] for field in Recipe.__dataclass_fields__ if field in config}
-    return Recipe(**named, loss_weights=weights)
+        stored = store.open_stored(weights)
+        whole = stored.record["kind"] == "source"
+        stored.load_into(model if whole else model.backbone.network)
+    return model
 
 
 def score_on_test(config: Config, setting: Setting, name: str, epoch: int) -> dict[str, float]:
     """The metrics, on test, of a trial's best `epoch`.
 
     Raises:
-        ValueError: the weights that were kept are of another epoch.
+        ArchitectureChangedError: the weights that were kept are of other code.
+        ValueError: they are of another epoch.
     """
     device = occupy(setting.slots)
-    model = build_model(config, setting, None)
+    model = build_model(setting.task, config, setting.data)
     file = setting.trials / name / "weights.safetensors"
-    with safe_open(file, "pt") as opened:
-        kept = int(opened.metadata()["epoch"])
+    kept = int(load_same(model, file)["epoch"])
     if kept != epoch:
         raise ValueError(f"{file} is of epoch {kept}, but {epoch} is on record as the best")
-    model.load_state_dict(load_file(file))
     test = _split(setting.data, "test")
     return score(model.to(device), TASKS[setting.task], test, config["batch_size"], device)
 
@@ -158,7 +168,8 @@ def _save_weights(model: nn.Module, file: Path, epoch: int) -> None:
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
     }
     with whole_file(file) as partial:
-        save_file(state, partial, metadata={"epoch": str(epoch)})
+        metadata = {"epoch": str(epoch), ARCHITECTURE: architecture(model)}
+        save_file(state, partial, metadata=metadata)
 
 
 def _read_resume(file: Path, device: torch.device) -> dict[str, Any] | None:

@@ -137,6 +137,7 @@ def test_pixels_of_each_class_are_counted_and_ignored_ones_are_not(
     assert prepared.class_pixels["train"] == (3 * (1024 - 80), 3 * 80, 0, 0)
     expected = np.array([20, 0, 8, 4]) * 16
     assert prepared.class_pixels["val"] == (*(2 * np.array([944, 80, 0, 0]) + expected),)
+    assert prepared.class_areas["val"] == (2 * 1024 + 512, 2 * 1024, 512, 512)
     found = open_split(prepared, "val")
     assert found.classes == ("house", "tree", "car")
     assert (found.masks[0][:, 16:] == IGNORE).all()

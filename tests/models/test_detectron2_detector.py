@@ -28,7 +28,7 @@ needs_detectron2 = pytest.mark.skipif(
 )
 
 SIDE = 64
-KINDS = Classes(("low", "tall"), ())
+KINDS = Classes(("low", "tall"), (), ())
 
 
 @pytest.fixture(autouse=True)
@@ -234,7 +234,7 @@ from models.backbones import Backbone
 from models.detectron2_detector import Detectron2Detector
 from models.model import Classes
 from models.options import HeadOptions
-model = Detectron2Detector(Backbone("test_resnet", 3, {SIDE}), Classes(("one",), ()), HeadOptions())
+model = Detectron2Detector(Backbone("test_resnet", 3, {SIDE}), Classes(("one",), (), ()), HeadOptions())
 model.eval().predict(torch.zeros(1, 3, {SIDE}, {SIDE}))
 """
 

@@ -1,7 +1,7 @@
 import pytest
 from torch import nn
 
-from models.optimisation import make_optimizer, warmup_cosine
+from models.optimisation import make_optimizer, warmup_and_decay
 
 
 def test_norms_and_biases_are_not_decayed():
@@ -21,7 +21,7 @@ def test_frozen_parameters_are_left_out():
 
 def test_the_rate_rises_then_falls_and_is_never_zero_within_the_steps():
     optimizer = make_optimizer(nn.Linear(2, 2), "sgd", lr=1.0, weight_decay=0.0)
-    schedule = warmup_cosine(optimizer, warmup_steps=3, total_steps=10)
+    schedule = warmup_and_decay(optimizer, warmup_steps=3, total_steps=10)
     rates = []
     for _ in range(10):
         rates.append(schedule.get_last_lr()[0])

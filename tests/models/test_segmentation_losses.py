@@ -13,8 +13,8 @@ from models.model import Classes
 from models.options import SegmenterOptions
 from models.segmentation_losses import Criterion, class_logits, output_channels
 
-ONE = Classes(("building",), (950, 50))
-THREE = Classes(("building", "wood", "water"), (500, 20, 300, 180))
+ONE = Classes(("building",), (950, 50), (1000, 1000))
+THREE = Classes(("building", "wood", "water"), (500, 20, 300, 180), (1000,) * 4)
 DATA = pytest.mark.parametrize("classes", [ONE, THREE], ids=["one class", "three classes"])
 
 
@@ -183,4 +183,4 @@ def test_class_weights_are_no_part_of_the_state() -> None:
 
 def test_pixel_counts_must_fit_the_classes() -> None:
     with pytest.raises(ValueError, match="3 pixel counts for 1 classes"):
-        criterion(Classes(("building",), (1, 2, 3)))
+        criterion(Classes(("building",), (1, 2, 3), (6, 6, 6)))

@@ -12,8 +12,8 @@ from models.model import Classes
 from models.options import SegmenterOptions
 from models.segmenters import FPN, SegmentationModel, UNet, UPerNet
 
-ONE = Classes(("building",), (950, 50))
-THREE = Classes(("building", "wood", "water"), (500, 20, 300, 180))
+ONE = Classes(("building",), (950, 50), (1000, 1000))
+THREE = Classes(("building", "wood", "water"), (500, 20, 300, 180), (1000,) * 4)
 
 
 def batch_of(images: Tensor, masks: Tensor) -> Batch:

@@ -11,6 +11,8 @@ from datasets import Prepared, Split, open_split
 from datasets.batches import batch_of
 from models.backbones import Backbone
 from models.detectors import FasterRCNNDetector
+from models.model import Classes
+from models.options import HeadOptions
 from models.tasks import TASKS
 from models.training import Epoch, Recipe, train
 
@@ -18,6 +20,8 @@ CPU = torch.device("cpu")
 RECIPE = Recipe(
     epochs=3,
     lr=2e-3,
+    lr_decay="cosine",
+    frozen=False,
     batch_size=16,
     optimizer="adamw",
     weight_decay=0.05,
@@ -41,7 +45,8 @@ def splits(tiny_data: Prepared) -> tuple[Split, Split]:
 
 def detector() -> FasterRCNNDetector:
     torch.manual_seed(0)
-    return FasterRCNNDetector(Backbone("test_resnet", 3, 32), classes=1)
+    classes = Classes(("landslide",), (), ())
+    return FasterRCNNDetector(Backbone("test_resnet", 3, 32), classes, HeadOptions())
 
 
 def epochs_of(splits: tuple[Split, Split], recipe: Recipe, **options: Any) -> list[Epoch]:

@@ -9,7 +9,7 @@ from models.model import Classes
 from models.options import SegmenterOptions
 from models.xdxd_unet import XDXDUNet
 
-ONE = Classes(("building",), (950, 50))
+ONE = Classes(("building",), (950, 50), (1000, 1000))
 
 
 def unet(backbone: str, classes: Classes = ONE, bands: int = 3) -> XDXDUNet:
@@ -73,7 +73,7 @@ def test_skip_connections_leave_vgg16_before_each_pooling(model: XDXDUNet) -> No
 
 
 def test_takes_other_bands_classes_and_vggs() -> None:
-    three = Classes(("a", "b", "c"), (1, 1, 1, 1))
+    three = Classes(("a", "b", "c"), (1, 1, 1, 1), (4, 4, 4, 4))
     with torch.device("meta"):
         outputs = unet("vgg11", three, bands=8).outputs(torch.zeros(1, 8, 32, 32))
     assert outputs.shape == (1, 4, 32, 32)

@@ -17,7 +17,7 @@ FAULTS = [
     ("[scratch, distillation]", "[mae, mae]", "compare.pretraining: a choice stands twice"),
     ("[1.0e-4, 1.0e-2]", "[1.0e-2, 1.0e-4]", "tune.lr: the range is reversed or empty"),
     ("[1.0e-4, 1.0e-2]", "[0, 1]", "tune.lr: a log_uniform range starts above 0, not at 0"),
-    ("roi_box", "roi_bax", "no head has a loss 'roi_bax'; did you mean 'roi_box'?"),
+    ("roi_box", "roi_bax", "no arm has a loss 'roi_bax'; did you mean 'roi_box'?"),
     ("test_vit]", "test_vitt]", "timm has no backbone 'test_vitt'; did you mean 'test_vit"),
     ("seed: 3", "resources: {gpu: 1.5}", "resources.gpu: this should be less than or equal to 1"),
     ("seed: 3", "resources: {gpu: -0.5}", "greater than or equal to 0, not -0.5"),
@@ -37,13 +37,20 @@ FAULTS = [
         "clip]",
         "there are no initial weights 'clip'; there are: scratch, ",
     ),
-    ("name: landslide4sense", "name: landslide", "did you mean 'landslide4sense'?"),
+    ("name: landslide4sense", "name: landslide4sens", "did you mean 'landslide4sense'?"),
     ("image_size: 32", "image_size: 40", "dataset.image_size: this should be a multiple of 32"),
     ("image_size: 32", "root: /nowhere", "dataset.root: there is no folder /nowhere"),
     ("image_size: 32", "bands: [B2, B33]", "has no band 'B33'; did you mean 'B3'?"),
     ("metric: AP50", "metric: mIoU", "detection has no metric 'mIoU'; there are: AP50, AP"),
     ("grace_epochs: 1", "grace_epochs: 9", "no trial lives 9 epochs: budget.epochs is 3"),
     ("seed: 3", "sampler: {name: grid}", "tune.lr: a grid needs a choice here, not a range"),
+    ("image_size: 32", "tile: 64", "dataset.tile: landslide4sense has images of one size"),
+    ("image_size: 32", "stretch: [98, 2]", "dataset.stretch: percentiles rise from 0 to 100"),
+    ("image_size: 32", "overlap: 8", "dataset: overlap is of tiles: give tile too"),
+    ("seed: 3", "variants: {lr: {a: {}}}", "variants.lr: a setting has this name"),
+    ("seed: 3", "variants: {start: {a: {}}}", "variants.start: compare has no factor 'start'"),
+    ("[scratch, distillation]", "[source]", "say under weights.source what the model is trained"),
+    ("seed: 3", "fixed: {dropout: 0.5}", "fixed.dropout: no arm has a head with this option"),
     ("seed: 3", "allocation: equal\nbudget: 1", "this is not YAML: found duplicate key"),
 ]
 
@@ -66,7 +73,12 @@ def test_fault_is_named_with_file_line_and_key(
 
 def line_of(file: Path, written: str, message: str) -> int:
     """The line that a fault lies on: where it was written, or where the key it names stands."""
-    elsewhere = {"name the teacher": "pretraining: [", "grid": "lr: {", "duplicate": "budget: 1"}
+    elsewhere = {
+        "name the teacher": "pretraining: [",
+        "grid": "lr: {",
+        "duplicate": "budget: 1",
+        "overlap is of": "dataset:",
+    }
     place = next((text for word, text in elsewhere.items() if word in message), written)
     before, _, _ = file.read_text().partition(place)
     return before.count("\n") + 1
@@ -141,6 +153,43 @@ def test_fault_in_what_the_sample_needs_names_its_line(sweep_file: Path) -> None
     last = len(sweep_file.read_text().splitlines())
     with pytest.raises(SweepError, match=rf"^{sweep_file}:{last}: fixed\.batch_size: .* not 0"):
         read_sweep(sweep_file)
+
+
+VARIANTS = """\
+variants:
+  start:
+    plain: {pretraining: scratch}
+    taught: {pretraining: distillation, lr: 0.001}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("start: [plain", "start: [plane", "variants.start has no 'plane'; did you mean 'plain'?"),
+        ("lr: 0.001", "lr: fast", "variants.start.taught.lr: this should be a valid number"),
+        ("lr: 0.001", "backbone: test_vit", "backbone is settled by compare.backbone already"),
+        ("{pretraining: scratch}", "{}", "pretraining: give this setting under compare, tune"),
+        ("{pretraining: scratch}", "{pretraining: mea}", "there are no initial weights 'mea'"),
+    ],
+)
+def test_fault_in_a_variant_is_named(
+    sweep_file: Path, before: str, after: str, message: str
+) -> None:
+    text = sweep_file.read_text().replace(
+        "pretraining: [scratch, distillation]", "start: [plain, taught]"
+    )
+    sweep_file.write_text((text + VARIANTS).replace(before, after, 1))
+    with pytest.raises(SweepError) as caught:
+        read_sweep(sweep_file)
+    assert message in str(caught.value)
+
+
+def test_arms_of_different_epochs_are_not_pruned_against_each_other(sweep_file: Path) -> None:
+    text = sweep_file.read_text().replace("seed: 3", "fixed: {}")
+    sweep_file.write_text(text + "variants: {time: {short: {epochs: 1}, long: {epochs: 4}}}\n")
+    with pytest.raises(SweepError, match="cannot be compared on their way: write {name: none}"):
+        read_sweep(sweep_file, ["compare.time=[short, long]"])
 
 
 def test_trials_that_could_only_repeat_others_are_refused(sweep_file: Path) -> None:

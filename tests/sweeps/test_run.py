@@ -11,19 +11,26 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import analysis
 from sweeps.cluster import cluster
 from sweeps.ledger import Ledger, Record
 from sweeps.plan import Plan, make_plan
-from sweeps.run import make_stages, run_trials, score_best_on_test
+from sweeps.run import (
+    OutOfTimeError,
+    make_stages,
+    run_plan,
+    run_trials,
+    score_best_on_test,
+)
 from sweeps.run_directory import begin_run_directory
 from sweeps.schema import Sweep
 from sweeps.slots import Machine
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 300
+SLICE_S = 0.5
 
 
 def start(sweep_file: Path, cache: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
@@ -251,3 +258,111 @@ def test_two_halves_of_a_gpu_run_two_trials_at_once(
     plan, _, view = failing
     assert plan.slots.count == 2
     assert view.most == 2
+
+
+@pytest.fixture(scope="module")
+def sliced(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan, Plan, int]:
+    """One sweep run in one go and again in slices of time: both plans, and how many slices."""
+    sweep = Sweep.model_validate(
+        {
+            "name": "whole",
+            "task": "detection",
+            "metric": "AP50",
+            "dataset": {"name": "landslide4sense", "image_size": 32, "min_area": 2},
+            "compare": {"backbone": ["test_vit", "test_resnet"]},
+            "tune": {"lr": {"log_uniform": [1e-4, 1e-2]}},
+            "fixed": {"pretraining": "scratch"},
+            "budget": {"trials": 2, "epochs": 2},
+            "scheduler": {"name": "none"},
+            "resources": {"cpu": 2},
+        }
+    )
+    results = tmp_path_factory.mktemp("sliced")
+    machine = [Machine(cpus=2, gpus=0)]
+    plans = [
+        make_plan(sweep.model_copy(update={"name": name}), results, cache, machine)
+        for name in ("whole", "slices")
+    ]
+    slices = 0
+    with cluster():
+        for plan in plans:
+            begin_run_directory(plan, "a test")
+        run_trials(plans[0], Ledger(plans[0].run, sweep.metric), Silent())
+        left = True
+        while left:
+            slices += 1
+            ledger = Ledger(plans[1].run, sweep.metric)
+            try:
+                run_trials(plans[1], ledger, Silent(), deadline=time.time() + SLICE_S)
+                left = False
+            except OutOfTimeError:
+                assert slices < 10
+    return plans[0], plans[1], slices
+
+
+def test_run_cut_into_slices_of_time_is_the_uncut_run(sliced: tuple[Plan, Plan, int]) -> None:
+    whole, slices, number = sliced
+    assert number > 2
+    assert records_of(whole.run) == records_of(slices.run)
+    assert not list(slices.run.glob("trials/*/resume.pt"))
+
+
+@pytest.fixture(scope="module")
+def transfer(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Plan:
+    """A source model, and arms that start from it or without it."""
+    data = {"name": "landslide4sense", "image_size": 32, "min_area": 2}
+    sweep = Sweep.model_validate(
+        {
+            "name": "transfer",
+            "task": "segmentation",
+            "metric": "IoU/landslide",
+            "dataset": data,
+            "compare": {"training": ["zero_shot", "frozen", "scratch"]},
+            "variants": {
+                "training": {
+                    "zero_shot": {"pretraining": "source", "epochs": 0},
+                    "frozen": {"pretraining": "source", "frozen": True},
+                    "scratch": {"pretraining": "scratch", "epochs": 2},
+                }
+            },
+            "fixed": {"backbone": "test_resnet", "lr": 1e-3, "loss": "bce+jaccard"},
+            "weights": {"source": {"dataset": data, "lr": 3e-3}},
+            "budget": {"trials": 3, "epochs": 1, "pretraining_epochs": 2},
+            "scheduler": {"name": "none"},
+            "cost": {"usd_per_hour": 3.0},
+        }
+    )
+    results = tmp_path_factory.mktemp("transfer")
+    plan = make_plan(sweep, results, cache, [Machine(cpus=2, gpus=0)])
+    with cluster():
+        begin_run_directory(plan, "a test")
+        run_plan(plan, Ledger(plan.run, sweep.metric), Silent())
+    return plan
+
+
+def test_zero_shot_is_scored_as_it_came_and_frozen_keeps_its_backbone(transfer: Plan) -> None:
+    zero_shot, frozen, scratch = (
+        load_file(file) for file in sorted(transfer.run.glob("trials/*/weights.safetensors"))
+    )
+    weights = transfer.weights_of({"training": "zero_shot"})
+    assert weights is not None
+    source = load_file(weights / "backbone.safetensors")
+    assert all(torch.equal(source[name], zero_shot[name]) for name in source)
+    within = [name for name in source if ".body." in name and source[name].ndim > 1]
+    assert within
+    assert all(torch.equal(source[name], frozen[name]) for name in within)
+    assert not all(torch.equal(source[name], frozen[name]) for name in source)
+    assert not torch.equal(source[within[0]], scratch[within[0]])
+    epochs = [record["epochs"][-1]["epoch"] for record in records_of(transfer.run)]
+    assert epochs == [0, 1, 2]
+
+
+def test_source_model_is_made_once_and_its_cost_is_on_record(transfer: Plan) -> None:
+    (stage,) = json.loads((transfer.run / "stages.json").read_text())
+    assert stage["name"] == "source-test_resnet"
+    assert stage["arms"] == ["zero_shot", "frozen"]
+    assert stage["seconds"] > 0
+    assert stage["device"] == "cpu"
+    arms = analysis.rank_arms(analysis.load(transfer.run)).set_index("training")
+    own = arms.loc["scratch", "seconds"] / 3600 * 3.0 / transfer.slots.per_machine
+    assert arms.loc["scratch", "usd"] == pytest.approx(own)

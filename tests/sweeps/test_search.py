@@ -1,6 +1,7 @@
 """The search is the same twice, whatever ends first, and a resumed one is the uncut one."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from ray.tune.search import Searcher
 
 import sweeps.space
-from models.tasks import Head, Task
+from models.tasks import Head
 from sweeps.ledger import Ledger
 from sweeps.schema import Sweep
 from sweeps.search import STUDY_FILE, ReplayError, SearchInOrder
@@ -159,7 +160,7 @@ def two_heads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A task whose second head lacks the loss `roi_box`."""
     task = sweeps.space.TASKS["detection"]
     heads = {**task.heads, "anchor_free": Head(build=None, losses=("centre",))}  # type: ignore[arg-type]
-    both = Task(heads=heads, metrics=task.metrics, evaluate=task.evaluate, draw=task.draw)
+    both = replace(task, heads=heads)
     monkeypatch.setitem(sweeps.space.TASKS, "detection", both)
     yield
 
