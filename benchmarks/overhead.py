@@ -20,6 +20,7 @@ from rich.console import Console
 from datasets import open_split
 from models.tasks import TASKS
 from models.training import train
+from sweeps.build import build_model, recipe_of
 from sweeps.cluster import cluster
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan, make_plan
@@ -27,7 +28,6 @@ from sweeps.run import run_trials
 from sweeps.run_directory import begin_run_directory
 from sweeps.schema import Sweep
 from sweeps.slots import this_machine
-from sweeps.build import build_model, recipe_of
 from sweeps.views import Lines
 
 

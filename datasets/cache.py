@@ -406,7 +406,14 @@ def _sha256(*parts: object) -> "hashlib._Hash":
 
 
 def _refusal(source: Source, root: Path, problems: Sequence[Problem]) -> DataError:
-    lines = "".join(f"\n  {file}: {reason}" for file, reason in problems)
+    """Each file with its first fault: a damaged scene has one in every tile."""
+    reasons: dict[Path, list[str]] = {}
+    for file, reason in problems:
+        reasons.setdefault(file, []).append(reason)
+    lines = "".join(
+        f"\n  {file}: {found[0]}{f' (and {len(found) - 1} more)' if len(found) > 1 else ''}"
+        for file, found in reasons.items()
+    )
     return DataError(
         f"{source.title} under {root}: {_files(problems)} cannot be used; mend or remove them,"
         f" or skip bad files.{lines}",

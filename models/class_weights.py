@@ -51,9 +51,7 @@ RECIPES: dict[str, Callable[[Sequence[int], Sequence[int]], list[float]]] = {
 }
 
 
-def class_weights(
-    spec: str, pixels: tuple[int, ...], areas: tuple[int, ...]
-) -> tuple[float, ...]:
+def class_weights(spec: str, pixels: tuple[int, ...], areas: tuple[int, ...]) -> tuple[float, ...]:
     """A weight for each class, background first.
 
     Args:

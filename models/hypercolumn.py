@@ -177,7 +177,10 @@ class Hypercolumn(SegmentationModel):
         ]
 
     def before_training(self, training: Split, seed: int, device: torch.device) -> None:
-        """Measure the features of the training images, and teach the classifier single pixels."""
+        """Measure the features of the training images, and teach the classifier single pixels.
+
+        With AdamW at one rate, on the sum of the loss terms.
+        """
         moments = Moments(self.channels)
         for _, images in image_groups(training, device):
             moments.add(self.zoom_out(images))

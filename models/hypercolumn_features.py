@@ -5,8 +5,8 @@ al. 2015, "Hypercolumns for Object Segmentation and Fine-grained Localization"; 
 2015, "Feedforward Semantic Segmentation with Zoom-out Features"): each layer's map enlarged
 bilinearly to the image's size, half-pixel centres, all of them stacked. Stacked at full size they
 take 17 kB a pixel, so that nothing here does it: maps are kept in *scales*, the layers of one
-resolution concatenated, and what is asked of the stack (moments, single pixels, a classifier's first layer) is computed
-from them.
+resolution concatenated, and what is asked of the stack (its moments, single pixels, the first layer
+of a classifier) is computed from those.
 """
 
 from collections.abc import Sequence

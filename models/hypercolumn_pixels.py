@@ -1,4 +1,4 @@
-"""Pixels drawn from training images, and their hypercolumns: what the pixel classifier learns from."""
+"""Pixels drawn from training images, and the hypercolumns that a classifier learns from."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ PASS_PIXELS = 2**17
 """Image pixels that go through the network at once: eight images of 128 px."""
 
 KEPT_BYTES = 2**29
-"""Hypercolumns that are kept: of pixels that take more, a portion is made anew when its turn comes."""
+"""Hypercolumns that are kept. Where all pixels take more, they are made anew portion by portion."""
 
 BATCH = 256
 """Pixels a step of the pixel classifier."""

@@ -71,9 +71,7 @@ class Head:
 
     def terms(self, options: HeadOptions) -> tuple[str, ...]:
         """Names of the loss terms in force."""
-        return (
-            loss_terms(options.loss) if isinstance(options, SegmenterOptions) else self.losses
-        )
+        return loss_terms(options.loss) if isinstance(options, SegmenterOptions) else self.losses
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray import tune
@@ -93,7 +93,7 @@ def record_stages(plan: Plan) -> None:
         stored = stage.stored(plan.cache)
         assert stored is not None, f"{stage.name} has not been made"
         if stage.file is None:
-            log = stored.record["epochs_log"]
+            log = cast(list[dict[str, float]], stored.record["epochs_log"])
             rows.append(
                 {
                     "name": stage.name,

@@ -234,7 +234,8 @@ from models.backbones import Backbone
 from models.detectron2_detector import Detectron2Detector
 from models.model import Classes
 from models.options import HeadOptions
-model = Detectron2Detector(Backbone("test_resnet", 3, {SIDE}), Classes(("one",), (), ()), HeadOptions())
+one = Classes(("one",), (), ())
+model = Detectron2Detector(Backbone("test_resnet", 3, {SIDE}), one, HeadOptions())
 model.eval().predict(torch.zeros(1, 3, {SIDE}, {SIDE}))
 """
 

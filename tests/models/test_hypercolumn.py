@@ -1,5 +1,7 @@
-"""The head is the pixel classifier on the stack of features, without the stack; its three stages."""
+"""The head is a classifier of the stack of features, without the stack; its three stages."""
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,13 @@ from datasets.batches import batch_of
 from datasets.cache import Split
 from models import hypercolumn
 from models.backbones import Backbone
-from models.hypercolumn import DropoutReLU, Hypercolumn
+from models.hypercolumn import DropoutReLU, Hypercolumn, PixelClassifier
 from models.model import Classes
 from models.options import HypercolumnOptions
 
 CPU = torch.device("cpu")
-CLASSES = Classes(("building",), (900, 100), (1000, 1000))
+WIDTHS = (5, 4, 3, 2, 2)
+CLASSES = Classes(("building",), pixels=(900, 100), areas=(1000, 1000))
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +36,16 @@ def narrow(monkeypatch: Any) -> None:
     monkeypatch.setattr(hypercolumn, "HIDDEN", 8)
 
 
-def head(name: str = "vgg11", size: int = 32, **options: Any) -> Hypercolumn:
+@functools.cache
+def backbone(name: str) -> Backbone:
+    """One for all tests: no head changes it."""
     torch.manual_seed(0)
-    classes = options.pop("classes", CLASSES)
-    return Hypercolumn(Backbone(name, 3, size), classes, HypercolumnOptions(**options))
+    return Backbone(name, 3, 32)
+
+
+def head(name: str = "vgg11", **options: Any) -> Hypercolumn:
+    torch.manual_seed(0)
+    return Hypercolumn(backbone(name), CLASSES, HypercolumnOptions(**options))
 
 
 def towns(count: int, seed: int) -> Split:
@@ -70,55 +79,64 @@ def split_of(images: NDArray[np.float32], masks: NDArray[np.uint8]) -> Split:
     )
 
 
-def stacked_outputs(model: Hypercolumn, images: Tensor) -> Tensor:
-    """The definition: stack at full size, standardise, classify every pixel."""
-    size = images.shape[2:]
-    columns = torch.cat(
-        [F.interpolate(m, size, mode="bilinear", align_corners=False) for m in model.zoom_out(images)],
-        dim=1,
-    )
-    return model.classifier((columns - model.mean[:, None, None]) / model.std[:, None, None])
+def stacked(scales: Sequence[Tensor]) -> Tensor:
+    """The definition of hypercolumns [B, S, S, C]: every map enlarged to full size."""
+    size = scales[0].shape[2:]
+    maps = [F.interpolate(m, size, mode="bilinear", align_corners=False) for m in scales]
+    return torch.cat(maps, dim=1).permute(0, 2, 3, 1)
 
 
-def gradients(model: Hypercolumn, outputs: Tensor) -> list[Tensor]:
+def scales_of(images: int, size: int) -> list[Tensor]:
+    return [
+        torch.randn(images, width, size >> i, size >> i, dtype=torch.float64)
+        for i, width in enumerate(WIDTHS)
+    ]
+
+
+def gradients(classifier: PixelClassifier, outputs: Tensor) -> list[Tensor]:
     weights = torch.linspace(-1, 1, outputs.numel(), dtype=outputs.dtype).reshape(outputs.shape)
-    parameters = list(model.classifier.parameters())
-    return list(torch.autograd.grad((outputs * weights).sum(), parameters))
+    return list(torch.autograd.grad((outputs * weights).sum(), list(classifier.parameters())))
 
 
 @pytest.mark.parametrize("kept", [0, 2000, 2**20])
 @pytest.mark.parametrize(
-    ("images", "size", "strip"),
+    ("images", "size", "tile"),
     [
-        (1, 64, 1),  # four strips of the least height
-        (2, 96, 96 * 40),  # strips of 32 rows, an image at a time
-        (3, 32, 2 * 32**2),  # two images at a time
+        (1, 64, 16),  # tiles within, at edges, at corners
+        (2, 96, 64),  # tiles of two sizes, an image at a time
+        (3, 32, 48),  # two images at a time, and one
     ],
 )
 def test_dense_outputs_and_gradients_are_those_of_the_stack(
-    images: int, size: int, strip: int, kept: int, narrow: None, monkeypatch: Any
+    images: int, size: int, tile: int, kept: int, narrow: None, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(hypercolumn, "STRIP_PIXELS", strip)
+    monkeypatch.setattr(hypercolumn, "TILE", tile)
     monkeypatch.setattr(hypercolumn, "KEPT_PIXELS", kept)
-    model = head(size=size, dropout=0.0, classes=Classes(("a", "b"), (1, 1, 1), (3, 3, 3))).double().train()
+    torch.manual_seed(0)
+    classifier, scales = PixelClassifier(WIDTHS, 3, dropout=0.0).double(), scales_of(images, size)
+    outputs, expected = classifier.dense(scales), classifier(stacked(scales)).permute(0, 3, 1, 2)
+    torch.testing.assert_close(outputs, expected, rtol=1e-10, atol=1e-12)
+    found = gradients(classifier, outputs)
+    torch.testing.assert_close(found, gradients(classifier, expected), rtol=1e-10, atol=1e-10)
+
+
+def test_outputs_are_those_of_the_standardised_stack(narrow: None) -> None:
+    model, images = head().eval(), torch.randn(1, 3, 32, 32)
     model.mean.uniform_(-1, 1)
-    model.std.uniform_(0.01, 2)
-    pictures = torch.randn(images, 3, size, size, dtype=torch.float64)
-    outputs, expected = model.outputs(pictures), stacked_outputs(model, pictures)
-    assert outputs.shape == (images, 3, size, size)
-    torch.testing.assert_close(outputs, expected, rtol=1e-9, atol=1e-9)
-    found = gradients(model, outputs)
-    torch.testing.assert_close(found, gradients(model, expected), rtol=1e-9, atol=1e-9)
+    model.std.uniform_(0.5, 2)
+    columns = (stacked(model.zoom_out(images)) - model.mean) / model.std
+    expected = model.classifier(columns).permute(0, 3, 1, 2)
+    torch.testing.assert_close(model.outputs(images), expected)
 
 
 def test_what_is_computed_again_drops_the_same_units(narrow: None, monkeypatch: Any) -> None:
-    monkeypatch.setattr(hypercolumn, "STRIP_PIXELS", 1)
-    model, images = head(dropout=0.5).train(), torch.randn(2, 3, 32, 32)
+    monkeypatch.setattr(hypercolumn, "TILE", 16)
+    classifier, scales = PixelClassifier(WIDTHS, 1, dropout=0.5).double(), scales_of(2, 32)
     found = []
     for kept in (0, 2**20):
         monkeypatch.setattr(hypercolumn, "KEPT_PIXELS", kept)
         torch.manual_seed(1)
-        found.append(gradients(model, model.outputs(images)))
+        found.append(gradients(classifier, classifier.dense(scales)))
     torch.testing.assert_close(found[0], found[1])
 
 
@@ -137,12 +155,16 @@ class Largest(TorchDispatchMode):
         return result
 
 
-def test_nothing_as_large_as_the_image_times_the_hidden_width_is_made() -> None:
-    model, images = head(size=64).train(), torch.randn(4, 3, 64, 64)
-    with Largest() as largest:
-        model.outputs(images).sum().backward()
-    assert largest.values <= model.channels * hypercolumn.HIDDEN  # the first layer's gradient
-    assert largest.values < images[:, 0].numel() * hypercolumn.HIDDEN / 4
+def test_nothing_grows_with_the_image_times_the_hidden_width(monkeypatch: Any) -> None:
+    monkeypatch.setattr(hypercolumn, "HIDDEN", 256)
+    monkeypatch.setattr(hypercolumn, "TILE", 32)
+    classifier = PixelClassifier(WIDTHS, 1, dropout=0.5)
+    sizes = {}
+    for size in (64, 128):
+        with Largest() as largest:
+            classifier.dense([maps.float() for maps in scales_of(1, size)]).sum().backward()
+        sizes[size] = largest.values
+    assert sizes[64] == sizes[128] == 32**2 * 256
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.2, 0.5])
@@ -150,13 +172,13 @@ def test_dropout_keeps_the_mean_and_its_gradient_follows_what_is_kept(probabilit
     torch.manual_seed(0)
     layer = DropoutReLU(probability)
     hidden = torch.randn(400, 500, requires_grad=True)
-    result = layer(hidden)
+    result = layer(hidden.clone())
     kept = result > 0
     torch.testing.assert_close(result[kept], hidden[kept] / (1 - probability))
     assert kept.sum() / (hidden > 0).sum() == pytest.approx(1 - probability, abs=0.01)
     result.sum().backward()
     torch.testing.assert_close(hidden.grad, kept / (1 - probability))
-    assert torch.equal(layer.eval()(hidden), hidden.relu())
+    assert torch.equal(layer.eval()(hidden.clone()), hidden.relu())
 
 
 def test_frozen_backbone_stays_as_it_was(narrow: None) -> None:
@@ -178,10 +200,7 @@ def test_features_are_standard_on_the_training_images(narrow: None) -> None:
     model, training = head(pixel_epochs=0), towns(6, 0)
     model.before_training(training, 0, CPU)
     scales = model.scales(batch_of(training, np.arange(6)).images)
-    columns = torch.cat(
-        [F.interpolate(m, 32, mode="bilinear", align_corners=False) for m in scales], dim=1
-    )
-    std, mean = torch.std_mean(columns, dim=(0, 2, 3), correction=0)
+    std, mean = torch.std_mean(stacked(scales), dim=(0, 1, 2), correction=0)
     dead = std == 0
     assert not dead.all()
     torch.testing.assert_close(mean, torch.zeros_like(mean), atol=1e-3, rtol=0)
@@ -205,12 +224,12 @@ def test_single_pixels_teach_the_dense_network() -> None:
 
 
 def test_dense_training_goes_on_from_the_pixels() -> None:
-    model, training = head(pixels_per_class=20, pixel_epochs=1), towns(8, 0)
+    model, training = head(pixels_per_class=20, pixel_epochs=1), towns(4, 0)
     model.before_training(training, 0, CPU)
     optimizer = torch.optim.AdamW(model.classifier.parameters(), lr=1e-3)
-    batch = batch_of(training, np.arange(8))
+    batch = batch_of(training, np.arange(4))
     losses = []
-    for _ in range(6):
+    for _ in range(5):
         model.train()
         loss = model.losses(batch)["cross_entropy"]
         optimizer.zero_grad()

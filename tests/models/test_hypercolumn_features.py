@@ -1,5 +1,7 @@
 """What is asked of hypercolumns without stacking them is what the stack at full size says."""
 
+import itertools
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.backbones import Backbone, UnknownBackboneError
-from models.hypercolumn_features import Layers, Moments, ZoomOut, at_pixels, rows_at_full_size
+from models.hypercolumn_features import Layers, Moments, ZoomOut, at_pixels, enlarging, part
 
 WIDTHS = (5, 4, 3)
 SIZE = 16
@@ -53,27 +55,26 @@ def test_hypercolumns_have_the_published_length(
 
 
 @pytest.mark.parametrize("name", ["vgg11", "vgg11_bn"])
-@pytest.mark.parametrize("layers", ["all", "before_pooling"])
-def test_features_are_the_activations_after_each_rectifier(name: str, layers: Layers) -> None:
+def test_features_are_the_activations_after_each_rectifier(name: str) -> None:
     """Against hooks on the network as timm runs it."""
     backbone = Backbone(name, 3, 32).eval()
-    seen: list[Tensor] = []
-    steps = list(backbone.network.features)
-    for step, following in zip(steps, [*steps[1:], None], strict=True):
-        if isinstance(step, torch.nn.ReLU) and (
-            layers == "all" or isinstance(following, torch.nn.MaxPool2d)
-        ):
-            step.register_forward_hook(lambda module, inputs, output: seen.append(output.clone()))
     images = torch.randn(2, 3, 32, 32)
+    seen: dict[Layers, list[Tensor]] = {"all": [images], "before_pooling": [images]}
+    steps = list(backbone.network.features)
+    for step, following in itertools.pairwise(steps):
+        if isinstance(step, torch.nn.ReLU):
+            step.register_forward_hook(lambda *called: seen["all"].append(called[2].clone()))
+        if isinstance(following, torch.nn.MaxPool2d):
+            step.register_forward_hook(
+                lambda *called: seen["before_pooling"].append(called[2].clone())
+            )
     with torch.no_grad():
         backbone.network.forward_features(images)
-        expected = [images, *seen]
-        scales = ZoomOut(backbone, layers)(images)
-    found = [maps.split(1, dim=1) for maps in scales]
-    flat = [channel for maps in found for channel in maps]
-    wanted = [channel for maps in expected for channel in maps.split(1, dim=1)]
-    assert len(flat) == len(wanted)
-    assert all(torch.equal(a, b) for a, b in zip(flat, wanted, strict=True))
+    expected = {layers: [*maps] for layers, maps in seen.items()}
+    for layers, maps in expected.items():
+        found = [c for scale in ZoomOut(backbone, layers)(images) for c in scale.unbind(1)]
+        wanted = [channel for layer in maps for channel in layer.unbind(1)]
+        assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
 
 
 def test_backbone_that_is_no_vgg_is_refused() -> None:
@@ -90,20 +91,16 @@ def test_columns_at_pixels_are_those_of_the_stack() -> None:
 
 @given(st.data())
 @settings(deadline=None, max_examples=50)
-def test_rows_of_an_enlargement_come_from_a_part_of_the_map(data: st.DataObject) -> None:
+def test_part_of_an_enlargement_needs_a_part_of_the_map(data: st.DataObject) -> None:
     factor = data.draw(st.sampled_from([2, 4, 16]))
-    height = data.draw(st.integers(1, 9))
-    first = data.draw(st.integers(0, height - 1))
-    rows = range(first * factor, data.draw(st.integers(first + 1, height)) * factor)
-    maps = torch.randn(1, 2, height, 3, dtype=torch.float64)
-    needed, place = rows_at_full_size(height, factor, rows)
-
-    def enlarged(part: Tensor) -> Tensor:
-        return F.interpolate(part, scale_factor=factor, mode="bilinear", align_corners=False)
-
-    assert len(range(height)[needed]) <= len(rows) // factor + 2
-    expected = enlarged(maps)[:, :, rows.start : rows.stop]
-    torch.testing.assert_close(enlarged(maps[:, :, needed])[:, :, place], expected)
+    side = data.draw(st.integers(1, 9))
+    first = data.draw(st.integers(0, side - 1))
+    pixels = slice(first * factor, data.draw(st.integers(first + 1, side)) * factor)
+    line = torch.randn(side, 2, dtype=torch.float64)
+    matrix, needed = part(enlarging(side, side * factor, line), pixels)
+    assert needed.stop - needed.start <= (pixels.stop - pixels.start) // factor + 2
+    large = F.interpolate(line.T[None], scale_factor=factor, mode="linear", align_corners=False)
+    torch.testing.assert_close(matrix @ line[needed], large[0].T[pixels])
 
 
 @pytest.mark.parametrize("batches", [(4,), (1, 3), (2, 1, 1)])
@@ -111,8 +108,8 @@ def test_moments_are_those_of_the_stack_however_it_is_cut(batches: tuple[int, ..
     scales = scales_of(images=sum(batches))
     scales[0][3] += 100  # images differ in their means
     moments = Moments(sum(WIDTHS))
-    for part in zip(*(maps.split(batches) for maps in scales), strict=True):
-        moments.add(part)
+    for batch in zip(*(maps.split(batches) for maps in scales), strict=True):
+        moments.add(batch)
     mean, std = moments.result()
     columns = stacked(scales).transpose(0, 1).flatten(1)
     torch.testing.assert_close(mean, columns.mean(dim=1), rtol=1e-12, atol=0)

@@ -21,7 +21,8 @@ MASKS = arrays(np.uint8, (3, 4, 4), elements=st.sampled_from([0, 1, 2, IGNORE]))
 
 
 def listed(pixels: Pixels) -> list[tuple[int, ...]]:
-    return list(zip(*(a.tolist() for a in (pixels.images, pixels.places, pixels.labels))))
+    columns = pixels.images.tolist(), pixels.places.tolist(), pixels.labels.tolist()
+    return list(zip(*columns, strict=True))
 
 
 @given(MASKS, st.integers(1, 20))
