@@ -92,7 +92,7 @@ class PixelClassifier(nn.Module):
         size = scales[0].shape[-1]
         weights = self.hidden.weight.split(self.widths, dim=1)
         matrices = [enlarging(maps.shape[-1], size, maps) for maps in scales[1:]]
-        spans = [slice(start, min(start + TILE, size)) for start in range(0, size, TILE)]
+        spans = [slice(start, start + TILE) for start in range(0, size, TILE)]
         kept = 0
 
         def tile(maps: tuple[Tensor, ...], rows: slice, columns: slice) -> Tensor:

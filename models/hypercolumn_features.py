@@ -103,7 +103,7 @@ def part(matrix: Tensor, pixels: slice) -> tuple[Tensor, slice]:
     """What of an enlargement E [S, s] makes some `pixels` of a line, and what of the map it needs.
 
     Args:
-        pixels: begins and ends at multiples of the factor S / s.
+        pixels: begins and ends at multiples of the factor S / s; may end beyond S.
     """
     size, side = matrix.shape
     factor = size // side

@@ -89,13 +89,13 @@ def train(
     """
     start = time.perf_counter()
     model.to(device)
-    if resume is None:
-        model.before_training(training, recipe.seed, device)
     if recipe.epochs == 0:
         metrics = score(model, task, validation, recipe.batch_size, device)
         metrics |= {"seconds": time.perf_counter() - start}
         yield Epoch(0, metrics, diverged=False, state=lambda: {"epoch": 0})
         return
+    if resume is None:
+        model.before_training(training, recipe.seed, device)
     if recipe.frozen:
         model.backbone.network.requires_grad_(False)
     steps = batch_count(training, recipe.batch_size)

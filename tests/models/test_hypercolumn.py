@@ -167,6 +167,23 @@ def test_nothing_grows_with_the_image_times_the_hidden_width(monkeypatch: Any) -
     assert sizes[64] == sizes[128] == 32**2 * 256
 
 
+def test_activations_of_a_large_image_are_not_kept(monkeypatch: Any) -> None:
+    monkeypatch.setattr(hypercolumn, "HIDDEN", 64)
+    monkeypatch.setattr(hypercolumn, "TILE", 16)
+    monkeypatch.setattr(hypercolumn, "KEPT_PIXELS", 2 * 16**2)
+    classifier, scales = PixelClassifier(WIDTHS, 1, dropout=0.5).double(), scales_of(1, 64)
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.numel() * (tensor.shape[-1] == 64)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        outputs = classifier.dense(scales)  # is held, or addresses would be used again
+    assert sum(kept.values()) <= 4 * hypercolumn.KEPT_PIXELS * 64 + 2 * 64**2 < 64**2 * 64
+    assert outputs.requires_grad
+
+
 @pytest.mark.parametrize("probability", [0.0, 0.2, 0.5])
 def test_dropout_keeps_the_mean_and_its_gradient_follows_what_is_kept(probability: float) -> None:
     torch.manual_seed(0)
