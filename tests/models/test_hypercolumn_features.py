@@ -72,7 +72,9 @@ def test_features_are_the_activations_after_each_rectifier(name: str) -> None:
         backbone.network.forward_features(images)
     expected = {layers: [*maps] for layers, maps in seen.items()}
     for layers, maps in expected.items():
-        found = [c for scale in ZoomOut(backbone, layers)(images) for c in scale.unbind(1)]
+        scales = ZoomOut(backbone, layers)(images)
+        assert not any(scale.requires_grad for scale in scales)
+        found = [channel for scale in scales for channel in scale.unbind(1)]
         wanted = [channel for layer in maps for channel in layer.unbind(1)]
         assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
 

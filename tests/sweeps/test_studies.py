@@ -23,10 +23,16 @@ FEWER_ARMS = {
     "landslide_backbones": ("compare={backbone: [resnet18], pretraining: [mae]}",),
     "landslide_paper": ("compare.model=[resnet18-mae]",),
     "landcover_swin": ("compare.backbone=[resnet18]",),
-    "buildings_hypercolumn": ("compare.backbone=[vgg11]", "fixed.pretraining=scratch"),
+    "buildings_hypercolumn": (
+        "compare={backbone: [vgg11], layers: [before_pooling]}",
+        "fixed.pretraining=scratch",
+        "fixed.pixel_epochs=1",
+        "dataset.tile=512",
+        "dataset.image_size=32",
+    ),
     "spacenet_finetune": ("weights.source.dataset.image_size=64",),
 }
-TIMEOUT_S = 300
+TIMEOUT_S = 900
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda file: file.stem)
