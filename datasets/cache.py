@@ -73,6 +73,12 @@ class Prepared:
     skipped: tuple[Problem, ...]
     notes: tuple[str, ...]
 
+    def without(self, label: Label) -> list[str]:
+        """Splits in which there is nothing to find: no object; of masks, no pixel of a class."""
+        if label == "masks":
+            return [split for split, pixels in self.class_pixels.items() if not sum(pixels[1:])]
+        return [split for split, positives in self.positives.items() if not positives]
+
 
 class Outlines(NamedTuple):
     """Footprints of a split as well-known binary, one after another.

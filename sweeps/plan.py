@@ -101,13 +101,7 @@ def make_plan(
     source = _prepare_source(sweep, data, cache)
     _check_metric(sweep, data)
     _check_models(sweep, data)
-    without = [split for split, positives in data.positives.items() if positives == 0]
-    if without:
-        raise SweepError(
-            f"no image of {' and '.join(without)} holds an object of at least "
-            f"{sweep.dataset.min_area:g} px²: nothing can be learned or scored; "
-            "lower dataset.min_area, or choose other splits"
-        )
+    _check_labels(sweep, data)
     starts: dict[str, Stage | None] = {}
     skipped = []
     arms = []
@@ -213,6 +207,23 @@ def _check_metric(sweep: Sweep, data: Prepared) -> None:
     if sweep.metric not in known:
         hint = nearest(sweep.metric, known)
         raise SweepError(f"metric: {sweep.dataset.name} gives no '{sweep.metric}'{hint}")
+
+
+def _check_labels(sweep: Sweep, data: Prepared) -> None:
+    """Raise `SweepError` if a split has nothing to find."""
+    label = TASKS[sweep.task].needs
+    if splits := data.without(label):
+        what, remedy = {
+            "boxes": (
+                f"an object of at least {sweep.dataset.min_area:g} px²",
+                "lower dataset.min_area, or ",
+            ),
+            "masks": (f"a pixel of {' or '.join(data.classes)}", ""),
+        }[label]
+        raise SweepError(
+            f"no image of {' and '.join(splits)} holds {what}: nothing can be learned or scored; "
+            f"{remedy}choose other splits"
+        )
 
 
 def _check_models(sweep: Sweep, data: Prepared) -> None:

@@ -145,6 +145,20 @@ def test_pixels_of_each_class_are_counted_and_ignored_ones_are_not(
     assert sorted(labels.tolist()) == [2, 3] and boxes[:, 2].max() == 16
 
 
+def test_split_of_background_alone_has_nothing_to_find(
+    prepare_stored: Prepare, stored_source: Stored, root: Path
+) -> None:
+    source = stored_source("masks")
+    for split, marked in (("train", 3), ("val", 0), ("test", 30)):
+        mask = np.zeros((64, 64), dtype=np.uint8)
+        mask[:marked, :1] = 2
+        mask[:, 32:] = IGNORE
+        source.write(root, f"{split}_0", np.ones((3, 64, 64), np.uint8), mask=mask)
+    prepared = prepare_stored(source, root, min_area=10)
+    assert prepared.without("masks") == ["val"]
+    assert prepared.without("boxes") == ["train", "val"]
+
+
 def test_a_mask_value_can_be_ignored(
     prepare_stored: Prepare, stored_source: Stored, root: Path
 ) -> None:

@@ -151,9 +151,11 @@ def test_run_is_gone_on_with_as_it_was_begun(
     assert "when the run was begun" in resumed.skipped[0].reason
 
 
-def test_data_without_a_single_object_is_refused(
+def test_data_without_a_single_object_are_refused_where_boxes_are_needed(
     make_sweep: MakeSweep, tmp_path: Path, cache: Path
 ) -> None:
-    sweep = make_sweep(dataset={"name": "landslide4sense", "image_size": 32, "min_area": 1000})
+    data = {"name": "landslide4sense", "image_size": 32, "min_area": 1000}
     with pytest.raises(SweepError, match="no image of train and val and test holds an object"):
-        make_plan(sweep, tmp_path, cache, MACHINES)
+        make_plan(make_sweep(dataset=data), tmp_path, cache, MACHINES)
+    pixels_alone = make_sweep(task="segmentation", metric="mIoU", dataset=data)
+    assert not any(make_plan(pixels_alone, tmp_path, cache, MACHINES).data.positives.values())
