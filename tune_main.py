@@ -12,6 +12,7 @@ Exit status: 0 a ranking was made; 1 the run failed; 2 the sweep cannot run as i
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,19 +116,22 @@ def run_and_rank(plan: "Plan", console: "Console") -> int:
     from sweeps.views import view_for
 
     ledger = Ledger(plan.run, plan.sweep.metric)
+    repeats = Ledger(plan.run, plan.sweep.metric, "repeats")
     begin_run_directory(plan, command_line())
     try:
-        with cluster() as dashboard, view_for(plan, ledger, console) as view:
+        with cluster() as dashboard, view_for(plan, (ledger, repeats), console) as view:
             show_where_to_look(dashboard, plan.run, console)
-            run_plan(plan, ledger, view)
+            run_plan(plan, ledger, repeats, view)
     except (RunError, ReplayError) as error:
         print(error, file=sys.stderr)
         return FAILED
     except OutOfTimeError:
-        say_how_to_go_on(plan, ledger, f"budget.hours ({plan.sweep.budget.hours:g}) are over")
+        say_how_to_go_on(
+            plan, (ledger, repeats), f"budget.hours ({plan.sweep.budget.hours:g}) are over"
+        )
         return OUT_OF_TIME
     except KeyboardInterrupt:
-        say_how_to_go_on(plan, ledger, "cut short")
+        say_how_to_go_on(plan, (ledger, repeats), "cut short")
         return CUT_SHORT
     print(analysis.show_ranking(analysis.load(plan.run), styled=console.is_terminal))
     if all(record.score is None for record in ledger.records.values()):
@@ -138,12 +142,13 @@ def run_and_rank(plan: "Plan", console: "Console") -> int:
     return 0
 
 
-def say_how_to_go_on(plan: "Plan", ledger: "Ledger", why: str) -> None:
+def say_how_to_go_on(plan: "Plan", ledgers: Iterable["Ledger"], why: str) -> None:
     """What is kept of a run that is not done, and the command that goes on with it."""
     from sweeps.run_directory import command_line
 
+    ended = sum(ledger.ended for ledger in ledgers)
     print(
-        f"{why}: {ledger.ended} of {plan.trials} trials have ended and are kept; go on with\n"
+        f"{why}: {ended} of {plan.trainings} trials have ended and are kept; go on with\n"
         f"  {command_line().removesuffix(' --resume')} --resume",
         file=sys.stderr,
     )

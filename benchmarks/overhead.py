@@ -18,9 +18,10 @@ import torch
 from rich.console import Console
 
 from datasets import open_split
+from models.build import recipe_of
 from models.tasks import TASKS
 from models.training import train
-from sweeps.build import build_model, recipe_of
+from sweeps.build import model_for
 from sweeps.cluster import cluster
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan, make_plan
@@ -56,7 +57,7 @@ def bare_seconds(plan: Plan, ledger: Ledger) -> float:
     splits = open_split(plan.data, "train"), open_split(plan.data, "val")
     for _ in range(2):
         start = time.perf_counter()
-        model = build_model(plan.sweep.task, config, plan.data)
+        model = model_for(plan.sweep.task, config, plan.data)
         for _epoch in train(model, TASKS["detection"], *splits, recipe_of(config), device):
             pass
         seconds = time.perf_counter() - start
@@ -76,7 +77,7 @@ def main() -> None:
         ledger = Ledger(plan.run, sweep.metric)
         with cluster():
             start = time.perf_counter()
-            run_trials(plan, ledger, Lines(plan, ledger, Console(quiet=True)))
+            run_trials(plan, ledger, Lines(plan, [ledger], Console(quiet=True)))
             wall = time.perf_counter() - start
         bare = bare_seconds(plan, ledger)
     seconds = [record.seconds for record in ledger.records.values()]

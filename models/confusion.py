@@ -4,16 +4,14 @@ Counts are summed over a whole split and divided once, so that no batch and no i
 than its pixels.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from datasets.source import BACKGROUND, IGNORE
+from models.count_scores import CLASS_METRICS, METRICS, pixel_scores
 
-CLASS_METRICS = ("IoU", "precision", "recall", "F1")
-"""There are these for each class, as `IoU/building`."""
-
-METRICS = ("mIoU", "precision", "recall", "F1", "accuracy")
-"""The first four are means over classes, accuracy is the share of pixels that are right."""
+__all__ = ["CLASS_METRICS", "METRICS", "confusion", "scores"]
 
 
 def confusion(truths: Tensor, found: Tensor, classes: int) -> Tensor:
@@ -39,34 +37,13 @@ def confusion(truths: Tensor, found: Tensor, classes: int) -> Tensor:
 def scores(counts: Tensor, names: tuple[str, ...]) -> dict[str, float]:
     """Metrics in [0, 1] of counts [K + 1, K + 1]; `names` are those of classes 1 … K.
 
-    A class that neither truth nor prediction holds has no metrics, and is not in the means. Of the
-    others, a quotient of nothing by nothing is 0: the precision of a class that is never found, the
-    recall of one that is never there. Background is a class.
+    What is not defined is left out, such as a class that neither truth nor prediction holds; see
+    `count_scores.pixel_scores`.
 
     Raises:
         ValueError: nothing was counted, so that nothing is defined.
     """
-    counts = counts.double().cpu()
     if not counts.any():
         raise ValueError("no metric is defined: the split holds no labelled pixel")
-    right, true, found = counts.diagonal(), counts.sum(dim=1), counts.sum(dim=0)
-    table = {
-        "IoU": right / (true + found - right),
-        "precision": _share(right, found),
-        "recall": _share(right, true),
-        "F1": 2 * right / (true + found),
-    }
-    occurs = (true + found) > 0
-    means = {
-        "mIoU" if kind == "IoU" else kind: table[kind][occurs].mean() for kind in CLASS_METRICS
-    }
-    result = {name: float(mean) for name, mean in means.items()}
-    result["accuracy"] = float(right.sum() / counts.sum())
-    for place, name in enumerate((BACKGROUND, *names)):
-        if occurs[place]:
-            result |= {f"{kind}/{name}": float(table[kind][place]) for kind in CLASS_METRICS}
-    return result
-
-
-def _share(part: Tensor, whole: Tensor) -> Tensor:
-    return torch.where(whole > 0, part / whole, 0.0)
+    by_name = pixel_scores(counts.cpu().numpy(), (BACKGROUND, *names))
+    return {name: float(value) for name, value in by_name.items() if np.isfinite(value)}

@@ -2,6 +2,9 @@
 
 import difflib
 
+LOSS_PREFIX = "loss_weights."
+"""`loss_weights.roi_box` of a configuration weighs the loss term `roi_box`."""
+
 LOSSES = ("cross_entropy", "bce", "focal", "dice", "jaccard", "lovasz")
 
 

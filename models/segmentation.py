@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import astuple
+from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,6 +14,7 @@ from datasets.source import IGNORE
 from models.confusion import CLASS_METRICS, METRICS, confusion, scores
 from models.footprints import Counts, footprints_in, match
 from models.model import Model
+from models.scored import Scored, Tally
 
 __all__ = ["CLASS_METRICS", "FOOTPRINT_METRICS", "METRICS", "draw_masks", "score_segmenter"]
 
@@ -34,8 +38,8 @@ IGNORED_GREY = (153, 153, 153)
 
 def score_segmenter(
     model: Model, data: Iterable[Batch], device: torch.device, classes: tuple[str, ...]
-) -> dict[str, float]:
-    """Metrics of `model` over all batches of a split together.
+) -> Scored:
+    """Score `model` over all batches of a split together.
 
     A metric that is not defined (of a class that neither truth nor prediction holds; the precision
     of no footprints) is left out. Footprints are connected pixels that are not background, their
@@ -46,34 +50,48 @@ def score_segmenter(
     """
     model.eval()
     size = len(classes) + 1
-    counts = torch.zeros(size, size, dtype=torch.int64, device=device)
-    buildings: Counts | None = None
+    names: list[str] = []
+    pixels: list[Tensor] = []
+    buildings: list[Counts] = []
     for batch in data:
         found = model.predict(batch.images.to(device))
-        masks = torch.stack([image["mask"] for image in found])
-        counts += confusion(batch.masks.to(device), masks, size)
+        names += batch.names
+        pixels += [
+            confusion(truth, image["mask"], size)
+            for truth, image in zip(batch.masks.to(device), found, strict=True)
+        ]
         if batch.footprints is not None:
-            buildings = (buildings or Counts()) + _footprint_counts(batch, found)
-    return scores(counts, classes) | _footprint_scores(buildings)
+            buildings += _footprint_counts(batch, found)
+    counts = torch.stack(pixels).cpu()
+    metrics = scores(counts.sum(dim=0), classes) | _footprint_scores(buildings)
+    return Scored(metrics, partial(_tally, names, counts, buildings))
 
 
-def _footprint_counts(batch: Batch, found: list[dict[str, Tensor]]) -> Counts:
+def _tally(names: list[str], counts: Tensor, buildings: list[Counts]) -> Tally:
+    tally = {"names": np.array(names), "confusion": counts.numpy()}
+    if buildings:
+        tally["footprints"] = np.array([astuple(image) for image in buildings])
+    return tally
+
+
+def _footprint_counts(batch: Batch, found: list[dict[str, Tensor]]) -> list[Counts]:
+    """Those of each image."""
     assert batch.footprints is not None
-    total = Counts()
+    counts = []
     for image, truth, size, outlines in zip(
         found, batch.masks, batch.sizes, batch.footprints, strict=True
     ):
         buildings = (image["mask"].cpu() > 0) & (truth.cpu() != IGNORE)
         sure = 1 - image["probabilities"][0].cpu()
         height, width = size.tolist()
-        total += match(outlines, footprints_in(buildings.numpy(), sure.numpy(), (height, width)))
-    return total
+        proposed = footprints_in(buildings.numpy(), sure.numpy(), (height, width))
+        counts.append(match(outlines, proposed))
+    return counts
 
 
-def _footprint_scores(buildings: Counts | None) -> dict[str, float]:
-    if buildings is None:
-        return {}
-    values = (buildings.F1, buildings.precision, buildings.recall)
+def _footprint_scores(buildings: list[Counts]) -> dict[str, float]:
+    total = sum(buildings, start=Counts())
+    values = (total.F1, total.precision, total.recall)
     named = dict(zip(FOOTPRINT_METRICS, values, strict=True))
     return {name: value for name, value in named.items() if math.isfinite(value)}
 

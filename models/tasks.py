@@ -21,6 +21,7 @@ from models.hypercolumn import Hypercolumn
 from models.loss_terms import LOSSES, loss_terms
 from models.model import Classes, Model
 from models.options import HeadOptions, HypercolumnOptions, SegmenterOptions
+from models.scored import Scored
 from models.segmentation import (
     CLASS_METRICS,
     FOOTPRINT_METRICS,
@@ -33,7 +34,7 @@ from models.xdxd_unet import XDXDUNet
 
 
 class Evaluate(Protocol):
-    """Score a model over all batches of a split together: a value in [0, 1] for each metric.
+    """Score a model over all batches of a split together.
 
     `classes` are the names of class ids 1, 2, ….
     """
@@ -44,7 +45,7 @@ class Evaluate(Protocol):
         data: Iterable[Batch],
         device: torch.device,
         classes: tuple[str, ...],
-    ) -> dict[str, float]: ...
+    ) -> Scored: ...
 
 
 class Draw(Protocol):

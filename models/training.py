@@ -4,6 +4,7 @@ The caller decides what an epoch is worth (a report, a checkpoint, a stop): it m
 one or walk away.
 """
 
+import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -15,11 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from datasets.batches import batch_count, batches
+from datasets.batches import batch_count, batch_of, batches
 from datasets.cache import Split
 from models.model import Model
 from models.optimisation import Decay, OptimizerName, make_optimizer, warmup_and_decay
+from models.scored import Scored
 from models.tasks import Task
+
+LATENCY_RUNS = 5
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def train(
     start = time.perf_counter()
     model.to(device)
     if recipe.epochs == 0:
-        metrics = score(model, task, validation, recipe.batch_size, device)
+        metrics = score(model, task, validation, recipe.batch_size, device).metrics
         metrics |= {"seconds": time.perf_counter() - start}
         yield Epoch(0, metrics, diverged=False, state=lambda: {"epoch": 0})
         return
@@ -124,18 +128,31 @@ def train(
             seconds = {"seconds": time.perf_counter() - start}
             yield Epoch(number, seconds, diverged=True, state=partial(state, number))
             return
-        metrics |= score(model, task, validation, recipe.batch_size, device)
+        metrics |= score(model, task, validation, recipe.batch_size, device).metrics
         metrics |= {"lr": float(schedule.get_last_lr()[0]), "seconds": time.perf_counter() - start}
         yield Epoch(number, metrics, diverged=False, state=partial(state, number))
         start = time.perf_counter()
 
 
-def score(
-    model: Model, task: Task, split: Split, batch_size: int, device: torch.device
-) -> dict[str, float]:
-    """The task's metrics of `model`, which is on `device`, over all of `split` together."""
+def score(model: Model, task: Task, split: Split, batch_size: int, device: torch.device) -> Scored:
+    """Score `model`, which is on `device`, over all of `split` together."""
     with _autocast(device):
         return task.evaluate(model, batches(split, batch_size), device, split.classes)
+
+
+def latency(model: Model, split: Split, device: torch.device) -> float:
+    """Median time in ms that `model`, which is on `device`, takes for one image of `split`."""
+    model.eval()
+    image = batch_of(split, np.zeros(1, dtype=np.int64)).images.to(device)
+    times = []
+    for _ in range(LATENCY_RUNS + 1):  # the first warms up
+        start = time.perf_counter()
+        with _autocast(device):
+            model.predict(image)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times[1:])
 
 
 def _train_epoch(

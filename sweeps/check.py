@@ -10,11 +10,10 @@ from pydantic import ValidationError
 
 from datasets import DATASETS, DataError, resolve_bands
 from models.class_weights import check_class_weights
-from models.loss_terms import check_loss
+from models.loss_terms import LOSS_PREFIX, check_loss
 from sweeps.faults import Fault, Key, nearest
 from sweeps.schema import (
     HEAD_OPTIONS,
-    LOSS_PREFIX,
     Checkpoint,
     Dataset,
     Domain,

@@ -31,7 +31,7 @@ class View(Protocol):
     def trial_ended(self, record: Record) -> None: ...
 
     def scoring(self, trials: int) -> None:
-        """The best trials are being scored on test."""
+        """The best trials, and the repeats, are being scored on test."""
 
 
 class Follow(Callback):
@@ -62,7 +62,8 @@ class Follow(Callback):
         if result["cut"]:
             self.out_of_time.add(record.number)
         metrics = {"epoch": result["epoch"], **result["metrics"]}
-        self.ledger.describe(record.number, result["device"], result["architecture"])
+        said = (result[key] for key in ("device", "architecture", "parameters"))
+        self.ledger.describe(record.number, *said)
         self.ledger.add_epoch(record.number, metrics)
         self.view.trial_epoch(record)
 

@@ -7,10 +7,11 @@ search is asked again from the start and told what the ended trials gave.
 import contextlib
 import json
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sweeps.faults import SweepError
 from sweeps.space import Arm, Config
@@ -31,7 +32,9 @@ class Record:
         epochs: the metrics of each epoch; `seconds` is the time the slot was held for it.
         device: what it was trained on; None before its first epoch.
         architecture: hash of its parameters' names and shapes, see `models.architecture`.
+        parameters: how many numbers it has, frozen ones included; None before its first epoch.
         score: the ranking metric at the best epoch; None before there is one, and of a failure.
+        of: name of the trial that it repeats under another seed; None of a trial.
     """
 
     number: int
@@ -47,6 +50,8 @@ class Record:
     seconds: float = 0.0
     device: str | None = None
     architecture: str | None = None
+    parameters: int | None = None
+    of: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -72,14 +77,16 @@ class Record:
 
 
 class Ledger:
-    """All records of a run, on disk and by number.
+    """All records of a run's trials, or of its repeats, on disk and by number.
 
     Raises:
         SweepError: a record is damaged.
     """
 
-    def __init__(self, run: Path, metric: str) -> None:
-        self.trials = run / "trials"
+    def __init__(
+        self, run: Path, metric: str, kind: Literal["trials", "repeats"] = "trials"
+    ) -> None:
+        self.trials = run / kind
         self.metric = metric
         self.records: dict[int, Record] = {}
         for file in sorted(self.trials.glob("*/trial.json")):
@@ -94,10 +101,11 @@ class Ledger:
         self.records.setdefault(record.number, record)
         self._write(record.number)
 
-    def describe(self, number: int, device: str, architecture: str) -> None:
+    def describe(self, number: int, device: str, architecture: str, parameters: int) -> None:
         """Note what a trial runs on and what it trains; its next epoch writes it down."""
         record = self.records[number]
         record.device, record.architecture = device, architecture
+        record.parameters = parameters
 
     def add_epoch(self, number: int, metrics: dict[str, float]) -> None:
         """Record an epoch's finite numbers; a metric that is not finite is not one."""
@@ -113,12 +121,21 @@ class Ledger:
             record.score = record.best_epoch = None
         self._write(number)
         (self.folder(number) / "resume.pt").unlink(missing_ok=True)
-        self._keep_best_weights(record)
+        if record.of is None:
+            self._keep_best_weights(record)
 
     @property
     def ended(self) -> int:
         """How many trials have ended."""
         return sum(record.ended for record in self.records.values())
+
+    def out_of_time(self, deadline: float | None) -> bool:
+        """Whether an epoch as long as the longest so far would end after `deadline`."""
+        if deadline is None:
+            return False
+        records = self.records.values()
+        longest = max((epoch["seconds"] for r in records for epoch in r.epochs), default=0.0)
+        return time.time() + longest > deadline
 
     def folder(self, number: int) -> Path:
         """Where a trial keeps its record, weights and TensorBoard events."""

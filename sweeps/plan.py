@@ -12,9 +12,10 @@ from models.detectron2_detector import EngineMissingError
 from models.initial.audit import WeightsDoNotFitError
 from models.initial.hub import WeightsUnavailableError
 from models.tasks import TASKS
-from sweeps.build import build_model
+from sweeps.build import model_for
 from sweeps.faults import SweepError, nearest
 from sweeps.ledger import read_json
+from sweeps.repeats import repeats_planned
 from sweeps.schema import Dataset, Sweep
 from sweeps.search import trials_planned
 from sweeps.slots import DoesNotFitError, Machine, Slots, share_out
@@ -64,6 +65,11 @@ class Plan:
     def trials(self) -> int:
         """Number of trials."""
         return trials_planned(self.sweep, self.arms)
+
+    @property
+    def trainings(self) -> int:
+        """Number of trials and of their repeats."""
+        return self.trials + repeats_planned(self.sweep, self.arms)
 
     @property
     def missing(self) -> list[Stage]:
@@ -235,7 +241,7 @@ def _check_models(sweep: Sweep, data: Prepared) -> None:
     for arm in arms_of(sweep):
         try:
             with torch.device("meta"):
-                build_model(sweep.task, complete(sweep, arm), data)
+                model_for(sweep.task, complete(sweep, arm), data)
         except (UnknownBackboneError, EngineMissingError, ValueError) as error:
             raise SweepError(f"arm {arm_label(arm)}: {error}") from None
 

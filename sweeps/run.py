@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, cast
 
 import ray
@@ -14,14 +15,15 @@ from sweeps.follow import Follow, View
 from sweeps.ledger import Ledger, read_json, write_json
 from sweeps.plan import Plan
 from sweeps.pruning import PruneInOrder
+from sweeps.repeats import InTurn, open_repeats
 from sweeps.search import SearchInOrder
 from sweeps.space import Config, arm_label, arm_of, trial_name
 from sweeps.stages import Stage, train_stage
 from sweeps.trial import Setting, run_trial, score_on_test
 
 
-def run_plan(plan: Plan, ledger: Ledger, view: View) -> None:
-    """Make the stages, run the trials, score each arm's best on test. Ray must be up.
+def run_plan(plan: Plan, ledger: Ledger, repeats: Ledger, view: View) -> None:
+    """Make the stages, run the trials, repeat the best, score on test. Ray must be up.
 
     Raises:
         RunError: initial weights could not be made, or test could not be scored.
@@ -33,7 +35,9 @@ def run_plan(plan: Plan, ledger: Ledger, view: View) -> None:
     make_stages(plan.missing, plan, view)
     record_stages(plan)
     run_trials(plan, ledger, view, deadline)
-    score_best_on_test(plan, ledger, view)
+    if plan.sweep.repeats:
+        run_repeats(plan, ledger, repeats, view, deadline)
+    score_on_test_split(plan, ledger, repeats, view)
 
 
 class RunError(RuntimeError):
@@ -112,7 +116,7 @@ def run_trials(plan: Plan, ledger: Ledger, view: View, deadline: float | None = 
     Raises:
         OutOfTimeError, KeyboardInterrupt: some are left.
     """
-    sweep, slots = plan.sweep, plan.slots
+    sweep = plan.sweep
     left = plan.trials - ledger.ended
     if left <= 0:
         return
@@ -120,31 +124,70 @@ def run_trials(plan: Plan, ledger: Ledger, view: View, deadline: float | None = 
     rule = sweep.scheduler
     within_arm = sweep.allocation == "equal"
     pruning = PruneInOrder(rule, ledger, plan.lag, within_arm) if rule.name != "none" else None
-    shutil.rmtree(plan.run / "ray", ignore_errors=True)
-    tuner = tune.Tuner(
-        tune.with_resources(trainable(plan, deadline), {"cpu": slots.cpu, "gpu": slots.gpu}),
-        tune_config=tune.TuneConfig(
-            search_alg=search,
-            scheduler=pruning,
-            num_samples=left,
-            reuse_actors=True,
-            trial_name_creator=lambda trial: trial_name(sweep, trial.config),
-            trial_dirname_creator=lambda trial: trial_name(sweep, trial.config),
-        ),
-        run_config=tune.RunConfig(
-            name="ray",
-            storage_path=str(plan.run.resolve()),
-            callbacks=[Follow(ledger, view, pruning)],
-            verbose=0,
-        ),
-    )
-    with _own_signals():
-        tuner.fit()
+    named = partial(trial_name, sweep)
+    trial = trainable(plan, setting_of(plan, ledger, deadline), named)
+    tuning = tune.TuneConfig(search_alg=search, scheduler=pruning, num_samples=left)
+    _fit(plan, trial, tuning, named, Follow(ledger, view, pruning))
     search.finish()
     if ledger.ended < plan.trials:
         if search.out_of_time:
             raise OutOfTimeError
         raise KeyboardInterrupt  # Tune takes the signal for itself, and returns
+
+
+def run_repeats(
+    plan: Plan, trials: Ledger, repeats: Ledger, view: View, deadline: float | None = None
+) -> None:
+    """Train the best configurations again under the new seeds, as far as that has not been done.
+
+    Raises:
+        OutOfTimeError, KeyboardInterrupt: some are left.
+    """
+    wanted = open_repeats(plan.sweep, plan.arms, trials, repeats)
+    left = [record for record in wanted if not record.ended]
+    if not left:
+        return
+    if deadline is not None and time.time() > deadline:
+        raise OutOfTimeError
+    names = {record.number: record.name for record in wanted}
+
+    def named(config: Config) -> str:
+        return names[config["number"]]
+
+    search = InTurn([record.config for record in left], repeats, deadline)
+    trial = trainable(plan, setting_of(plan, repeats, deadline), named)
+    tuning = tune.TuneConfig(search_alg=search, num_samples=len(left))
+    _fit(plan, trial, tuning, named, Follow(repeats, view, None))
+    if not all(record.ended for record in left):
+        if search.out_of_time:
+            raise OutOfTimeError
+        raise KeyboardInterrupt
+
+
+def _fit(
+    plan: Plan,
+    trial: Callable[[Config], None],
+    tuning: tune.TuneConfig,
+    named: Callable[[Config], str],
+    follow: Follow,
+) -> None:
+    """Have Ray Tune run `trial` in the plan's slots, on what the search of `tuning` proposes."""
+    tuning.reuse_actors = True
+    tuning.trial_name_creator = tuning.trial_dirname_creator = lambda one: named(one.config)
+    slot = {"cpu": plan.slots.cpu, "gpu": plan.slots.gpu}
+    shutil.rmtree(plan.run / "ray", ignore_errors=True)
+    tuner = tune.Tuner(
+        tune.with_resources(trial, slot),
+        tune_config=tuning,
+        run_config=tune.RunConfig(
+            name="ray",
+            storage_path=str(plan.run.resolve()),
+            callbacks=[follow],
+            verbose=0,
+        ),
+    )
+    with _own_signals():
+        tuner.fit()
 
 
 @contextlib.contextmanager
@@ -159,18 +202,20 @@ def _own_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def trainable(plan: Plan, deadline: float | None) -> Callable[[Config], None]:
+def trainable(
+    plan: Plan, setting: Setting, named: Callable[[Config], str]
+) -> Callable[[Config], None]:
     """The function that Ray calls with each configuration."""
-    sweep, setting = plan.sweep, setting_of(plan, deadline)
+    sweep = plan.sweep
 
     def trial(config: Config) -> None:
-        run_trial(config, setting, trial_name(sweep, config), arm_label(arm_of(sweep, config)))
+        run_trial(config, setting, named(config), arm_label(arm_of(sweep, config)))
 
     return trial
 
 
-def setting_of(plan: Plan, deadline: float | None = None) -> Setting:
-    """What trials have in common."""
+def setting_of(plan: Plan, ledger: Ledger, deadline: float | None = None) -> Setting:
+    """What the trials of a ledger have in common."""
     return Setting(
         task=plan.sweep.task,
         metric=plan.sweep.metric,
@@ -178,25 +223,27 @@ def setting_of(plan: Plan, deadline: float | None = None) -> Setting:
         data=plan.data,
         slots=plan.slots,
         varied=(*plan.sweep.compare, *plan.sweep.tune),
-        trials=plan.run.resolve() / "trials",
+        trials=ledger.trials.resolve(),
         weights={arm_label(arm): plan.weights_of(arm) for arm in plan.arms},
         deadline=deadline,
     )
 
 
-def score_best_on_test(plan: Plan, ledger: Ledger, view: View) -> None:
-    """Score the best trial of each arm on test, once, into `test.json`.
+def score_on_test_split(plan: Plan, trials: Ledger, repeats: Ledger, view: View) -> None:
+    """Score the best trial of each arm, and each repeat, on test, once, into `test.json`.
 
     Raises:
         RunError: naming the trials that could not be scored; the others are.
     """
     file = plan.run / "test.json"
     scores = read_json(file) if file.exists() else {}
-    chosen = [record for arm in plan.arms if (record := ledger.best_of(arm)) is not None]
+    best = [record for arm in plan.arms if (record := trials.best_of(arm)) is not None]
+    repeated = [record for record in repeats.records.values() if record.best_epoch is not None]
     remote = ray.remote(score_on_test).options(num_cpus=plan.slots.cpu, num_gpus=plan.slots.gpu)
-    setting = ray.put(setting_of(plan))
     scoring = {
         one.name: remote.remote(one.config, setting, one.name, one.best_epoch)
+        for ledger, chosen in ((trials, best), (repeats, repeated))
+        for setting in (ray.put(setting_of(plan, ledger)),)
         for one in chosen
         if one.name not in scores
     }

@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from datasets import open_split
 from sweeps.faults import SweepError
 from sweeps.ledger import write_json, write_whole
 from sweeps.plan import Plan, read_info
@@ -49,8 +51,8 @@ def check_run_directory(run: Path, sweep: Sweep, resume: bool) -> None:
     if changed := [key for key in now if then[key] != now[key]]:
         raise SweepError(
             f"{run} was made with another {' and '.join(changed)}; a run is resumed as it was "
-            "begun (only budget.trials may grow, and budget.hours, cost and references change): "
-            f"see {kept}"
+            "begun (only budget.trials may grow, and budget.hours, repeats, cost and references "
+            f"change): see {kept}"
         )
     if sweep.budget.trials < before.budget.trials:
         raise SweepError(
@@ -60,7 +62,12 @@ def check_run_directory(run: Path, sweep: Sweep, resume: bool) -> None:
 
 def _resumable(sweep: Sweep) -> dict[str, Any]:
     """The sweep without what may change when a run is resumed."""
-    free: dict[str, Any] = {"budget": {"trials", "hours"}, "cost": True, "references": True}
+    free: dict[str, Any] = {
+        "budget": {"trials", "hours"},
+        "repeats": True,
+        "cost": True,
+        "references": True,
+    }
     return sweep.model_dump(mode="json", exclude=free)
 
 
@@ -95,6 +102,7 @@ def begin_run_directory(plan: Plan, command: str) -> None:
             "arms": plan.arms,
             "skipped": [{"arm": one.arm, "reason": one.reason} for one in plan.skipped],
             "budget": sweep.budget.model_dump(),
+            "repeats": sweep.repeats and sweep.repeats.model_dump(),
             "cost": sweep.cost and sweep.cost.model_dump(),
             "references": sweep.references and sweep.references.model_dump(),
             "slots": {
@@ -104,14 +112,7 @@ def begin_run_directory(plan: Plan, command: str) -> None:
                 "per_machine": plan.slots.per_machine,
             },
             "lag": plan.lag,
-            "data": {
-                "name": sweep.dataset.name,
-                "fingerprint": plan.data.fingerprint,
-                "counts": plan.data.counts,
-                "classes": plan.data.classes,
-                "labels": sorted(plan.data.labels),
-                "skipped_files": [[str(file), reason] for file, reason in plan.data.skipped],
-            },
+            "data": _data_record(plan),
             "weights": {arm_label(arm): _weights_record(plan, arm) for arm in plan.arms},
             **_times(plan.run),
             "command": command,
@@ -122,6 +123,32 @@ def begin_run_directory(plan: Plan, command: str) -> None:
             "git": git_revision(),
         },
     )
+
+
+def _data_record(plan: Plan) -> dict[str, Any]:
+    """The data learned from, and all that it takes to ask a model about other images."""
+    data, root = plan.data, plan.sweep.dataset.root
+    training = open_split(data, "train")
+    return {
+        "name": plan.sweep.dataset.name,
+        "root": root and str(root.resolve()),
+        "cache": str(data.folder.resolve()),
+        "fingerprint": data.fingerprint,
+        "counts": data.counts,
+        "classes": data.classes,
+        "class_pixels": data.class_pixels["train"],
+        "class_areas": data.class_areas["train"],
+        "labels": sorted(data.labels),
+        "bands": data.bands,
+        "rgb": data.rgb,
+        "image_size": data.image_size,
+        "window": np.median(training.sizes, axis=0).astype(int).tolist(),
+        "dtype": str(training.images.dtype),
+        "stretch": None if training.stretch is None else training.stretch.tolist(),
+        "mean": training.mean.tolist(),
+        "std": training.std.tolist(),
+        "skipped_files": [[str(file), reason] for file, reason in data.skipped],
+    }
 
 
 def _times(run: Path) -> dict[str, Any]:

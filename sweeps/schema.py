@@ -24,12 +24,10 @@ from pydantic import (
     model_validator,
 )
 
+from models.loss_terms import LOSS_PREFIX
 from models.options import HeadOptions, HypercolumnOptions, SegmenterOptions
 
 Scalar = bool | int | float | str
-
-LOSS_PREFIX = "loss_weights."
-"""`loss_weights.roi_box` in `compare`, `tune` or `fixed` weighs the loss term `roi_box`."""
 
 
 def _distinct(values: list[Scalar]) -> list[Scalar]:
@@ -324,6 +322,13 @@ class Scheduler(_Section):
     factor: int = Field(3, ge=2, description="asha's reduction factor")
 
 
+class Repeats(_Section):
+    """Best configurations trained again under other seeds, once the search is over."""
+
+    top: int = Field(3, ge=1, description="arms, the best on validation")
+    seeds: int = Field(3, ge=2, description="trainings of each")
+
+
 class Sampler(_Section):
     """Who proposes the tuned values: Optuna's TPE, chance, or all combinations of choices."""
 
@@ -377,6 +382,7 @@ class Sweep(_Section):
     unavailable: Literal["error", "skip"] = Field(
         "error", description="arms whose weights cannot be had"
     )
+    repeats: Repeats | None = None
     cost: Cost | None = None
     references: References | None = None
     seed: int = Field(0, ge=0, lt=2**32)

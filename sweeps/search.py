@@ -6,7 +6,6 @@ proposal waits until these have ended, and what ended besides is told later. The
 resuming exact: the proposals are replayed, and trials that ended before are told and not run.
 """
 
-import time
 import warnings
 import zlib
 from pathlib import Path
@@ -89,11 +88,7 @@ class SearchInOrder(Searcher):
     @property
     def out_of_time(self) -> bool:
         """Whether an epoch as long as the longest so far would end after the deadline."""
-        if self.deadline is None:
-            return False
-        records = self.ledger.records.values()
-        longest = max((epoch["seconds"] for r in records for epoch in r.epochs), default=0.0)
-        return time.time() + longest > self.deadline
+        return self.ledger.out_of_time(self.deadline)
 
     def suggest(self, trial_id: str) -> Config | str | None:
         """The next trial that has still to run; None while it must wait; FINISHED at the end.

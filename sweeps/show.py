@@ -58,6 +58,7 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         ("weights", _weights(plan)),
         ("trials", f"{plan.trials} of at most {_epochs(plan)} epochs{hours}, {_search(plan)}"),
         *_untried(plan),
+        *_repeats(plan),
         ("slots", f"{slots.count} trials at once, each on {_slot(plan)}"),
         *([("", slots.note)] if slots.note else []),
         ("results", str(from_here(plan.run))),
@@ -88,6 +89,15 @@ def _untried(plan: Plan) -> list[tuple[str, str]]:
     untried = len(plan.arms) - plan.trials
     few = f"fewer trials than arms: {untried} of {len(plan.arms)} arms will not be tried"
     return [("", few)] if untried > 0 else []
+
+
+def _repeats(plan: Plan) -> list[tuple[str, str]]:
+    repeats = plan.sweep.repeats
+    if repeats is None:
+        return []
+    top = min(repeats.top, len(plan.arms))
+    which = "the best arm" if top == 1 else f"each of the best {top} arms"
+    return [("repeats", f"the best trial of {which}, trained again under {repeats.seeds} seeds")]
 
 
 def _domain(domain: Domain) -> str:

@@ -10,9 +10,10 @@ from typing import Any, cast
 
 import optuna
 
+from models.loss_terms import LOSS_PREFIX
 from models.options import HeadOptions
 from models.tasks import TASKS, Head
-from sweeps.schema import LOSS_PREFIX, Domain, Scalar, Settings, Sweep
+from sweeps.schema import Domain, Scalar, Settings, Sweep
 
 Arm = dict[str, Scalar]
 Config = dict[str, Any]

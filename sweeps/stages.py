@@ -21,12 +21,13 @@ from torch import Tensor, nn
 from datasets import Prepared, Split, open_split
 from datasets.batches import batch_count, batches
 from models.backbones import Backbone
+from models.build import recipe_of
 from models.initial import checkpoint, distillation, imagenet, mae, store
 from models.initial.audit import Audit
 from models.initial.training import Recipe
 from models.tasks import TASKS
 from models.training import train
-from sweeps.build import build_model, recipe_of
+from sweeps.build import model_for
 from sweeps.schema import Sweep
 from sweeps.slots import Slots, device_name, occupy
 from sweeps.space import Arm, Config, complete, settings_of
@@ -213,7 +214,7 @@ def _train_source(
 ) -> tuple[nn.Module, Epochs]:
     """A whole model on the source data; its weights are those of the last epoch, none is chosen."""
     config: Config = {**stage.parts["config"], "seed": sweep.seed}
-    model = build_model(sweep.task, config, stage.data)
+    model = model_for(sweep.task, config, stage.data)
     if stage.parent:
         _stored(stage.parent, cache).load_into(model.backbone.network)
     training, validation = (open_split(stage.data, name) for name in ("train", "val"))

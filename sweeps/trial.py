@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from ray import tune
 from ray._raylet import setproctitle  # type: ignore[attr-defined]
@@ -17,12 +18,13 @@ from torch import nn
 from datasets import Prepared, Split, open_split
 from datasets.batches import batch_of
 from models.architecture import ARCHITECTURE, architecture, load_same
+from models.build import recipe_of
 from models.initial import store
 from models.model import Model
 from models.tasks import TASKS
-from models.training import score, train
+from models.training import latency, score, train
 from sweeps.board import Board
-from sweeps.build import build_model, recipe_of
+from sweeps.build import model_for
 from sweeps.ledger import whole_file
 from sweeps.slots import Slots, device_name, occupy
 from sweeps.space import Config
@@ -94,7 +96,8 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
                 _save_weights(model, folder / "weights.safetensors", epoch.number)
                 board.draw(model, epoch.number, pictures, device)
             # The time the slot was held counts, with loading and saving, not the training alone.
-            numbers = epoch.metrics | {"seconds": time.perf_counter() - held_since}
+            held = time.perf_counter() - held_since
+            numbers = epoch.metrics | {"seconds": held, "time": time.time()}
             held_since = time.perf_counter()
             board.epoch(epoch.number, numbers)
             more = not epoch.diverged and epoch.number < config["epochs"]
@@ -108,6 +111,7 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
                     "metrics": numbers,
                     "device": device_name(device),
                     "architecture": architecture(model),
+                    "parameters": sum(part.numel() for part in model.parameters()),
                 }
             )
             setproctitle(f"trial {name}")
@@ -128,7 +132,7 @@ def _time_for_another(deadline: float | None, seconds: float) -> bool:
 def initial_model(config: Config, setting: Setting, weights: Path | None) -> Model:
     """The model of a configuration at its initial weights: a backbone's, or (source) all of it."""
     torch.manual_seed(config["seed"])
-    model = build_model(setting.task, config, setting.data)
+    model = model_for(setting.task, config, setting.data)
     if weights is not None:
         stored = store.open_stored(weights)
         whole = stored.record["kind"] == "source"
@@ -137,20 +141,23 @@ def initial_model(config: Config, setting: Setting, weights: Path | None) -> Mod
 
 
 def score_on_test(config: Config, setting: Setting, name: str, epoch: int) -> dict[str, float]:
-    """The metrics, on test, of a trial's best `epoch`.
+    """The metrics, on test, of a trial's best `epoch`, and `latency_ms`; its tally goes beside it.
 
     Raises:
         ArchitectureChangedError: the weights that were kept are of other code.
         ValueError: they are of another epoch.
     """
     device = occupy(setting.slots)
-    model = build_model(setting.task, config, setting.data)
+    model = model_for(setting.task, config, setting.data)
     file = setting.trials / name / "weights.safetensors"
     kept = int(load_same(model, file)["epoch"])
     if kept != epoch:
         raise ValueError(f"{file} is of epoch {kept}, but {epoch} is on record as the best")
     test = _split(setting.data, "test")
-    return score(model.to(device), TASKS[setting.task], test, config["batch_size"], device)
+    scored = score(model.to(device), TASKS[setting.task], test, config["batch_size"], device)
+    with whole_file(file.with_name("test.npz")) as partial, partial.open("wb") as opened:
+        np.savez_compressed(opened, **scored.tally())  # type: ignore[arg-type]
+    return scored.metrics | {"latency_ms": latency(model, test, device)}
 
 
 @lru_cache(maxsize=6)

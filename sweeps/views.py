@@ -1,6 +1,7 @@
 """What one sees of a run: a live view in a terminal, one plain line an event elsewhere."""
 
 import time
+from collections.abc import Sequence
 from typing import Self
 
 from rich.console import Console, Group
@@ -30,9 +31,9 @@ def duration(seconds: float) -> str:
 class Lines:
     """One plain line an event: for logs, pipes and schedulers."""
 
-    def __init__(self, plan: Plan, ledger: Ledger, console: Console) -> None:
+    def __init__(self, plan: Plan, ledgers: Sequence[Ledger], console: Console) -> None:
         self.plan, self.console = plan, console
-        self.ended = ledger.ended
+        self.ended = sum(ledger.ended for ledger in ledgers)
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +69,7 @@ class Lines:
         self._line(f"{record.name}: {record.status}, {score}{why} [{self.ended} ended]")
 
     def scoring(self, trials: int) -> None:
-        self._line(f"scoring the best trial of {trials} arms on test")
+        self._line(f"scoring {trials} trials on test")
 
     def _line(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -80,15 +81,20 @@ class Screen:
     It is drawn by a thread of its own, which therefore looks at copies.
     """
 
-    def __init__(self, plan: Plan, ledger: Ledger, console: Console) -> None:
-        self.plan, self.ledger, self.console = plan, ledger, console
+    def __init__(self, plan: Plan, ledgers: Sequence[Ledger], console: Console) -> None:
+        self.plan, self.console = plan, console
         self.stages: dict[str, str] = {}
         self.stages_made = 0
         self.stages_all = len(plan.missing)
-        self.running: dict[int, Record] = {}
-        self.begun: dict[int, float] = {}
-        self.scored_arms = 0
-        self.ended: dict[int, Record] = {n: r for n, r in ledger.records.items() if r.ended}
+        self.running: dict[str, Record] = {}
+        self.begun: dict[str, float] = {}
+        self.scored = 0
+        self.ended: dict[str, Record] = {
+            record.name: record
+            for ledger in ledgers
+            for record in ledger.records.values()
+            if record.ended
+        }
         self.live = Live(
             console=console, get_renderable=self.render, refresh_per_second=2, transient=True
         )
@@ -112,18 +118,18 @@ class Screen:
         self.console.print(Text(f"{name}: made in {duration(seconds)}", style="dim"))
 
     def trial_started(self, record: Record) -> None:
-        self.running[record.number] = record
-        self.begun[record.number] = time.monotonic()
+        self.running[record.name] = record
+        self.begun[record.name] = time.monotonic()
 
     def trial_epoch(self, record: Record) -> None:
         """Nothing to do: the record is drawn as it is."""
 
     def trial_ended(self, record: Record) -> None:
-        self.running.pop(record.number, None)
-        self.ended[record.number] = record
+        self.running.pop(record.name, None)
+        self.ended[record.name] = record
 
     def scoring(self, trials: int) -> None:
-        self.scored_arms = trials
+        self.scored = trials
 
     def render(self) -> Group:
         """The whole view, as of now."""
@@ -149,29 +155,29 @@ class Screen:
     def _progress(self) -> Table:
         bar = Table.grid(padding=(0, 1))
         pruned = sum(record.status == "pruned" for record in self.ended.copy().values())
-        done = f"{len(self.ended)} of {self.plan.trials} trials"
+        done = f"{len(self.ended)} of {self.plan.trainings} trials"
         early = f", {pruned} stopped early" if pruned else ""
         bar.add_row(
             Text(done + early, style="bold"),
-            ProgressBar(total=self.plan.trials, completed=len(self.ended), width=30),
+            ProgressBar(total=self.plan.trainings, completed=len(self.ended), width=30),
             Text(self._remaining(), style="dim"),
         )
         return bar
 
     def _remaining(self) -> str:
         """Time left, from what trials have taken so far, early stops included."""
-        if self.scored_arms:
-            return f"scoring the best trial of {self.scored_arms} arms on test"
+        if self.scored:
+            return f"scoring {self.scored} trials on test"
         ended = [record.seconds for record in self.ended.copy().values()]
         running = [self._pace(record) for record in self.running.copy().values()]
-        left = seconds_left(ended, running, self.plan.trials, self.plan.slots.count)
+        left = seconds_left(ended, running, self.plan.trainings, self.plan.slots.count)
         if left is None:
             return "time left: known after the first trial"
         return f"about {duration(left)} left"
 
     def _pace(self, record: Record) -> tuple[float, float | None]:
         """Seconds a running trial has taken, and those it will take if it is not stopped early."""
-        so_far = time.monotonic() - self.begun[record.number]
+        so_far = time.monotonic() - self.begun[record.name]
         if not record.epochs:
             return so_far, None
         a_epoch = record.seconds / len(record.epochs)
@@ -183,11 +189,11 @@ class Screen:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         for heading in ("trial", "arm", "epoch", metric, "best"):
             table.add_column(heading, justify="left" if heading in ("trial", "arm") else "right")
-        for number, record in sorted(self.running.copy().items()):
+        for _, record in sorted(self.running.copy().items()):
             latest = record.epochs[-1] if record.epochs else {}
             table.add_row(
-                f"{number:03d}",
-                arm_label(record.arm),
+                record.name.partition("-")[0],
+                arm_label(record.arm) + (f" seed {record.config['seed']}" if record.of else ""),
                 f"{latest.get('epoch', 0)}/{record.config['epochs']}",
                 f"{latest[metric]:.3f}" if metric in latest else "–",
                 "–" if record.score is None else f"{record.score:.3f}",
@@ -196,7 +202,7 @@ class Screen:
 
     def _best(self) -> str | None:
         known = [*self.ended.copy().values(), *self.running.copy().values()]
-        scored = [record for record in known if record.score is not None]
+        scored = [record for record in known if record.score is not None and record.of is None]
         if not scored:
             return None
         best = max(scored, key=lambda record: (record.score, -record.number))
@@ -223,10 +229,10 @@ def seconds_left(
     return max((waiting * mean + sum(under_way)) / slots, max(under_way, default=0.0))
 
 
-def view_for(plan: Plan, ledger: Ledger, console: Console) -> "Lines | Screen":
+def view_for(plan: Plan, ledgers: Sequence[Ledger], console: Console) -> "Lines | Screen":
     """The live view in a terminal, lines anywhere else."""
     view: Lines | Screen = (
-        Screen(plan, ledger, console) if console.is_terminal else Lines(plan, ledger, console)
+        Screen(plan, ledgers, console) if console.is_terminal else Lines(plan, ledgers, console)
     )
     _: View = view
     return view

@@ -76,7 +76,7 @@ def test_agrees_with_pycocotools() -> None:
                 "scores": torch.tensor(rng.uniform(0, 1, count + 2)).float(),
             }
         )
-    ours = average_precision([(predictions[:2], truths[:2]), (predictions[2:], truths[2:])])
+    ours = average_precision(predictions, truths)
     assert ours == pytest.approx(by_pycocotools(predictions, truths), abs=1e-5)
 
 
@@ -91,7 +91,7 @@ def test_by_hand() -> None:
         "labels": torch.ones(2).long(),
         "scores": torch.tensor([0.9, 0.8]),
     }
-    scores = average_precision([([found], [truth])])
+    scores = average_precision([found], [truth])
     assert scores["AP50"] == pytest.approx(51 / 101, abs=1e-6)  # 51 of COCO's 101 recall levels
     assert scores["AR100"] == pytest.approx(0.5)
 
@@ -99,4 +99,4 @@ def test_by_hand() -> None:
 def test_without_any_object_it_is_not_defined() -> None:
     empty = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0).long()}
     with pytest.raises(ValueError, match="holds no object"):
-        average_precision([([empty | {"scores": torch.zeros(0)}], [empty])])
+        average_precision([empty | {"scores": torch.zeros(0)}], [empty])

@@ -83,7 +83,7 @@ def test_without_detectron2_an_error_says_what_to_install(
 @needs_detectron2
 def test_it_learns_two_images_by_heart(batch: Batch) -> None:
     model = trained(detector(), batch, 60)
-    scores = score_detector(model, [batch], torch.device("cpu"), KINDS.names)
+    scores = score_detector(model, [batch], torch.device("cpu"), KINDS.names).metrics
     assert scores["AP50"] == 1.0
     for found, boxes, labels in zip(
         model.predict(batch.images), batch.boxes, batch.labels, strict=True

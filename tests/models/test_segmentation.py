@@ -71,7 +71,7 @@ def test_counts_are_summed_over_batches_of_any_size() -> None:
     found, truth = random_masks(0, 5), random_masks(1, 5)
     truth[0, :8] = IGNORE
     data = [batch_of(found[:4], truth[:4]), batch_of(found[4:], truth[4:])]
-    result = score_segmenter(Told(3), data, CPU, ("building", "wood"))
+    result = score_segmenter(Told(3), data, CPU, ("building", "wood")).metrics
     assert result == scores(confusion(truth, found, 3), ("building", "wood"))
     assert set(METRICS) < set(result)
     assert not set(FOOTPRINT_METRICS) & set(result)
@@ -83,7 +83,7 @@ def test_footprints_are_scored_in_pixels_of_the_file() -> None:
     found = torch.cat([with_squares((1, 1), (9, 9)), with_squares()])
     truth = torch.cat([with_squares((1, 1)), with_squares((0, 0))])
     data = [batch_of(found[i : i + 1], truth[i : i + 1], truths[i : i + 1], 2) for i in range(2)]
-    result = score_segmenter(Told(2), data, CPU, ("building",))
+    result = score_segmenter(Told(2), data, CPU, ("building",)).metrics
     assert {name: result[name] for name in FOOTPRINT_METRICS} == pytest.approx(
         dict.fromkeys(FOOTPRINT_METRICS, 0.5)
     )
@@ -93,12 +93,12 @@ def test_no_footprint_is_proposed_where_the_truth_is_ignored() -> None:
     truth = with_squares((1, 1))
     truth[0, 8:] = IGNORE
     data = [batch_of(with_squares((1, 1), (9, 9)), truth, [[box(1, 1, 7, 7)]])]
-    assert score_segmenter(Told(2), data, CPU, ("building",))["footprint_precision"] == 1
+    assert score_segmenter(Told(2), data, CPU, ("building",)).metrics["footprint_precision"] == 1
 
 
 def test_a_metric_that_is_not_defined_is_left_out() -> None:
     data = [batch_of(with_squares(), with_squares((1, 1)), [[box(1, 1, 7, 7)]])]
-    result = score_segmenter(Told(2), data, CPU, ("building",))
+    result = score_segmenter(Told(2), data, CPU, ("building",)).metrics
     assert "footprint_precision" not in result
     assert result["footprint_F1"] == result["footprint_recall"] == 0
 

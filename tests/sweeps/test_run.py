@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 import analysis
+from datasets import open_split
 from sweeps.cluster import cluster
 from sweeps.ledger import Ledger, Record
 from sweeps.plan import Plan, make_plan
@@ -21,8 +23,9 @@ from sweeps.run import (
     OutOfTimeError,
     make_stages,
     run_plan,
+    run_repeats,
     run_trials,
-    score_best_on_test,
+    score_on_test_split,
 )
 from sweeps.run_directory import begin_run_directory
 from sweeps.schema import Sweep
@@ -61,13 +64,13 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def records_of(run: Path) -> list[dict[str, Any]]:
+def records_of(run: Path, kind: str = "trials") -> list[dict[str, Any]]:
     """All records of a run without what the clock decides."""
-    records = [json.loads(file.read_text()) for file in sorted(run.glob("trials/*/trial.json"))]
+    records = [json.loads(file.read_text()) for file in sorted(run.glob(f"{kind}/*/trial.json"))]
     for record in records:
         del record["seconds"]
         for epoch in record["epochs"]:
-            del epoch["seconds"]
+            del epoch["seconds"], epoch["time"]
     return records
 
 
@@ -222,7 +225,7 @@ def failing(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan
             ledger = Ledger(plan.run, sweep.metric)
             spoil_weights(plan)
             run_trials(plan, ledger, view)
-            score_best_on_test(plan, ledger, view)
+            score_on_test_split(plan, ledger, Ledger(plan.run, sweep.metric, "repeats"), view)
     return plan, ledger, view
 
 
@@ -274,6 +277,7 @@ def sliced(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan,
             "fixed": {"pretraining": "scratch"},
             "budget": {"trials": 2, "epochs": 2},
             "scheduler": {"name": "none"},
+            "repeats": {"top": 1, "seeds": 2},
             "resources": {"cpu": 2},
         }
     )
@@ -287,24 +291,44 @@ def sliced(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan,
     with cluster():
         for plan in plans:
             begin_run_directory(plan, "a test")
-        run_trials(plans[0], Ledger(plans[0].run, sweep.metric), Silent())
+        run_all(plans[0], None)
         left = True
         while left:
             slices += 1
-            ledger = Ledger(plans[1].run, sweep.metric)
             try:
-                run_trials(plans[1], ledger, Silent(), deadline=time.time() + SLICE_S)
+                run_all(plans[1], time.time() + SLICE_S)
                 left = False
             except OutOfTimeError:
                 assert slices < 10
     return plans[0], plans[1], slices
 
 
+def run_all(plan: Plan, deadline: float | None) -> None:
+    """The trials and their repeats, as far as there is time."""
+    metric, view = plan.sweep.metric, Silent()
+    trials, repeats = Ledger(plan.run, metric), Ledger(plan.run, metric, "repeats")
+    run_trials(plan, trials, view, deadline)
+    run_repeats(plan, trials, repeats, view, deadline)
+
+
 def test_run_cut_into_slices_of_time_is_the_uncut_run(sliced: tuple[Plan, Plan, int]) -> None:
     whole, slices, number = sliced
-    assert number > 2
-    assert records_of(whole.run) == records_of(slices.run)
-    assert not list(slices.run.glob("trials/*/resume.pt"))
+    assert number > 3
+    for kind in ("trials", "repeats"):
+        assert records_of(whole.run, kind) == records_of(slices.run, kind)
+        assert not list(slices.run.glob(f"{kind}/*/resume.pt"))
+
+
+def test_repeats_are_of_the_best_trial_under_other_seeds(sliced: tuple[Plan, Plan, int]) -> None:
+    run = sliced[0].run
+    best = max(records_of(run), key=lambda record: record["score"])
+    repeats = records_of(run, "repeats")
+    assert [one["of"] for one in repeats] == [best["name"]] * 2
+    for number, one in enumerate(repeats):
+        changed = {"number": number, "seed": number + 1}
+        assert one["config"] == best["config"] | changed
+    scores = [one["score"] for one in (best, *repeats)]
+    assert len(set(scores)) == 3
 
 
 @pytest.fixture(scope="module")
@@ -336,7 +360,8 @@ def transfer(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Plan:
     plan = make_plan(sweep, results, cache, [Machine(cpus=2, gpus=0)])
     with cluster():
         begin_run_directory(plan, "a test")
-        run_plan(plan, Ledger(plan.run, sweep.metric), Silent())
+        ledgers = Ledger(plan.run, sweep.metric), Ledger(plan.run, sweep.metric, "repeats")
+        run_plan(plan, *ledgers, Silent())
     return plan
 
 
@@ -366,3 +391,23 @@ def test_source_model_is_made_once_and_its_cost_is_on_record(transfer: Plan) -> 
     arms = analysis.rank_arms(analysis.load(transfer.run)).set_index("training")
     own = arms.loc["scratch", "seconds"] / 3600 * 3.0 / transfer.slots.per_machine
     assert arms.loc["scratch", "usd"] == pytest.approx(own)
+
+
+def test_tallies_of_single_images_add_up_to_the_scores_on_test(transfer: Plan) -> None:
+    test = json.loads((transfer.run / "test.json").read_text())
+    assert len(test) == 3
+    names = list(open_split(transfer.data, "test").names)
+    for trial, scores in test.items():
+        with np.load(transfer.run / "trials" / trial / "test.npz") as tally:
+            assert tally["names"].tolist() == names
+            (_, wrong), (missed, right) = tally["confusion"].sum(axis=0)
+        assert scores["IoU/landslide"] == pytest.approx(right / (right + wrong + missed))
+        assert scores["latency_ms"] > 0
+
+
+def test_run_says_how_its_images_were_made_ready_for_the_model(transfer: Plan) -> None:
+    data = json.loads((transfer.run / "run.json").read_text())["data"]
+    split = open_split(transfer.data, "train")
+    assert (data["mean"], data["std"]) == (split.mean.tolist(), split.std.tolist())
+    assert (data["image_size"], data["window"], data["rgb"]) == (32, [128, 128], [0, 1, 2])
+    assert Path(data["cache"]) == transfer.data.folder

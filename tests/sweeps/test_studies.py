@@ -16,6 +16,7 @@ LESS = (
     "scheduler={name: none}",
     "allocation=adaptive",
     "dataset.image_size=64",
+    "repeats=null",
     "resources.cpu=2",
 )
 # What besides keeps a study from taking minutes; a new one needs no entry.

@@ -1,0 +1,88 @@
+"""Which predicted boxes are right: COCO's matching (Lin et al. 2014, "Microsoft COCO"), by image.
+
+An image's matches do not depend on other images, so that average precision over any of the images,
+each counted any number of times, follows from them without looking at a box again.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+"""IoU .50:.05:.95, the ten that AP is the mean of."""
+
+RECALL_LEVELS = np.linspace(0, 1, 101)
+"""Precision is read off at these, and averaged."""
+
+MOST_DETECTIONS = 100
+"""Only so many count in one image and class, the surest."""
+
+Boxes = dict[str, NDArray]
+"""Of one image: `boxes` [M, 4] xyxy px, `labels` int [M], and of predictions `scores` [M]."""
+
+
+def box_matches(pairs: Sequence[tuple[Boxes, Boxes]], classes: int) -> dict[str, NDArray]:
+    """Match the predictions of each image with its truths, class by class.
+
+    Args:
+        pairs: (prediction, truth) an image.
+        classes: K; labels are 1 … K.
+
+    Returns:
+        `truths` int64 [N, K], true boxes by image and class; and of all detections D, by image,
+        class and falling score: `image` int64 [D], `label` int64 [D], `score` float32 [D], and
+        `matched` bool [D, 10], whether it takes a truth at each of `IOU_THRESHOLDS`.
+    """
+    truths = np.zeros((len(pairs), classes), np.int64)
+    images, labels, scores = [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0, np.float32)]
+    matched = [np.zeros((0, len(IOU_THRESHOLDS)), bool)]
+    for image, (prediction, truth) in enumerate(pairs):
+        for place in range(classes):
+            true = truth["boxes"][truth["labels"] == place + 1]
+            ours = np.flatnonzero(prediction["labels"] == place + 1)
+            falling = np.argsort(-prediction["scores"][ours], kind="stable")
+            ours = ours[falling[:MOST_DETECTIONS]]
+            truths[image, place] = len(true)
+            images.append(np.full(len(ours), image))
+            labels.append(np.full(len(ours), place + 1))
+            scores.append(prediction["scores"][ours].astype(np.float32))
+            matched.append(_takes_a_truth(overlaps(prediction["boxes"][ours], true)))
+    return {
+        "truths": truths,
+        "image": np.concatenate(images),
+        "label": np.concatenate(labels),
+        "score": np.concatenate(scores),
+        "matched": np.concatenate(matched),
+    }
+
+
+def overlaps(ours: NDArray, truths: NDArray) -> NDArray[np.float64]:
+    """IoU of each of our boxes [M, 4] with each truth [G, 4], xyxy: float64 [M, G]."""
+    (low, high, area), (true_low, true_high, true_area) = _corners(ours), _corners(truths)
+    sides = np.minimum(high[:, None], true_high) - np.maximum(low[:, None], true_low)
+    shared = np.clip(sides, 0, None).prod(axis=-1)
+    both = area[:, None] + true_area - shared
+    return np.divide(shared, both, out=np.zeros_like(shared), where=both > 0)
+
+
+def _corners(boxes: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    # COCO's boxes are xywh, and ours became that in float32: the same rounding, the same matches.
+    low = boxes[:, :2].astype(np.float32)
+    size = (boxes[:, 2:].astype(np.float32) - low).astype(np.float64)
+    return low.astype(np.float64), low + size, size.prod(axis=1)
+
+
+def _takes_a_truth(iou: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """By falling score [M, G], each takes the best truth that is still free: bool [M, 10]."""
+    takes = np.zeros((len(iou), len(IOU_THRESHOLDS)), bool)
+    for column, threshold in enumerate(IOU_THRESHOLDS):
+        free = iou.copy()
+        # Whoever reaches no truth takes none and is in nobody's way.
+        for row in np.flatnonzero((iou >= threshold).any(axis=1)):
+            # Of truths that overlap alike, COCO takes the last.
+            best = iou.shape[1] - 1 - int(np.argmax(free[row, ::-1]))
+            if free[row, best] >= threshold:
+                takes[row, column] = True
+                free[:, best] = -1
+    return takes

@@ -1,0 +1,31 @@
+"""From a flat configuration to the model and the recipe it describes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.backbones import Backbone
+from models.loss_terms import LOSS_PREFIX
+from models.model import Classes, Model
+from models.tasks import TASKS
+from models.training import Recipe
+
+
+def build_model(
+    task: str, config: Mapping[str, Any], bands: int, image_size: int, classes: Classes
+) -> Model:
+    """The model of a configuration for images [B, bands, S, S], its weights at random."""
+    head = TASKS[task].heads[config["head"]]
+    backbone = Backbone(config["backbone"], bands, image_size)
+    options = head.options(**{name: config[name] for name in head.options.model_fields})
+    return head.build(backbone, classes, options)
+
+
+def recipe_of(config: Mapping[str, Any]) -> Recipe:
+    """The training recipe in a flat configuration."""
+    weights = {
+        key.removeprefix(LOSS_PREFIX): value
+        for key, value in config.items()
+        if key.startswith(LOSS_PREFIX)
+    }
+    named = {field: config[field] for field in Recipe.__dataclass_fields__ if field in config}
+    return Recipe(**named, loss_weights=weights)
