@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from analysis.formats import Format, write
 from analysis.runs import AnalysisError
 from analysis.tables import Table
+from models.count_scores import footprint_scores
 from models.footprints import IOU_THRESHOLD, MIN_AREA, Counts, Footprint, match
 
 TRUTH_COLUMNS = ("ImageId", "BuildingId", "PolygonWKT_Pix")
@@ -161,17 +162,17 @@ def _by_aoi(counts: dict[str, Counts]) -> pd.DataFrame:
         aois = {}
     rows = []
     for name, of_images in {**aois, "total": list(counts.values())}.items():
-        all_in_all = sum(of_images, Counts())
+        total = np.sum(of_images, axis=0)
+        scores = {
+            kind.removeprefix("footprint_"): float(value)
+            for kind, value in footprint_scores(total).items()
+        }
         rows.append(
             {
                 "AOI": name,
                 "images": len(of_images),
-                "TP": all_in_all.true_positives,
-                "FP": all_in_all.false_positives,
-                "FN": all_in_all.false_negatives,
-                "precision": all_in_all.precision,
-                "recall": all_in_all.recall,
-                "F1": all_in_all.F1,
+                **dict(zip(("TP", "FP", "FN"), total.tolist(), strict=True)),
+                **{kind: scores[kind] for kind in ("precision", "recall", "F1")},
             }
         )
     return pd.DataFrame(rows)

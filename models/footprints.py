@@ -6,8 +6,6 @@ an area; only then are they divided.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,40 +32,12 @@ class Footprint(NamedTuple):
     confidence: float
 
 
-@dataclass(frozen=True)
-class Counts:
-    """Buildings found, proposed in vain and missed; `+` sums those of several images.
-
-    A quotient of nothing by nothing is NaN: without proposals there is no precision, without truths
-    no recall, and without either no F1.
-    """
+class Counts(NamedTuple):
+    """Buildings found, proposed in vain, and missed; `footprint_scores` divides them."""
 
     true_positives: int = 0
     false_positives: int = 0
     false_negatives: int = 0
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(
-            self.true_positives + other.true_positives,
-            self.false_positives + other.false_positives,
-            self.false_negatives + other.false_negatives,
-        )
-
-    @property
-    def precision(self) -> float:
-        """Share of the proposals that are buildings."""
-        return _quotient(self.true_positives, self.true_positives + self.false_positives)
-
-    @property
-    def recall(self) -> float:
-        """Share of the buildings that were found."""
-        return _quotient(self.true_positives, self.true_positives + self.false_negatives)
-
-    @property
-    def F1(self) -> float:  # noqa: N802 - the metric's name everywhere
-        """Harmonic mean of precision and recall; 0 where there is one without the other."""
-        wrong = self.false_positives + self.false_negatives
-        return _quotient(2 * self.true_positives, 2 * self.true_positives + wrong)
 
 
 def footprints_in(
@@ -156,7 +126,3 @@ def _array(polygons: Sequence[Polygon]) -> Geometries:
 def _polygon(outline: dict[str, Any]) -> Polygon:
     shell, *holes = outline["coordinates"]
     return Polygon(shell, holes)
-
-
-def _quotient(part: int, whole: int) -> float:
-    return part / whole if whole else nan

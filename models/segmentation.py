@@ -1,8 +1,6 @@
 """Segmentation: how a segmenter is scored on a split, and shown on a few of its images."""
 
-import math
 from collections.abc import Iterable
-from dataclasses import astuple
 from functools import partial
 
 import numpy as np
@@ -12,13 +10,12 @@ from torch import Tensor
 from datasets.batches import Batch
 from datasets.source import IGNORE
 from models.confusion import CLASS_METRICS, METRICS, confusion, scores
+from models.count_scores import FOOTPRINT_METRICS, footprint_scores
 from models.footprints import Counts, footprints_in, match
 from models.model import Model
 from models.scored import Scored, Tally
 
 __all__ = ["CLASS_METRICS", "FOOTPRINT_METRICS", "METRICS", "draw_masks", "score_segmenter"]
-
-FOOTPRINT_METRICS = ("footprint_F1", "footprint_precision", "footprint_recall")
 
 BLACK = (0, 0, 0)
 OKABE_ITO = (
@@ -63,14 +60,19 @@ def score_segmenter(
         if batch.footprints is not None:
             buildings += _footprint_counts(batch, found)
     counts = torch.stack(pixels).cpu()
-    metrics = scores(counts.sum(dim=0), classes) | _footprint_scores(buildings)
+    metrics = scores(counts.sum(dim=0), classes)
+    if buildings:
+        of_buildings = footprint_scores(np.sum(buildings, axis=0))
+        metrics |= {
+            name: float(value) for name, value in of_buildings.items() if np.isfinite(value)
+        }
     return Scored(metrics, partial(_tally, names, counts, buildings))
 
 
 def _tally(names: list[str], counts: Tensor, buildings: list[Counts]) -> Tally:
     tally = {"names": np.array(names), "confusion": counts.numpy()}
     if buildings:
-        tally["footprints"] = np.array([astuple(image) for image in buildings])
+        tally["footprints"] = np.array(buildings)
     return tally
 
 
@@ -87,13 +89,6 @@ def _footprint_counts(batch: Batch, found: list[dict[str, Tensor]]) -> list[Coun
         proposed = footprints_in(buildings.numpy(), sure.numpy(), (height, width))
         counts.append(match(outlines, proposed))
     return counts
-
-
-def _footprint_scores(buildings: list[Counts]) -> dict[str, float]:
-    total = sum(buildings, start=Counts())
-    values = (total.F1, total.precision, total.recall)
-    named = dict(zip(FOOTPRINT_METRICS, values, strict=True))
-    return {name: value for name, value in named.items() if math.isfinite(value)}
 
 
 def draw_masks(model: Model, batch: Batch, pictures: Tensor, device: torch.device) -> Tensor:

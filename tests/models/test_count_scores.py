@@ -1,10 +1,11 @@
 """Scores of many counts at once; single ones are checked pixel by pixel in test_confusion.py."""
 
+from math import nan
+
 import numpy as np
 import pytest
 
-from models.count_scores import footprint_scores, pixel_scores
-from models.footprints import Counts
+from models.count_scores import FOOTPRINT_METRICS, footprint_scores, pixel_scores
 
 CLASSES = ("background", "building", "water")
 
@@ -29,12 +30,21 @@ def test_what_is_not_defined_is_nan_and_in_no_mean() -> None:
     assert all(np.isnan(values[1]) for values in result.values())
 
 
-@pytest.mark.parametrize("counts", [(3, 1, 2), (0, 0, 0), (0, 2, 0), (0, 0, 3)])
-def test_footprints_are_scored_as_by_the_spacenet_metric(counts: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize(
+    ("counts", "f1", "precision", "recall"),
+    [
+        ((3, 3, 3), 0.5, 0.5, 0.5),
+        ((3, 1, 2), 2 / 3, 0.75, 0.6),
+        ((0, 0, 0), nan, nan, nan),
+        ((0, 0, 4), 0, nan, 0),
+        ((0, 4, 0), 0, 0, nan),
+    ],
+)
+def test_footprints_are_scored_by_the_spacenet_metric_and_nothing_by_nothing_is_no_number(
+    counts: tuple[int, int, int], f1: float, precision: float, recall: float
+) -> None:
     ours = footprint_scores(np.array([counts, (1, 1, 1)]))
-    image = Counts(*counts)
-    expected = {"footprint_F1": image.F1, "footprint_precision": image.precision}
-    expected["footprint_recall"] = image.recall
+    expected = dict(zip(FOOTPRINT_METRICS, (f1, precision, recall), strict=True))
     assert {name: values[0] for name, values in ours.items()} == pytest.approx(
         expected, nan_ok=True
     )

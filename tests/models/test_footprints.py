@@ -1,4 +1,3 @@
-import math
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -31,24 +30,6 @@ outlines = st.one_of(boxes, boxes, quadrangles)
 def test_importing_footprints_does_not_import_torch() -> None:
     program = "import models.footprints, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=True)
-
-
-def test_counts_add_up_before_they_are_divided() -> None:
-    total = Counts(1, 0, 3) + Counts(2, 3, 0)
-    assert total == Counts(3, 3, 3)
-    assert (total.precision, total.recall, total.F1) == (0.5, 0.5, 0.5)
-    assert Counts(3, 1, 0).precision == 0.75
-    assert Counts(3, 0, 2).recall == 0.6
-    assert Counts(3, 1, 3).F1 == 0.6
-
-
-def test_quotient_of_nothing_is_no_number() -> None:
-    nothing, missed, in_vain = Counts(), Counts(0, 0, 4), Counts(0, 4, 0)
-    assert all(map(math.isnan, (nothing.precision, nothing.recall, nothing.F1)))
-    assert math.isnan(missed.precision)
-    assert (missed.recall, missed.F1) == (0, 0)
-    assert math.isnan(in_vain.recall)
-    assert (in_vain.precision, in_vain.F1) == (0, 0)
 
 
 def test_components_are_outlined_in_pixels_of_the_file() -> None:
