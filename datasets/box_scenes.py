@@ -65,7 +65,8 @@ def read_scene(item: Item, parse: Callable[[], Objects]) -> Labelled:
     boxes, labels = clip_boxes(
         objects.boxes.astype(np.float32), objects.labels, item.window or whole
     )
-    return Labelled(image=image, mask=None, boxes=boxes, labels=labels)
+    place = info.place and info.place.within(item.window)
+    return Labelled(image=image, mask=None, boxes=boxes, labels=labels, place=place)
 
 
 def listed(things: Iterable[object], most: int = 5) -> str:

@@ -2,10 +2,11 @@
 
 A cache folder holds, for each split, `{split}.images` [N, C, S, S] in the type that the data have
 and `{split}.masks.u8` [N, S, S] as raw arrays, `{split}.objects.npz` (boxes, labels, offsets,
-sizes) and `{split}.footprints.npz`, and one `cache.json` that describes them all. Of data without
-masks or footprints, those files are not there. A cache is found by the names, sizes and
-modification times of the files it was made from, so that finding it again costs a stat of each;
-what the *content* was is told by the fingerprint in it, which is the same for a copy elsewhere.
+sizes), `{split}.footprints.npz` and `{split}.places.npz`, and one `cache.json` that describes them
+all. Of data without masks, footprints or places on Earth, those files are not there. A cache is
+found by the names, sizes and modification times of the files it was made from, so that finding it
+again costs a stat of each; what the *content* was is told by the fingerprint in it, which is the
+same for a copy elsewhere.
 """
 
 import functools
@@ -23,15 +24,16 @@ from numpy.typing import NDArray
 from shapely import Polygon
 
 from datasets.decoding import DecodeOptions, Written, decode, write_split
+from datasets.places import Places
 from datasets.reading import Reader
 from datasets.selection import only_with_objects
-from datasets.source import IGNORE, DataError, Label, Listing, Problem, Source, Tiling
+from datasets.source import IGNORE, DataError, Label, Listing, Place, Problem, Source, Tiling
 from datasets.splits import complete_splits
 from datasets.statistics import training_statistics
 from datasets.tiling import check_tiling
 from datasets.whole_folder import build_once
 
-FORMAT = 3  # raise when what a cache folder holds changes
+FORMAT = 4  # raise when what a cache folder holds changes
 DESCRIPTION = "cache.json"
 
 
@@ -113,6 +115,7 @@ class Split:
         stretch: float32 [2, C], the stored values that become 0 and 1; None without a stretch.
         mean, std: float32 [C], of the training split's pixels after the stretch, whichever split
             this is.
+        places: where on Earth the images lie; None if that is known of none.
     """
 
     images: NDArray[np.generic]
@@ -127,6 +130,7 @@ class Split:
     stretch: NDArray[np.float32] | None
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
+    places: Places | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -149,6 +153,10 @@ class Split:
         ends = starts[offsets[index] : offsets[index + 1] + 1]
         parts = [wkb[start:end].tobytes() for start, end in itertools.pairwise(ends)]
         return list(shapely.from_wkb(parts))
+
+    def place(self, index: int) -> Place | None:
+        """Where one image lies on Earth, in pixels of the file; None if that is not known."""
+        return self.places and self.places.of(index)
 
 
 def prepare(
@@ -241,6 +249,9 @@ def open_split(prepared: Prepared | Path, name: str) -> Split:
     outlines = None
     if (file := folder / f"{name}.footprints.npz").exists():
         outlines = Outlines(**_arrays(file))
+    places = None
+    if (file := folder / f"{name}.places.npz").exists():
+        places = Places(**_arrays(file))
     return Split(
         images=np.memmap(
             folder / f"{name}.images",
@@ -256,6 +267,7 @@ def open_split(prepared: Prepared | Path, name: str) -> Split:
         stretch=None if content["stretch"] is None else np.array(content["stretch"], np.float32),
         mean=np.array(content["mean"], dtype=np.float32),
         std=np.array(content["std"], dtype=np.float32),
+        places=places,
     )
 
 

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from shapely import Polygon
 
 from datasets.boxes import mask_to_boxes, select_boxes
+from datasets.places import packed_places
 from datasets.reading import Reader
 from datasets.resize import resize_image, resize_mask
-from datasets.source import IGNORE, Item, Label, Labelled, Tiling
+from datasets.source import IGNORE, Item, Label, Labelled, Place, Tiling
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class DecodeOptions:
 class Decoded(NamedTuple):
     """One item: image [C, S, S], mask [S, S], boxes [M, 4] and labels [M] in the same frame.
 
-    `size` (height, width) and `footprints` are in pixels of the file, before resizing.
+    `size` (height, width), `footprints` and `place` are in pixels of the file, before resizing.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Decoded(NamedTuple):
     labels: NDArray[np.int64]
     size: tuple[int, int]
     footprints: tuple[Polygon, ...]
+    place: Place | None
 
 
 class Written(NamedTuple):
@@ -90,6 +92,7 @@ def decode(
             *objects_of(labelled, mask, options),
             (image.shape[1], image.shape[2]),
             labelled.footprints or (),
+            labelled.place,
         )
 
 
@@ -98,13 +101,15 @@ def write_split(
 ) -> Written:
     """Write the split's files into `folder`, the pixels one item at a time.
 
-    Of data without masks or footprints (`given` says what there is), those files are left out.
+    Of data without masks or footprints (`given` says what there is), those files are left out, and
+    that of places if there is none in the split.
     """
     names: list[str] = []
     sizes: list[tuple[int, int]] = []
     boxes = [np.empty((0, 4), dtype=np.float32)]
     labels = [np.empty(0, dtype=np.int64)]
     outlines: list[tuple[Polygon, ...]] = []
+    places: list[Place | None] = []
     dtype = ""
     pixels, areas = np.zeros((2, 256), dtype=np.int64)
     with contextlib.ExitStack() as files:
@@ -125,6 +130,7 @@ def write_split(
             boxes.append(one.boxes)
             labels.append(one.labels)
             outlines.append(one.footprints)
+            places.append(one.place)
     objects = np.array([len(part) for part in boxes[1:]], dtype=np.int64)
     np.savez(
         folder / f"{split}.objects.npz",
@@ -135,6 +141,8 @@ def write_split(
     )
     if "footprints" in given:
         np.savez(folder / f"{split}.footprints.npz", **_packed(outlines))
+    if any(places):
+        np.savez(folder / f"{split}.places.npz", **packed_places(places)._asdict())
     return Written(names, dtype, int(objects.sum()), int((objects > 0).sum()), pixels, areas)
 
 

@@ -94,7 +94,8 @@ class LandCoverAI:
         image, mask = (values.astype(np.uint8, copy=False) for values in pixels)
         if (mask != mask[0]).any():
             raise unusable(item.label, "has bands that differ, and so tells no class ids")
-        return Labelled(image, mask[0])
+        place = headers[0].place
+        return Labelled(image, mask[0], place=place and place.within(item.window))
 
     def write_sample(self, root: Path, seed: int) -> None:
         """Write synthetic orthophotos and lists."""

@@ -13,7 +13,7 @@ from rasterio import Affine
 from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from datasets.source import DataError, Problem, Window
+from datasets.source import DataError, Place, Problem, Window
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,14 @@ class RasterInfo:
     dtype: str
     crs: CRS | None
     transform: Affine
+
+    @property
+    def place(self) -> Place | None:
+        """Where the file lies; None if it lacks a reference system or coordinates."""
+        if self.crs is None or self.transform.is_identity:
+            return None
+        a, b, c, d, e, f = self.transform[:6]
+        return Place(self.crs.to_wkt(), (a, b, c, d, e, f))
 
 
 def raster_info(file: Path) -> RasterInfo:

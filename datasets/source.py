@@ -79,6 +79,28 @@ class Item:
     window: Window | None = None
 
 
+class Place(NamedTuple):
+    """Where an image lies on Earth.
+
+    Attributes:
+        crs: coordinate reference system, as WKT; x is easting or longitude whatever it says of the
+            order of its axes.
+        transform: (a, b, c, d, e, f): a point at (column, row) in pixel edges, (0, 0) the outer
+            corner of the first pixel, lies at x = a·column + b·row + c, y = d·column + e·row + f.
+    """
+
+    crs: str
+    transform: tuple[float, float, float, float, float, float]
+
+    def within(self, window: Window | None) -> "Place":
+        """The place of a part of the image, in the pixels of that part; None is all of it."""
+        if window is None:
+            return self
+        a, b, c, d, e, f = self.transform
+        x, y = window.x, window.y
+        return Place(self.crs, (a, b, a * x + b * y + c, d, e, d * x + e * y + f))
+
+
 @dataclass(frozen=True, eq=False)
 class Labelled:
     """One item as it lies on disk.
@@ -91,6 +113,7 @@ class Labelled:
             component of the mask.
         labels: int64 [M], class ids of the boxes; None where `boxes` is.
         footprints: outlines of single objects in this item's pixels; None if the data have none.
+        place: where on Earth this item's pixels lie; None if its files do not say.
     """
 
     image: NDArray[np.generic]
@@ -98,6 +121,7 @@ class Labelled:
     boxes: NDArray[np.float32] | None = None
     labels: NDArray[np.int64] | None = None
     footprints: tuple[Polygon, ...] | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True)

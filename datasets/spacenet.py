@@ -177,7 +177,8 @@ def _read(item: Item) -> Labelled:
         raise refusal(problems)
     window = item.window or Window(0, 0, info.width, info.height)
     mask, footprints = burn(_to_pixels(item, features, info), window)
-    return Labelled(image, mask, footprints=footprints)
+    place = info.place and info.place.within(item.window)
+    return Labelled(image, mask, footprints=footprints, place=place)
 
 
 def _read_features(file: Path | None) -> _Features:

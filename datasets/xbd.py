@@ -12,7 +12,9 @@ are used for training, `hold` (933) for validation, `test` (933) for test. A par
 there, or has no labels, is left out.
 
 JSON: `features.xy` lists buildings, each with `wkt`, an outline in pixels (x right, y down), and
-`properties.uid`; `metadata` has the image's `width` and `height`.
+`properties.uid`; `metadata` has the image's `width` and `height`. `features.lng_lat` has the same
+buildings in longitude and latitude: as the images are not georeferenced, their place on Earth is
+the affine map from the one list to the other.
 
 A pixel is building if its centre lies in an outline. The release's own targets are drawn from
 outlines rounded to whole pixels and include their border, hence are a little larger.
@@ -29,8 +31,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from shapely import Polygon
 
+from datasets.places import fitted
 from datasets.rasters import read_raster
 from datasets.samples import xbd as synthetic
 from datasets.scenes import collected, cut_scene, refusal, unusable
@@ -40,6 +44,7 @@ from datasets.source import (
     Label,
     Labelled,
     Listing,
+    Place,
     Problem,
     Tiling,
     Window,
@@ -49,6 +54,7 @@ from datasets.vectors import Outline, burn, parse_json, polygons_of, read_bytes
 
 PARTS = {"train": ("train", "tier3"), "val": ("hold",), "test": ("test",)}
 SCENE = r"(.+_\d{8})_pre_disaster"
+LONGITUDE_LATITUDE = CRS.from_epsg(4326).to_wkt()
 
 
 class XBD:
@@ -85,7 +91,8 @@ class XBD:
         x, y, width, height = window = item.window or Window(0, 0, width, height)
         mask, footprints = burn(scene.buildings, window)
         tile = scene.image[:, y : y + height, x : x + width].copy()
-        return Labelled(tile, mask, footprints=footprints)
+        place = scene.place and scene.place.within(item.window)
+        return Labelled(tile, mask, footprints=footprints, place=place)
 
     def write_sample(self, root: Path, seed: int) -> None:
         """Write synthetic scenes as a `train` part."""
@@ -124,10 +131,11 @@ def _refuse_shared_scenes(root: Path, splits: dict[str, tuple[Item, ...]]) -> No
 
 
 class _Scene(NamedTuple):
-    """A whole scene: its image [3, H, W] and outlines in its pixels."""
+    """A whole scene: its image [3, H, W], outlines in its pixels, where it lies if that is told."""
 
     image: NDArray[np.generic]
     buildings: tuple[Polygon, ...]
+    place: Place | None
 
 
 # A PNG is read from its first row whichever tile is wanted: a scene is read once for all its tiles.
@@ -135,7 +143,7 @@ class _Scene(NamedTuple):
 def _read_scene(image_file: Path, label: Path | None, stamps: object) -> _Scene:  # noqa: ARG001
     """The scene, from memory if it is the last one that was read and has the same `stamps`."""
     problems: list[Problem] = []
-    image, buildings = None, None
+    image, buildings, place = None, None, None
     with collected(problems):
         image = read_raster(image_file)
     with collected(problems):
@@ -145,9 +153,10 @@ def _read_scene(image_file: Path, label: Path | None, stamps: object) -> _Scene:
         buildings = _buildings(label, content)
         if image is not None:
             _check_size(label, content.get("metadata"), image.shape[1:])
+            place = _place(content["features"], image.shape[1:])
     if problems or image is None or buildings is None:
         raise refusal(problems)
-    return _Scene(image, buildings)
+    return _Scene(image, buildings, place)
 
 
 def _stamp(file: Path | None) -> tuple[int, int] | None:
@@ -189,3 +198,24 @@ def _outline(file: Path, row: int, building: Any) -> Outline:
         return Outline(name, shapely.from_wkt(text))
     except shapely.GEOSException as error:
         raise unusable(file, f"holds WKT that does not parse in {name}: {error}") from None
+
+
+def _place(features: dict[str, Any], size: tuple[int, ...]) -> Place | None:
+    """Where an image of `size` lies, by the buildings that both lists have with as many corners."""
+    pixels, degrees = (_corners(features.get(key)) for key in ("xy", "lng_lat"))
+    alike = [uid for uid in pixels if len(pixels[uid]) == len(degrees.get(uid, ()))]
+    if not alike:
+        return None
+    corners, there = (np.concatenate([one[uid] for uid in alike]) for one in (pixels, degrees))
+    transform = fitted(corners, there, (size[0], size[1]))
+    return transform and Place(LONGITUDE_LATITUDE, transform)
+
+
+def _corners(listed: Any) -> dict[str, NDArray[np.float64]]:
+    """Corners [N, 2] of each building that has them, by uid."""
+    corners = {}
+    for one in listed if isinstance(listed, list) else ():
+        match one:
+            case {"wkt": str(text), "properties": {"uid": str(uid)}}:
+                corners[uid] = shapely.get_coordinates(shapely.from_wkt(text, on_invalid="ignore"))
+    return corners

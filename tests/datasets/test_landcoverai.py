@@ -8,6 +8,7 @@ import pytest
 import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
+from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from datasets.landcoverai import LandCoverAI, full_windows
@@ -112,6 +113,17 @@ def test_a_tile_is_its_window_of_image_and_mask(shared_root: Path) -> None:
     with rasterio.open(shared_root / "masks/M-33-1.tif") as raster:
         np.testing.assert_array_equal(mask, raster.read(1)[512:1024, 512:1024])
     assert (image.dtype, mask.dtype) == (np.uint8, np.uint8)
+
+
+def test_a_tile_lies_where_its_window_of_the_orthophoto_lies(shared_root: Path) -> None:
+    (tile,) = [
+        item for item in SOURCE.find(shared_root, None).splits["val"] if item.name == "M-33-1_4"
+    ]
+    place = SOURCE.read(tile, SOURCE.classes).place
+    with rasterio.open(shared_root / "images/M-33-1.tif") as raster:
+        expected = raster.window_transform(rasterio.windows.Window(512, 512, 512, 512))
+    assert place is not None and CRS.from_wkt(place.crs).to_epsg() == 2180
+    assert place.transform == pytest.approx(expected[:6], abs=1e-9)
 
 
 def test_tiles_that_were_cut_are_the_same_items(shared_root: Path, tmp_path: Path) -> None:

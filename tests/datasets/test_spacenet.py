@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import shapely
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rasterio.crs import CRS
 from rasterio.features import geometry_mask
 from shapely import Polygon
 
-from datasets.source import DataError, Item, Tiling
+from datasets.source import DataError, Item, Tiling, Window
 from datasets.spacenet import SpaceNet2, SpaceNet4
 
 SIZE = 48
@@ -107,6 +109,15 @@ def test_coordinates_are_longitude_and_latitude_unless_said_otherwise(
     assert read.image.dtype == np.uint16
     assert read.mask is not None
     assert read.mask[6:17, 5:20].all() and not read.mask[:5].any() and not read.mask[:, :4].any()
+
+
+def test_a_tile_lies_where_its_part_of_the_image_lies(write_city: Callable[..., Item]) -> None:
+    turned = UTM @ Affine.rotation(20)
+    item = write_city(None, "EPSG:32616", turned)
+    read = SpaceNet2().read(replace(item, window=Window(16, 8, 32, 40)), ("building",))
+    assert read.place is not None and CRS.from_wkt(read.place.crs).to_epsg() == 32616
+    there = Affine(*read.place.transform) @ (3, 5)
+    assert there == pytest.approx(turned @ (16 + 3, 8 + 5), abs=1e-9)
 
 
 def test_multipolygons_with_z_are_single_flat_footprints(write_city: Callable[..., Item]) -> None:

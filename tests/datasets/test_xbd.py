@@ -2,6 +2,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from rasterio.crs import CRS
 
-from datasets.source import DataError, Item, Tiling
+from datasets.source import DataError, Item, Tiling, Window
 from datasets.xbd import XBD
 
 SOURCE = XBD()
@@ -75,6 +77,41 @@ def test_a_tile_has_its_part_of_the_image_and_of_the_buildings(write_scene: Writ
     assert whole.mask is not None and read.mask is not None
     np.testing.assert_array_equal(read.mask, whole.mask[16:48, 32:64])
     assert sum(part.area for part in read.footprints or ()) == 8 * 14 - 3 * 9
+
+
+def placed(label: dict[str, Any], moved: int = 0) -> dict[str, Any]:
+    """`label` with longitudes and latitudes; the second building lies `moved` pixels further."""
+    for number, one in enumerate(label["features"]["xy"]):
+        shape = shapely.transform(
+            shapely.from_wkt(one["wkt"]),
+            lambda xy, off=number * moved: (-95.0, 30.0) + (xy + off) * (4.5e-6, -4e-6),
+        )
+        label["features"]["lng_lat"].append({**one, "wkt": shapely.to_wkt(shape, 12)})
+    return label
+
+
+def test_buildings_in_degrees_tell_where_a_tile_lies(write_scene: WriteScene) -> None:
+    scene = write_scene(placed(features(SHED, COURT)))
+    read = SOURCE.read(replace(scene, window=Window(32, 16, 32, 32)), ("building",))
+    assert read.place is not None and CRS.from_wkt(read.place.crs).to_epsg() == 4326
+    expected = (4.5e-6, 0, -95 + 32 * 4.5e-6, 0, -4e-6, 30 - 16 * 4e-6)
+    np.testing.assert_allclose(read.place.transform, expected, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        features(SHED, COURT),
+        placed(features()),
+        placed(features(SHED, COURT), moved=30),
+        {**features(SHED), "features": {**features(SHED)["features"], "lng_lat": "?"}},
+    ],
+    ids=["no degrees", "no buildings", "not affine", "no list"],
+)
+def test_without_buildings_in_degrees_that_fit_there_is_no_place(
+    write_scene: WriteScene, label: dict[str, Any]
+) -> None:
+    assert SOURCE.read(write_scene(label), ("building",)).place is None
 
 
 def test_parts_become_splits_and_post_disaster_files_are_left_alone(
