@@ -4,10 +4,11 @@ from difflib import get_close_matches
 
 import pandas as pd
 
+from analysis.arms import label
 from analysis.formats import Format, write
 from analysis.ranking import bare_names, best_epochs
 from analysis.runs import AnalysisError, Run
-from analysis.summary import SAMPLE_WARNING, context_of, label
+from analysis.summary import SAMPLE_WARNING, context_of
 from analysis.tables import Table
 
 
@@ -64,7 +65,7 @@ def show_classes(
         frame=bare_names(scores.drop(columns="arm")) if format == "csv" else _compact(run, scores),
         scores=_kinds_and_classes(run)[0],
         notes=(f"Trials are at their best epoch by {metric} on validation.", *_untested(scores)),
-        context=context_of(run, metric),
+        context=context_of([run], metric),
         contest=rivals if scores["arm"].nunique() > 1 else alone,
     )
     return write(table, format, width=width, styled=styled)

@@ -6,16 +6,17 @@ from analysis.runs import Run, Stage, arm_label
 from analysis.tables import number
 
 
-def costs_of(run: Run) -> pd.DataFrame:
+def costs_of(run: Run, devices_differ: bool = False) -> pd.DataFrame:
     """A row an arm that got a trial, by its position in ``run.info["arms"]``.
 
-    Columns: ``device``, what its trials ran on, if that is not the same for all or has a price; and
-    ``usd`` if it has: the seconds of its trials and its shares of stages at the price of a slot.
-    Each stage's seconds are shared equally by the arms that start from it.
+    Columns: ``device``, what its trials ran on, if that is not the same for all, has a price, or
+    ``devices_differ`` from those of another run; and ``usd`` if it has a price: the seconds of its
+    trials and its shares of stages at the price of a slot. Each stage's seconds are shared equally
+    by the arms that start from it. Repeats, which only some arms have, are left out.
     """
     by_arm = run.trials.groupby("arm")
     costs = pd.DataFrame(index=by_arm.size().index)
-    if run.info.get("cost") or run.trials["device"].nunique() > 1:
+    if run.info.get("cost") or devices_differ or run.trials["device"].nunique() > 1:
         costs["device"] = by_arm["device"].agg(_joined)
     if run.info.get("cost"):
         shares = pd.Series(_stage_seconds(run)).reindex(costs.index)
@@ -24,17 +25,28 @@ def costs_of(run: Run) -> pd.DataFrame:
 
 
 def cost_notes(run: Run) -> list[str]:
-    """What ``usd`` is made of, and each stage once."""
+    """What ``usd`` is made of, each stage once, and what the repeats took."""
     notes = [_stage_note(run, stage) for stage in run.stages]
+    if len(run.repeats):
+        notes.append(_repeats_note(run))
     if cost := run.info.get("cost"):
         slots = run.info["slots"]["per_machine"]
-        shares = " and its shares of the stages below" if notes else ""
+        shares = " and its shares of the stages below" if run.stages else ""
         notes.insert(
             0,
             f"usd is for the seconds of an arm's trials{shares}, at {number(cost['usd_per_hour'])} "
             f"USD an hour for a machine of {slots} slot{'s' * (slots > 1)}.",
         )
     return notes
+
+
+def _repeats_note(run: Run) -> str:
+    seconds = float(run.repeats["seconds"].sum())
+    price = f" ({number(_usd(run, seconds))} USD)" if run.info.get("cost") else ""
+    return (
+        f"{len(run.repeats)} repeats took {number(seconds)} s{price}; n and the columns of effort "
+        "leave them out."
+    )
 
 
 def _stage_note(run: Run, stage: Stage) -> str:

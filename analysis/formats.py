@@ -43,7 +43,7 @@ def markdown(table: Table) -> str:
     columns = table.columns()
     head = line(escape(column.header) for column in columns)
     rule = line("---:" if column.numeric else "---" for column in columns)
-    rows = [line(row) for row in _rows(columns, escape, "**{}**")]
+    rows = [line(row) for row in _rows(columns, escape, "**{}**", "<u>{}</u>")]
     warning = [f"**{table.warning}**"] if table.warning else []
     notes = "\n".join(f"- {note}" for note in table.notes)
     return "\n\n".join([f"**{table.title}**", *warning, "\n".join([head, rule, *rows]), notes])
@@ -71,7 +71,7 @@ def latex(table: Table) -> str:
             r"\toprule",
             line(_latex(column.header) for column in columns),
             r"\midrule",
-            *(line(row) for row in _rows(columns, _latex, r"\textbf{{{}}}")),
+            *(line(row) for row in _rows(columns, _latex, r"\textbf{{{}}}", r"\underline{{{}}}")),
             r"\bottomrule",
             r"\end{tabular}",
             "",
@@ -83,16 +83,14 @@ def latex(table: Table) -> str:
 
 
 def _rows(
-    columns: list[Column], escape: Callable[[str], str], emphasis: str
+    columns: list[Column], escape: Callable[[str], str], bold: str, underlined: str
 ) -> Iterable[tuple[str, ...]]:
-    marked = [
-        [
-            emphasis.format(escape(cell)) if bold else escape(cell)
-            for cell, bold in zip(column.cells, column.bold, strict=True)
-        ]
-        for column in columns
-    ]
-    return zip(*marked, strict=True)
+    def marked(cell: str, is_bold: bool, is_underlined: bool) -> str:
+        cell = underlined.format(escape(cell)) if is_underlined else escape(cell)
+        return bold.format(cell) if is_bold else cell
+
+    cells = [map(marked, column.cells, column.bold, column.underlined) for column in columns]
+    return zip(*cells, strict=True)
 
 
 _LATEX = {
@@ -105,6 +103,8 @@ _LATEX = {
     "`": r"\textasciigrave{}",
     "–": "--",
     "·": r"\textperiodcentered{}",
+    "±": r"$\pm$",
+    "≥": r"$\geq$",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 

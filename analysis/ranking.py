@@ -1,4 +1,4 @@
-"""Rankings as data frames: a row an arm, or a row a trial, best first.
+"""Trials as a data frame, best first, and what every ranking goes by.
 
 A trial counts at its best epoch by the metric it is ranked by, on the validation split. Trials
 that the sweep gave no score (they failed before the first evaluation, say) are ranked last.
@@ -8,7 +8,6 @@ from difflib import get_close_matches
 
 import pandas as pd
 
-from analysis.costs import costs_of
 from analysis.runs import AnalysisError, Run
 
 #: Ends of a trial that a reader must know of, in the order of their columns, and their headings.
@@ -46,37 +45,6 @@ def best_epochs(run: Run, metric: str) -> pd.DataFrame:
     return epochs.loc[epochs.groupby("number")[metric].idxmax()]
 
 
-def rank_arms(run: Run, metric: str | None = None) -> pd.DataFrame:
-    """A row an arm that got a trial, best first; ties in the order the sweep lists its arms.
-
-    Columns: ``rank``, one a factor, ``best`` and ``median`` (validation, over the arm's scored
-    trials), ``test`` (of the arm's best trial; NaN where ``test.json`` does not have it), ``n``
-    (all its trials), of which ``pruned``, ``diverged``, ``failed``, ``unfinished`` (each only if
-    the run has any), the ``epochs`` and ``seconds`` spent on all of them, and what
-    ``costs.costs_of`` adds.
-
-    Args:
-        run: what ``load`` gave.
-        metric: one of ``run.info["metrics"]``; by default the one the sweep selects by.
-    """
-    metric = metric_of(run, metric)
-    value = best_epochs(run, metric).set_index("number")[metric]
-    trials = run.trials.assign(value=run.trials["number"].map(value))
-    by_arm = trials.groupby("arm")
-    arms = by_arm.agg(best=("value", "max"), median=("value", "median"))
-    arms["test"] = _test_scores(run, trials, metric)
-    arms["n"] = by_arm.size()
-    for status, heading in STATUS_COLUMNS.items():
-        if (has := trials["status"].eq(status)).any():
-            arms[heading] = has.groupby(trials["arm"]).sum()
-    arms = arms.join(by_arm[["epochs", "seconds"]].sum()).join(costs_of(run))
-    factors = by_arm[_prefixed(trials, "arm/")].first(skipna=False)
-    # Grouping sorted the rows by arm, so that a stable sort leaves ties in that order.
-    arms = factors.join(arms).sort_values("best", ascending=False, kind="stable")
-    arms.insert(0, "rank", range(1, len(arms) + 1))
-    return bare_names(arms.reset_index(drop=True))
-
-
 def rank_trials(run: Run, metric: str | None = None) -> pd.DataFrame:
     """A row a trial, best first; ties in the order of the trials' numbers.
 
@@ -96,19 +64,13 @@ def rank_trials(run: Run, metric: str | None = None) -> pd.DataFrame:
     reason = ["reason"] if trials["reason"].notna().any() else []
     tuned = [f"config/{key}" for key in run.tuned]
     effort = ["best_epoch", "epochs", "seconds", "status"]
-    columns = ["number", *_prefixed(trials, "arm/"), *tuned, *metrics, *effort, *reason]
+    columns = ["number", *prefixed(trials, "arm/"), *tuned, *metrics, *effort, *reason]
     ranked = trials.sort_values(metric, ascending=False, kind="stable", ignore_index=True)
     return bare_names(ranked[columns])
 
 
-def _test_scores(run: Run, trials: pd.DataFrame, metric: str) -> pd.Series:
-    scored = trials.dropna(subset="value").sort_values("value", ascending=False, kind="stable")
-    winners = scored.drop_duplicates("arm").set_index("arm")["name"]
-    tested = {name: scores.get(metric) for name, scores in run.test.items()}
-    return winners.map(tested).astype("float64")
-
-
-def _prefixed(frame: pd.DataFrame, prefix: str) -> list[str]:
+def prefixed(frame: pd.DataFrame, prefix: str) -> list[str]:
+    """Its columns that begin so."""
     return [column for column in frame.columns.astype(str) if column.startswith(prefix)]
 
 
@@ -117,6 +79,6 @@ def bare_names(frame: pd.DataFrame) -> pd.DataFrame:
     bare = {
         column: column.split("/", 1)[1]
         for prefix in ("arm/", "config/")
-        for column in _prefixed(frame, prefix)
+        for column in prefixed(frame, prefix)
     }
     return frame.rename(columns={old: new for old, new in bare.items() if new not in frame})

@@ -1,47 +1,125 @@
 """Published scores beside ours: rows that are shown, and neither ranked nor set in bold."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pandas as pd
+from pydantic import TypeAdapter, ValidationError
 
-from analysis.runs import Run
+from analysis.records import References
+from analysis.runs import AnalysisError, Run
 
-#: What stands in the column ``rank`` of a published row.
+#: What stands in the column ``rank`` of a published row, with a number where there are several
+#: sources.
 REF = "ref"
 
+_REFERENCES = TypeAdapter(References)
 
-def with_references(run: Run, ranking: pd.DataFrame, metric: str) -> pd.DataFrame:
+
+def references_of(runs: Sequence[Run]) -> list[References]:
+    """The sources that the sweeps themselves name, each once."""
+    sources: list[References] = []
+    for run in runs:
+        if (source := run.info.get("references")) and source not in sources:
+            sources.append(source)
+    return sources
+
+
+def read_references(file: Path, factors: Sequence[str]) -> References:
+    """A source from a YAML file; see ``python -m analysis table --help`` for its form.
+
+    Args:
+        file: with ``source``, ``note`` and ``rows``.
+        factors: what an arm of it may have.
+
+    Raises:
+        AnalysisError: the file cannot be read, or is not of that form.
+    """
+    from ruamel.yaml import YAML, YAMLError
+
+    try:
+        content = YAML(typ="safe").load(file)
+        references = _REFERENCES.validate_python({"note": "", **content})
+    except OSError as error:
+        raise AnalysisError(f"{file} cannot be read: {error.strerror}.") from error
+    except (YAMLError, UnicodeDecodeError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise AnalysisError(f"{file} is no YAML of source, note and rows: {reason}.") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise AnalysisError(
+            f"{file} is no list of references ({where}: {first['msg']})."
+        ) from error
+    unknown = [key for row in references["rows"] for key in row["arm"] if key not in factors]
+    if unknown:
+        raise AnalysisError(
+            f"{file} has a row with {unknown[0]}, which is no factor of the sweep; they are "
+            f"{', '.join(factors)}."
+        )
+    return references
+
+
+def with_references(
+    ranking: pd.DataFrame, sources: Sequence[References], metric: str, column: str = "best"
+) -> pd.DataFrame:
     """The ranking of ``rank_arms``, and below it the published rows that have ``metric``.
 
     Best first, and below instead of in between: others scored them, maybe on another split. Of the
     other columns they have the factors that are published; the rest is missing.
+
+    Args:
+        ranking: rows of ours.
+        sources: who published what.
+        metric: the one that is ranked by.
+        column: where its published values go.
     """
-    published = published_rows(run, metric)
+    published = published_rows(sources, metric)
     if published.empty:
         return ranking
+    published = published.rename(columns={"score": column})
     # A factor that shares its name with another column has kept its prefix.
-    bare = {f"arm/{name}": name for name in run.info["factors"] if f"arm/{name}" not in ranking}
+    bare = {
+        name: name.removeprefix("arm/")
+        for name in published.columns.astype(str)
+        if name not in ranking
+    }
     published = published.rename(columns=bare)
-    published.insert(0, "rank", REF)
     whole_numbers = ranking.select_dtypes("int64").columns
     ours = ranking.astype(dict.fromkeys(whole_numbers, "Int64"))  # which can be missing
     return pd.concat([ours, published], ignore_index=True)
 
 
-def published_rows(run: Run, metric: str) -> pd.DataFrame:
-    """A row a published score, best first: ``arm/<factor>``, and ``best``."""
-    references = run.info.get("references")
-    rows = references["rows"] if references else []
-    scored = [row for row in rows if row["scores"].get(metric) is not None]
-    published = pd.DataFrame([row["arm"] for row in scored]).add_prefix("arm/")
-    published["best"] = [row["scores"][metric] for row in scored]
-    return published.sort_values("best", ascending=False, kind="stable")
+def published_rows(sources: Sequence[References], metric: str) -> pd.DataFrame:
+    """A row a published score, best first: ``rank`` (its mark), ``arm/<factor>``, ``score``."""
+    rows = [
+        {"rank": mark, **{f"arm/{name}": value for name, value in row["arm"].items()}}
+        | {"score": row["scores"][metric]}
+        for mark, source in _marked(sources, metric)
+        for row in source["rows"]
+        if row["scores"].get(metric) is not None
+    ]
+    published = pd.DataFrame(rows, columns=None if rows else ["rank", "score"])
+    return published.sort_values("score", ascending=False, kind="stable")
 
 
-def reference_notes(run: Run, metric: str) -> list[str]:
-    """Where the published rows come from, if there are any."""
-    references = run.info.get("references")
-    if not references or published_rows(run, metric).empty:
-        return []
-    origin = f"{REF}: published, not measured here and not ranked. {references['source']}"
-    sample = "They are of the real data, the others of the sample." if run.info["sample"] else ""
-    sentences = [part.strip().rstrip(".") for part in (origin, references["note"], sample)]
-    return [" ".join(f"{sentence}." for sentence in sentences if sentence)]
+def reference_notes(sources: Sequence[References], metric: str, sample: bool) -> list[str]:
+    """Where the published rows come from, if there are any; ``sample``: ours are of the sample."""
+    notes = []
+    for mark, source in _marked(sources, metric):
+        origin = f"{mark}: published, not measured here and not ranked. {source['source']}"
+        data = "They are of the real data, the others of the sample." if sample else ""
+        sentences = [part.strip().rstrip(".") for part in (origin, source["note"], data)]
+        notes.append(" ".join(f"{sentence}." for sentence in sentences if sentence))
+    return notes
+
+
+def _marked(sources: Sequence[References], metric: str) -> list[tuple[str, References]]:
+    """The sources that have the metric, by how their rows are marked."""
+    have = [
+        source
+        for source in sources
+        if any(row["scores"].get(metric) is not None for row in source["rows"])
+    ]
+    marks = [REF] if len(have) == 1 else [f"{REF} {number}" for number in range(1, len(have) + 1)]
+    return list(zip(marks, have, strict=True))

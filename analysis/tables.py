@@ -11,11 +11,15 @@ MISSING = "–"
 
 @dataclass(frozen=True)
 class Column:
-    """One column as it is shown: numbers are set flush right, the best scores in bold."""
+    """One column as it is shown.
+
+    Numbers are set flush right, the best scores in bold, those tied with the best underlined.
+    """
 
     header: str
     cells: list[str]
     bold: list[bool]
+    underlined: list[bool]
     numeric: bool
 
 
@@ -32,6 +36,8 @@ class Table:
         context: constant columns that only the CSV gets, for it has neither title nor notes.
         contest: a value a row: the highest score among the rows of one value is set in bold, and
             a row of None takes no part. Left out, all rows are compared.
+        ties: rows whose cells of the column ``ties_in`` are underlined.
+        ties_in: that column.
     """
 
     title: str
@@ -41,6 +47,8 @@ class Table:
     notes: tuple[str, ...]
     context: dict[str, str]
     contest: tuple[str | None, ...] | None = None
+    ties: tuple[bool, ...] | None = None
+    ties_in: str = "test"
 
     def columns(self) -> list[Column]:
         """The frame as text: scores to four decimals, other numbers as short as they are clear."""
@@ -53,6 +61,9 @@ class Table:
             header=name,
             cells=[_cell(value, is_score) for value in values.tolist()],
             bold=self._best(values) if is_score else [False] * len(values),
+            underlined=list(self.ties)
+            if self.ties and name == self.ties_in
+            else [False] * len(values),
             numeric=pd.api.types.is_numeric_dtype(values.dtype),
         )
 

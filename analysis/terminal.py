@@ -12,6 +12,7 @@ import rich.table
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
+from rich.style import Style
 from rich.text import Text
 
 from analysis.tables import Column, Table
@@ -55,8 +56,10 @@ def _grid(columns: list[Column], width: int) -> rich.table.Table:
         )
     cells = [
         [
-            Text(_fold(cell, room), style="bold" if bold else "")
-            for cell, bold in zip(column.cells, column.bold, strict=True)
+            Text(_fold(cell, room), style=Style(bold=bold or None, underline=underlined or None))
+            for cell, bold, underlined in zip(
+                column.cells, column.bold, column.underlined, strict=True
+            )
         ]
         for column, room in zip(columns, widths, strict=True)
     ]

@@ -83,6 +83,41 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+#: Number of the trial and AP50 by seed (1, 2, 3) of its repeats. ResNet leads by their mean.
+REPEATS = {0: (0.4, 0.5, 0.6), 1: (0.45, 0.55, 0.65)}
+
+
+@pytest.fixture
+def repeated(folder: Path) -> Path:
+    """The same run, after trials 0 and 1 were trained again under three other seeds."""
+    tested = json.loads((folder / "test.json").read_text())
+    for of, scores in REPEATS.items():
+        (file,) = folder.glob(f"trials/{of:03d}-*/trial.json")
+        trial = json.loads(file.read_text())
+        for seed, score in enumerate(scores, 1):
+            name = f"{trial['name']}-seed{seed}"
+            changes = {
+                "number": 100 * of + seed,
+                "name": name,
+                "of": trial["name"],
+                "config": trial["config"] | {"seed": seed},
+                "status": "done",
+                "epochs": [{"epoch": 1, "AP50": score, "AP": score / 2, "seconds": 5.0}],
+                "score": score,
+                "best_epoch": 1,
+                "seconds": 5.0,
+                "parameters": 11_000_000,
+            }
+            write(folder / "repeats" / name / "trial.json", trial | changes)
+            tested[name] = {"AP50": score - 0.05, "AP": score / 2 - 0.05, "latency_ms": 7.5}
+    write(folder / "test.json", tested)
+    write(
+        folder / "run.json",
+        json.loads((folder / "run.json").read_text()) | {"repeats": {"top": 2, "seeds": 3}},
+    )
+    return folder
+
+
 @pytest.fixture
 def changed(folder: Path) -> Callable[..., analysis.Run]:
     """`changed(key=value, …)`: the run, read after these keys of run.json were set."""

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.references import with_references
+from analysis.references import references_of, with_references
 
 REFERENCES = {
     "source": "Doe et al. 2023, table 2",
@@ -26,7 +26,7 @@ Changed = Callable[..., analysis.Run]
 def test_published_rows_are_below_ours_best_first_and_have_no_rank(changed: Changed) -> None:
     run = changed(references=REFERENCES)
     ours = analysis.rank_arms(run)
-    table = with_references(run, ours, "AP50")
+    table = with_references(ours, references_of([run]), "AP50")
     assert table["rank"].tolist() == [1, 2, 3, "ref", "ref"]
     assert table["best"].tolist()[3:] == [0.875, 0.01]
     assert table["backbone"].tolist()[3:] == ["vit_l", "resnet18"]
@@ -38,7 +38,7 @@ def test_published_rows_are_below_ours_best_first_and_have_no_rank(changed: Chan
 
 def test_only_rows_with_the_ranked_metric_are_shown(folder: Path, changed: Changed) -> None:
     run = changed(references=REFERENCES, metrics=["AP50", "AP", "AP75"])
-    by_ap = with_references(run, analysis.rank_arms(run, "AP"), "AP")
+    by_ap = with_references(analysis.rank_arms(run, "AP"), references_of([run]), "AP")
     assert by_ap["backbone"].tolist()[3:] == ["vit_l", "swin_b"]
     assert "Doe et al." not in analysis.show_ranking(run, metric="AP75")
 
@@ -75,7 +75,7 @@ def test_factor_named_like_a_column_keeps_its_prefix(folder: Path, changed: Chan
     rows = [{"arm": {"backbone": "b", "n": 7}, "scores": {"AP50": 0.1}}]
     references = REFERENCES | {"rows": rows}
     run = changed(factors=["backbone", "n"], arms=arms, references=references)
-    table = with_references(run, analysis.rank_arms(run), "AP50")
+    table = with_references(analysis.rank_arms(run), references_of([run]), "AP50")
     assert table["arm/n"].tolist() == [3, 7]
     assert table["n"].isna().tolist() == [False, True]
 

@@ -49,3 +49,30 @@ def test_reader_is_told_which_trials_were_tested(folder: Path) -> None:
     assert "Tested was each arm's best trial by AP50" in shown(folder, metric="AP")
     (folder / "test.json").unlink()
     assert "No test scores yet" in shown(folder)
+
+
+def test_repeat_that_failed_is_named_and_not_counted(repeated: Path) -> None:
+    file = next(repeated.glob("repeats/000-*seed2/trial.json"))
+    failed = {"status": "failed", "reason": "CUDA out of memory", "score": None}
+    file.write_text(json.dumps(json.loads(file.read_text()) | failed | {"best_epoch": None}))
+    tested = json.loads((repeated / "test.json").read_text())
+    del tested[file.parent.name]
+    (repeated / "test.json").write_text(json.dumps(tested))
+    told = shown(repeated)
+    assert f"Failed (CUDA out of memory): {file.parent.name}." in told
+    assert "0.1414 (2)" in told  # of the two that were tested
+
+
+def test_what_the_repeats_took_is_told(repeated: Path) -> None:
+    assert "6 repeats took 30 s; n and the columns of effort leave them out." in shown(repeated)
+
+
+def test_where_the_repeats_are_is_told_by_another_metric(repeated: Path) -> None:
+    assert "Its repeats are in the table by AP50." in shown(repeated, metric="AP")
+
+
+def test_arms_with_repeats_fit_into_a_hundred_columns(repeated: Path) -> None:
+    run = analysis.load(repeated)
+    lines = analysis.show_ranking(run, width=100).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert any("± (seeds)" in line for line in lines)

@@ -1,0 +1,38 @@
+"""Arguments that several subcommands take."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+from analysis.formats import FORMATS
+
+
+def add_run(parser: ArgumentParser) -> None:
+    """``run``: one run directory, as a path."""
+    parser.add_argument(
+        "run", type=Path, help="a run directory, such as results/landslide_backbones"
+    )
+
+
+def add_runs(parser: ArgumentParser) -> None:
+    """``runs``: one run directory or several, as paths."""
+    parser.add_argument("runs", type=Path, nargs="+", metavar="run", help="a run directory")
+
+
+def add_sort(parser: ArgumentParser) -> None:
+    """``--sort``: what rows are ranked by."""
+    parser.add_argument(
+        "--sort",
+        metavar="METRIC",
+        help="rank by another metric of the run (by default the one the sweep selects by)",
+    )
+
+
+def add_format(parser: ArgumentParser) -> None:
+    """``--format`` of what a command prints as a table."""
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="text",
+        help="text for the terminal (default); markdown; csv, the table alone with every "
+        "digit; latex, for the booktabs package",
+    )

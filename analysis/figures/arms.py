@@ -1,0 +1,192 @@
+"""The arms side by side, with what is known of the uncertainty of each."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from analysis.arms import label, rank_runs
+from analysis.chosen import chosen_models
+from analysis.figures.style import (
+    DENSE,
+    FAINT,
+    GRID,
+    SINGLE,
+    Look,
+    Sketch,
+    arm_text,
+    folded_arm,
+    listed,
+    new_canvas,
+)
+from analysis.intervals import CONFIDENCE, RESAMPLES
+from analysis.runs import AnalysisError, Run
+from analysis.uncertainty import TIED
+
+MOST_ROWS = 24
+"""Arms that a page has room for."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """One arm.
+
+    Attributes:
+        arm: position in ``run.info["arms"]``.
+        score: what it is placed by.
+        behind: the scores that this one is the mean or the best of.
+        bounds: how far it may be off; None where that is not known.
+        images: how many test images the bounds are over; 0: they are over seeds.
+        tied: whether it cannot be told apart from the first arm.
+    """
+
+    arm: int
+    score: float
+    behind: NDArray[np.float64]
+    bounds: tuple[float, float] | None = None
+    images: int = 0
+    tied: bool = False
+
+
+def draw_arms(run: Run, looks: dict[int, Look]) -> Sketch:
+    """A row an arm, as ranked: on test with intervals; where there are none, on validation."""
+    metric = run.info["metric"]
+    rows = _tested_rows(run, metric)
+    tested = any(row.bounds for row in rows)
+    rows = rows if tested else _searched_rows(run)
+    if not rows:
+        raise AnalysisError("No trial has a score yet.")
+    shown = rows[:MOST_ROWS]
+    texts = [folded_arm(run, row.arm, 20) for row in shown]
+    heights = np.array([text.count("\n") + 1.7 for text in texts])
+    split = "test" if tested else "validation"
+    canvas = new_canvas(SINGLE, 0.45 + 0.125 * heights.sum(), run.info["sample"])
+    axes = canvas.add_subplot(xlabel=f"{metric} ({split})")
+    axes.grid(axis="x", color=GRID, linewidth=0.5)
+    places = np.cumsum(heights) - heights / 2
+    for row, place in zip(shown, places, strict=True):
+        _draw_row(axes, row, place, looks.get(row.arm))
+    axes.set_yticks(places, texts)
+    axes.set_ylim(heights.sum(), 0)
+    axes.tick_params(axis="y", length=0)
+    rest = " Grey: arms that have no colour of their own." if len(shown) > len(looks) else ""
+    if len(rows) > len(shown):
+        rest += f" Of {len(rows)} arms, the first {len(shown)} are shown."
+    return Sketch(
+        canvas,
+        f"Arms on {split}",
+        (_tested_words(rows, metric) if tested else _searched_words(rows, metric)) + rest,
+        f"{metric} on {split}, in the order of validation: "
+        + listed([_told(run, row) for row in rows])
+        + ".",
+    )
+
+
+def _tested_rows(run: Run, metric: str) -> list[_Row]:
+    """The arms of the ranking that were tested, with its intervals and ties."""
+    ranking = rank_runs([run], metric)
+    positions = {label(run, arm): at for at, arm in enumerate(run.info["arms"])}
+    behind = chosen_models(run, metric).dropna(subset="test").groupby("arm")["test"]
+    rows = []
+    for name, found in zip(ranking.labels, ranking.frame.to_dict("records"), strict=True):
+        arm = positions[name]
+        if arm not in behind.groups:
+            continue
+        low, high = found.get("ci_low", np.nan), found.get("ci_high", np.nan)
+        images = 0 if np.isnan(low) else ranking.uncertainty.images
+        if np.isnan(low):
+            spread = found.get("std", np.nan)
+            low, high = found["test"] - spread, found["test"] + spread
+        rows.append(
+            _Row(
+                arm,
+                found["test"],
+                behind.get_group(arm).to_numpy("float64"),
+                None if np.isnan(low) else (low, high),
+                images,
+                tied=found.get("tied") is True,
+            )
+        )
+    return rows
+
+
+def _searched_rows(run: Run) -> list[_Row]:
+    by_arm = run.trials.dropna(subset="score").groupby("arm")["score"]
+    best = by_arm.max().sort_values(ascending=False, kind="stable")
+    return [
+        _Row(arm, score, by_arm.get_group(arm).to_numpy("float64"))
+        for arm, score in zip(best.index.tolist(), best.tolist(), strict=True)
+    ]
+
+
+def _draw_row(axes: Axes, row: _Row, place: float, look: Look | None) -> None:
+    colour, marker = (look.colour, look.marker) if look else (FAINT, "o")
+    if row.bounds:
+        axes.plot(row.bounds, [place, place], color=colour, linewidth=2, solid_capstyle="butt")
+    if len(row.behind) > 1:
+        axes.plot(
+            row.behind,
+            np.full(len(row.behind), place),
+            "|",
+            color="#444444",
+            markersize=6,
+            markeredgewidth=0.6,
+            rasterized=len(row.behind) > DENSE // 10,
+        )
+    axes.plot(
+        row.score,
+        place,
+        marker,
+        color=colour,
+        markersize=6,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+    )
+    if row.tied:
+        axes.annotate(
+            TIED,
+            (1, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+        )
+
+
+def _tested_words(rows: list[_Row], metric: str) -> str:
+    repeated = [row for row in rows if len(row.behind) > 1]
+    parts = [f"{metric} on test, arms in the order of their validation scores."]
+    if repeated:
+        which = "Each" if len(repeated) == len(rows) else f"{len(repeated)} of {len(rows)} arms"
+        seeds = max(len(row.behind) for row in repeated)
+        parts.append(f"{which}: the mean over {seeds} seeds, and a tick a seed.")
+    if len(repeated) < len(rows):
+        parts.append(f"{'The others' if repeated else 'Each'}: the best trial on validation.")
+    if images := max(row.images for row in rows):
+        parts.append(
+            f"Lines: {CONFIDENCE:.0%} intervals over the {images} test images "
+            f"(bootstrap, {RESAMPLES} resamples)."
+        )
+    if any(row.bounds and not row.images for row in rows):
+        also = " of arms without such" if images else ""
+        parts.append(f"Lines{also}: one standard deviation over seeds to either side.")
+    if any(row.tied for row in rows):
+        parts.append(f"{TIED}: not told apart from the first arm (see the ranking).")
+    return " ".join(parts)
+
+
+def _searched_words(rows: list[_Row], metric: str) -> str:
+    counts = [len(row.behind) for row in rows]
+    return (
+        f"{metric} on validation of each arm's best trial, best first, and a tick for every trial "
+        f"with a score (n = {min(counts)} to {max(counts)} an arm). The ticks show what the search "
+        "tried and are no interval: there are neither repeats nor tallies of the test images."
+    )
+
+
+def _told(run: Run, row: _Row) -> str:
+    text = f"{arm_text(run, row.arm)} {row.score:.3f}"
+    if row.bounds:
+        text += f" ({row.bounds[0]:.3f} to {row.bounds[1]:.3f})"
+    return f"{text}, tied with the first" if row.tied else text

@@ -1,0 +1,94 @@
+"""The confusion matrix of the best arm, for segmentation."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from analysis.figures.best_model import best_tallies
+from analysis.figures.style import (
+    DOUBLE,
+    GRID,
+    SHADES,
+    SINGLE,
+    Look,
+    Sketch,
+    arm_text,
+    folded,
+    ink_on,
+    listed,
+    new_canvas,
+)
+from analysis.runs import AnalysisError, Run
+from analysis.tallies import PixelTally
+
+MOST_WRITTEN = 12
+"""Classes up to which the cells are large enough for numbers."""
+
+
+def draw_confusion(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 - one arm's
+    """Rows: true classes; columns: found ones; shares of a row, with counts of pixels."""
+    arm, tallies = best_tallies(run)
+    pixels = [tally for tally in tallies if isinstance(tally, PixelTally)]
+    if not pixels:
+        raise AnalysisError("The run counts boxes, not pixels.")
+    classes = pixels[0].classes
+    counts = np.sum([tally.confusion.sum(axis=0) for tally in pixels], axis=0)
+    truths = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, truths, out=np.full(counts.shape, np.nan), where=truths > 0)
+    size = len(classes)
+    wide = size > 5
+    side = DOUBLE if wide else SINGLE
+    canvas = new_canvas(side, side * 0.78, run.info["sample"])
+    axes = canvas.add_subplot(xlabel="found", ylabel="true")
+    axes.pcolormesh(shares, vmin=0, vmax=1, cmap=SHADES, edgecolors=GRID, linewidth=0.5)
+    if size <= MOST_WRITTEN:
+        _write_cells(axes, shares, counts)
+    names = [folded(name, 14) for name in classes]
+    middles = np.arange(size) + 0.5
+    narrow = max(map(len, names)) * 0.06 > 0.7 * side / size  # inches of a name, and of a cell
+    axes.set_xticks(middles, names, rotation=90 if narrow else 0)
+    axes.set_yticks(middles, names)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.invert_yaxis()
+    images = len(pixels[0].names)
+    seeds = f", summed over {len(pixels)} seeds" if len(pixels) > 1 else ""
+    plain = "" if size <= MOST_WRITTEN else " Darker is more, from 0 to 1."
+    return Sketch(
+        canvas,
+        "Confusion matrix",
+        f"What {arm_text(run, arm)}, the best arm on validation, makes of the pixels of {images} "
+        f"test images{seeds}: the share of each true class (a row adds up to 1), and counts of "
+        f"pixels below.{plain} Pixels that are not counted are left out.",
+        f"Of the pixels of each class, {arm_text(run, arm)} finds as such: "
+        + listed(
+            [f"{name} {share:.0%}" for name, share in zip(classes, np.diag(shares), strict=True)],
+            12,
+        )
+        + ". "
+        + _worst(classes, shares),
+    )
+
+
+def _write_cells(axes: Axes, shares: NDArray[np.float64], counts: NDArray[np.int64]) -> None:
+    for (row, column), share in np.ndenumerate(shares):
+        text = f"{share:.2f}\n{_short(int(counts[row, column]))}" if np.isfinite(share) else "none"
+        ink = ink_on(share) if np.isfinite(share) else "black"
+        axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", size=7, color=ink)
+
+
+def _short(count: int) -> str:
+    for unit, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= unit:
+            return f"{count / unit:.3g} {letter}"
+    return str(count)
+
+
+def _worst(classes: tuple[str, ...], shares: NDArray[np.float64]) -> str:
+    wrong = np.nan_to_num(shares.copy())
+    np.fill_diagonal(wrong, 0)
+    row, column = np.unravel_index(wrong.argmax(), wrong.shape)
+    return (
+        f"The most frequent mistake: {wrong[row, column]:.0%} of {classes[row]} is found to be "
+        f"{classes[column]}."
+    )

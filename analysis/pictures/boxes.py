@@ -1,0 +1,137 @@
+"""Panels of boxes: the true ones, those that were found, and which are hits, missed or false.
+
+The lines of the error panel differ in style as well as in colour, so that they can be told apart in
+grey and with any colour vision.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+from matplotlib.typing import LineStyleType
+from numpy.typing import NDArray
+
+from analysis.box_outcomes import image_scores, outcomes
+from analysis.pictures.scene import Scene
+from analysis.predictions import Found
+
+__all__ = ["draw_errors", "draw_found", "draw_truth", "image_scores", "legend", "told"]
+
+
+class Line(NamedTuple):
+    """How the frame of a box is drawn; ``dashes`` are lengths of strokes and gaps, in widths."""
+
+    colour: str
+    dashes: tuple[float, ...] = ()
+
+
+LINES = {
+    "hit": Line("#0072B2"),
+    "missed": Line("#D55E00", (3, 1.2)),
+    "false": Line("#000000", (0.8, 0.8)),
+}
+LINE, CASING = 1.3, 2.4  # points
+MANY = 40
+"""More frames than these in a panel are half as thick."""
+
+MOST_LABELLED = 15
+"""Of more boxes than these in a panel, no scores are written: they would hide each other."""
+
+
+def draw_truth(axes: Axes, scene: Scene) -> None:
+    """The true boxes on a darkened picture, each class in its colour."""
+    scene.show(axes, scene.picture // 2)
+    lines = [_class_line(label) for label in scene.truth.labels.tolist()]
+    _draw_frames(axes, scene.truth.boxes, lines, casing="black")
+
+
+def draw_found(axes: Axes, scene: Scene, found: Found) -> None:
+    """The detections that are shown, with their scores unless there are many."""
+    scene.show(axes, scene.picture // 2)
+    rows = outcomes(scene.truth, found).shown[::-1]  # the surest on top
+    lines = [_class_line(label) for label in found["labels"][rows].tolist()]
+    _draw_frames(axes, found["boxes"][rows], lines, casing="black")
+    for row in rows if len(rows) <= MOST_LABELLED else ():
+        _write_score(axes, found["boxes"][row], float(found["scores"][row]))
+
+
+def draw_errors(axes: Axes, scene: Scene, found: Found) -> None:
+    """Hits, false detections and missed truths on a pale grey picture."""
+    grey = scene.picture.mean(axis=2, keepdims=True).repeat(3, axis=2)
+    scene.show(axes, (160 + grey * 95 / 255).astype(np.uint8))
+    kinds = _by_kind(scene, found)
+    lines = [LINES[kind] for kind, boxes in kinds.items() for _ in boxes]
+    _draw_frames(axes, np.concatenate(list(kinds.values())), lines, casing="white")
+
+
+def legend(scene: Scene, founds: list[Found]) -> dict[str, list[Artist]]:
+    """The classes that occur, if the data have several, and the kinds of lines."""
+    truth = scene.truth
+    shown = [found["labels"][outcomes(truth, found).shown] for found in founds]
+    ids = (
+        np.unique(np.concatenate([truth.labels, *shown])).tolist() if len(truth.classes) > 2 else []
+    )
+    return {
+        "classes": [_sample(truth.classes[one], _class_line(one), "black") for one in ids],
+        "error": [_sample(kind, line, "white") for kind, line in LINES.items()],
+    }
+
+
+def told(scene: Scene, found: Found) -> str:
+    """How many boxes are what."""
+    counts = {kind: len(boxes) for kind, boxes in _by_kind(scene, found).items()}
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items())
+
+
+def _by_kind(scene: Scene, found: Found) -> dict[str, NDArray[np.float32]]:
+    """Boxes [M, 4] by the names of ``LINES``."""
+    shown, takes, missed = outcomes(scene.truth, found)
+    boxes = found["boxes"][shown]
+    return {
+        "hit": boxes[takes >= 0],
+        "missed": scene.truth.boxes[missed],
+        "false": boxes[takes < 0],
+    }
+
+
+def _draw_frames(
+    axes: Axes, boxes: NDArray[np.float32], lines: Sequence[Line], casing: str
+) -> None:
+    """Frame boxes [M, 4], each by its line; many of them by thin ones."""
+    weight = 1 if len(boxes) <= MANY else 0.5
+    # Pixel edges: imshow has the middle of the first pixel at 0.
+    for (x0, y0, x1, y1), line in zip((boxes - 0.5).tolist(), lines, strict=True):
+        frame = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False)
+        frame.set(edgecolor=line.colour, linewidth=weight * LINE, linestyle=_linestyle(line))
+        frame.set_path_effects([withStroke(linewidth=weight * CASING, foreground=casing)])
+        axes.add_patch(frame)
+
+
+def _sample(name: str, line: Line, casing: str) -> Artist:
+    """A piece of a line for the legend."""
+    sample = Line2D([], [], label=name, color=line.colour, linewidth=LINE)
+    sample.set_linestyle(_linestyle(line))
+    sample.set_path_effects([withStroke(linewidth=CASING, foreground=casing)])
+    return sample
+
+
+def _linestyle(line: Line) -> LineStyleType:
+    return (0, line.dashes) if line.dashes else "-"
+
+
+def _write_score(axes: Axes, box: NDArray[np.float32], score: float) -> None:
+    corner = float(box[0]), float(box[1]) - 1
+    text = axes.text(*corner, f"{score:.2f}", color="white", fontsize=5, clip_on=True)
+    text.set_path_effects([withStroke(linewidth=1.2, foreground="black")])
+
+
+def _class_line(label: int) -> Line:
+    from models.segmentation import OKABE_ITO
+
+    red, green, blue = OKABE_ITO[(label - 1) % len(OKABE_ITO)]
+    return Line(f"#{red:02x}{green:02x}{blue:02x}")

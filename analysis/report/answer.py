@@ -1,0 +1,122 @@
+"""The answer in one sentence, with its uncertainty; or that there is none, and why."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis.arms import Ranking
+from analysis.intervals import CONFIDENCE
+from analysis.report.sections import Section
+from analysis.report.words import listed
+from analysis.runs import Run
+from analysis.uncertainty import uncertainty_notes
+
+NAMED = 4
+"""Arms that the sentence names."""
+
+
+def answer(run: Run, ranking: Ranking) -> Section:
+    """The section: what the best arm reaches, and which others it cannot be told apart from."""
+    if ranking.frame["best"].isna().all():
+        return Section("answer", "The answer", "Nothing can be said yet: no trial has a score.")
+    sentence = f"{_reached(ranking)}{_verdict(ranking)}"
+    if run.info["sample"]:
+        sentence = f"On the embedded sample, {sentence}"
+    return Section(
+        anchor="answer",
+        title="The answer",
+        lead=sentence,
+        paragraphs=tuple(_doubts(ranking)),
+    )
+
+
+def _reached(ranking: Ranking) -> str:
+    """The first arm, its score, and how far off that may be."""
+    first = _rows(ranking)[0]
+    arm, metric = ranking.labels[0], ranking.metric
+    if _missing(first["test"]):
+        return (
+            f"{arm} leads with {metric} {first['best']:.4f} on validation, and nothing can be said "
+            "of how sure that is: it has no score on test yet"
+        )
+    score = f"{first['test']:.4f}"
+    if not _missing(first.get("std")):
+        score += f" ± {first['std']:.4f}"
+    within = []
+    if not _missing(first.get("std")):
+        within.append(f"mean ± standard deviation over {first['seeds']} seeds")
+    if not _missing(first.get("ci_low")):
+        low, high = first["ci_low"], first["ci_high"]
+        within.append(f"{100 * CONFIDENCE:.0f} % interval over test images {low:.4f} to {high:.4f}")
+    if not within:
+        within.append("one seed, and no interval")
+    return f"{arm} is best by validation and reaches {metric} {score} on test ({'; '.join(within)})"
+
+
+def _verdict(ranking: Ranking) -> str:
+    """What the comparisons say, every other arm in one place."""
+    others = _rows(ranking)[1:]
+    if not others:
+        return "; there is no other arm with a trial to compare it with."
+    groups: dict[str, list[str]] = {}
+    for row, arm in zip(others, ranking.labels[1:], strict=True):
+        groups.setdefault(_standing(row), []).append(arm)
+    said = [
+        f"{words} {_arms(groups[standing], len(others))}"
+        for standing, words in STANDINGS.items()
+        if standing in groups
+    ]
+    return f"; it {', and it '.join(said)}."
+
+
+STANDINGS = {
+    "tied": "cannot be told apart from",
+    "below": "is better than",
+    "above": "scores lower on test than",
+    "unknown": "cannot be said to be better than",
+}
+"""What the first arm does to another, by that one's standing."""
+
+
+def _standing(row: dict[str, Any]) -> str:
+    if _missing(row.get("tied")):
+        return "unknown"
+    if row["tied"]:
+        return "tied"
+    return "below" if row["difference"] > 0 else "above"
+
+
+def _arms(arms: Sequence[str], others: int) -> str:
+    if len(arms) == others > 1:
+        return f"any of the {others} other arms"
+    return listed(arms, NAMED)
+
+
+def _doubts(ranking: Ranking) -> list[str]:
+    """Why the answer is not surer than it is."""
+    found = ranking.uncertainty
+    if not any(found.seeds):
+        return ["The test split is scored once, when the search is over: nothing is tested yet."]
+    doubts = []
+    if not found.images:
+        doubts.append(
+            "The test images were not tallied one by one, as in runs of earlier versions: there is "
+            "no interval, and no arm can be compared with another."
+        )
+    else:
+        doubts += uncertainty_notes(found, ranking.labels, ranking.metric)
+    if max(found.seeds) == 1:
+        doubts.append(
+            "Each arm was tested under one seed: how far another one would have moved its score is "
+            "not known (the sweep's repeats measure it)."
+        )
+    return doubts
+
+
+def _rows(ranking: Ranking) -> list[dict[str, Any]]:
+    return [{str(key): row[key] for key in row} for row in ranking.frame.to_dict("records")]
+
+
+def _missing(value: Any) -> bool:
+    return value is None or bool(pd.isna(value))

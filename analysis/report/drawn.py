@@ -1,0 +1,51 @@
+"""What is drawn for the report, and why something is not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from analysis.figures import sketch_figures
+from analysis.pictures import draw_pictures, earlier_pictures
+from analysis.report.plates import Plate, figure_plate, picture_plate
+from analysis.runs import AnalysisError, Run
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Figures by name, and pictures of predictions.
+
+    Attributes:
+        figures: those that apply to the run.
+        reasons: why the others do not, by name.
+        pictures: of predictions.
+        no_pictures: why they could not be drawn now; "" if they were.
+    """
+
+    figures: Mapping[str, Plate]
+    reasons: Mapping[str, str]
+    pictures: tuple[Plate, ...]
+    no_pictures: str
+
+    def plates(self, *names: str) -> tuple[Plate, ...]:
+        """The figures of these names that there are."""
+        return tuple(self.figures[name] for name in names if name in self.figures)
+
+    def absent(self, *names: str) -> tuple[str, ...]:
+        """The others, and why each is not there."""
+        return tuple(
+            f"No figure {name.replace('_', ' ')}: {self.reasons[name]}"
+            for name in names
+            if name in self.reasons
+        )
+
+
+def draw(run: Run) -> Drawn:
+    """Draw what can be drawn of a run: figures for the page alone, pictures into its pictures/."""
+    sketches, reasons = sketch_figures(run)
+    figures = {name: figure_plate(name, sketch) for name, sketch in sketches.items()}
+    folder, no_pictures = run.path / "pictures", ""
+    try:
+        pictures = draw_pictures(run, folder)
+    except AnalysisError as error:
+        pictures, no_pictures = earlier_pictures(folder), str(error)
+    plates = tuple(picture_plate(number, one) for number, one in enumerate(pictures, 1))
+    return Drawn(figures, reasons, plates, no_pictures)

@@ -1,0 +1,92 @@
+"""Every figure of a small run: what is written, and what is said of what is not."""
+
+import re
+from pathlib import Path
+
+import pytest
+from matplotlib import rc_context
+
+import analysis
+from analysis.figures import FIGURES, MARK, draw_figures, sketch_figures
+from analysis.figures.files import FORMATS, write_figure
+from analysis.figures.packing import draw_packing
+from analysis.figures.style import DENSE, DOUBLE, MOST_ARMS, RC, SINGLE, looks_of
+from tests.analysis.figures.conftest import TUNE, searched
+from tests.analysis.made import make_run
+
+DRAWN = [name for name in FIGURES if name != "precision_recall"]
+
+
+def test_every_figure_that_applies_is_written_with_its_words(
+    tested: analysis.Run, tmp_path: Path
+) -> None:
+    figures = draw_figures(tested, tmp_path / "figures", ["png", "pdf", "svg"])
+    assert [figure.name for figure in figures] == DRAWN
+    written = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert written == sorted(f"{name}.{kind}" for name in DRAWN for kind in ("png", "pdf", "svg"))
+    for figure in figures:
+        png, pdf, svg = figure.files
+        assert png.read_bytes().startswith(b"\x89PNG")
+        assert b"/FontFile2" in pdf.read_bytes()  # TrueType, embedded
+        assert b"/Type3" not in pdf.read_bytes()
+        assert b"<text" not in svg.read_bytes()  # letters are paths
+        for words in (figure.caption, figure.alt):
+            assert words.startswith(MARK)
+            assert words.endswith(".")
+            assert "nan" not in words.split()
+        assert re.search(r"\d", figure.alt)
+        assert figure.title not in figure.caption
+
+
+def test_the_same_run_gives_the_same_files(tested: analysis.Run, tmp_path: Path) -> None:
+    for folder in ("first", "second"):
+        with rc_context(RC):
+            sketch = draw_packing(tested, looks_of(tested))
+        write_figure("packing", sketch, tmp_path / folder, FORMATS)
+    for file in (tmp_path / "first").iterdir():
+        assert file.read_bytes() == (tmp_path / "second" / file.name).read_bytes(), file.name
+
+
+def test_figures_fit_a_paper_and_samples_are_marked(tested: analysis.Run) -> None:
+    sketches, _ = sketch_figures(tested)
+    for name, sketch in sketches.items():
+        assert "SAMPLE" in [text.get_text() for text in sketch.canvas.texts], name
+        assert sketch.canvas.get_figwidth() in (SINGLE, DOUBLE), name
+        texts = sketch.canvas.findobj(lambda artist: hasattr(artist, "get_fontsize"))
+        assert min(text.get_fontsize() for text in texts if text.get_text()) >= 7, name
+
+
+def test_what_does_not_apply_is_left_out_with_its_reason(folder: Path) -> None:
+    sketches, left_out = sketch_figures(analysis.load(folder))
+    assert set(sketches) | set(left_out) == set(FIGURES)
+    assert left_out.keys() >= {"importance", "confusion", "precision_recall", "packing"}
+    assert "does not say when its epochs ended" in left_out["packing"]
+    assert "no tally of the test images" in left_out["confusion"]
+
+
+def test_run_without_trials_has_no_figures(folder: Path) -> None:
+    for file in folder.glob("trials/*/trial.json"):
+        file.unlink()
+    sketches, left_out = sketch_figures(analysis.load(folder))
+    assert not sketches
+    assert set(left_out) == set(FIGURES)
+
+
+def test_an_arm_looks_the_same_whatever_is_drawn_of_it(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", searched(24, backbones=6), TUNE)
+    looks = looks_of(run)
+    assert len(looks) == MOST_ARMS
+    assert len({look.colour for look in looks.values()}) == MOST_ARMS
+    assert len({look.marker for look in looks.values()}) == MOST_ARMS
+    best = run.trials.groupby("arm")["score"].max().nlargest(MOST_ARMS)
+    assert set(looks) == set(best.index)
+    assert "Of 12 arms, the 8 with the best" in sketch_figures(run)[0]["learning"].caption
+
+
+@pytest.mark.parametrize("name", ["learning", "parallel", "packing"])
+def test_what_is_dense_is_written_as_pixels(tmp_path: Path, name: str) -> None:
+    run = make_run(tmp_path / "run", searched(DENSE + 500, epochs=2), TUNE)
+    sketch = FIGURES[name](run, looks_of(run))
+    heavy = [part for axes in sketch.canvas.axes for part in axes.collections]
+    assert heavy
+    assert all(part.get_rasterized() for part in heavy)

@@ -1,0 +1,103 @@
+"""Numbers of the report, computed again by hand from the JSON and NPZ files of the run."""
+
+import json
+from collections.abc import Iterator
+from math import sqrt
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import stats
+
+from tests.analysis.report.conftest import reported
+from tests.analysis.report.reading import Page
+from tests.analysis.tallied import tally_detections
+
+
+def trials_of(run: Path, **arm: str) -> list[dict[str, Any]]:
+    files = sorted(run.glob("trials/*/trial.json"))
+    trials = [json.loads(file.read_text()) for file in files]
+    return [one for one in trials if arm.items() <= one["arm"].items()]
+
+
+def confusions(run: Path, pattern: str) -> Iterator[NDArray[np.int64]]:
+    for file in sorted(run.glob(f"{pattern}/test.npz")):
+        with np.load(file) as tally:
+            yield tally["confusion"]
+
+
+def ious(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Of each class, from counts [..., K, K]."""
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    return right / (confusion.sum(-1) + confusion.sum(-2) - right)
+
+
+def average_precision(file: Path) -> float:
+    """Of one class at IoU 0.5: the mean, over 101 recalls, of the best precision from there on."""
+    with np.load(file) as tally:
+        order = np.argsort(-tally["score"], kind="stable")
+        hits, truths = tally["matched"][order, 0].cumsum(), tally["truths"].sum()
+    precision = hits / np.arange(1, len(hits) + 1)
+    reached = hits / truths
+    best = [precision[reached >= level].max(initial=0) for level in np.linspace(0, 1, 101)]
+    return float(np.mean(best))
+
+
+def test_scores_of_masks_are_those_of_the_tallies(segmented: Path, page: Page) -> None:
+    first = page.table("ranking-table")[0]
+    seeds = [ious(one.sum(axis=0)).mean() for one in confusions(segmented, "repeats/000-*")]
+    assert (first["head"], first["loss"]) == ("fpn", "dice")
+    assert first["test"] == f"{mean(seeds):.4f}"
+    assert first["± (seeds)"] == f"{stdev(seeds):.4f} (3)"
+
+
+def test_interval_is_that_of_resampled_test_images(segmented: Path, page: Page) -> None:
+    """Percentiles, expanded as Hesterberg 2015 has it."""
+    seeds = np.stack(list(confusions(segmented, "repeats/000-*")))
+    count = seeds.shape[1]
+    drawn = np.random.default_rng(0).integers(count, size=(2000, count))
+    resampled = [ious(seeds[:, images].sum(axis=1)).mean(axis=-1).mean() for images in drawn]
+    level = stats.norm.cdf(sqrt(count / (count - 1)) * stats.t.ppf(0.025, count - 1))
+    low, high = np.quantile(resampled, [level, 1 - level])
+    assert page.table("ranking-table")[0]["95 % CI"] == f"[{low:.3f}, {high:.3f}]"
+    assert f"95 % interval over test images {low:.4f} to {high:.4f}" in page.section("answer")
+
+
+def test_money_effects_and_classes_are_those_of_the_files(segmented: Path, page: Page) -> None:
+    trials = trials_of(segmented, head="unet", loss="dice")
+    (arm,) = (row for row in page.table("costs") if row["arm"] == "unet · dice")
+    assert float(arm["usd"]) == pytest.approx(sum(one["seconds"] for one in trials) / 1000 / 2)
+    fpn = [
+        max(one["score"] for one in trials_of(segmented, head="fpn", loss=loss))
+        for loss in ("dice", "focal")
+    ]
+    (level,) = (row for row in page.table("effects-table") if row["level"] == "fpn")
+    assert level["mean"] == f"{mean(fpn):.4f}"
+    (confusion,) = confusions(segmented, "trials/003-*")
+    (classes,) = (row for row in page.table("classes-table") if row["arm"] == "unet · focal")
+    assert classes["water"] == f"{ious(confusion.sum(axis=0))[1]:.4f}"
+
+
+def test_scores_of_boxes_are_those_of_the_tallies(repeated: Path) -> None:
+    tally_detections(repeated)
+    first, *_ = reported(repeated).table("ranking-table")
+    files = sorted(repeated.glob("repeats/001-*/test.npz"))
+    seeds = [average_precision(file) for file in files]
+    assert first["backbone"] == "resnet18"
+    assert first["test"] == f"{mean(seeds):.4f}"
+    assert first["± (seeds)"] == f"{stdev(seeds):.4f} (3)"
+
+
+def test_effort_and_validation_scores_of_boxes_are_those_of_the_files(repeated: Path) -> None:
+    page = reported(repeated)
+    trials = trials_of(repeated, backbone="resnet18")
+    first, *_ = page.table("ranking-table")
+    scored = [max(epoch["AP50"] or 0 for epoch in one["epochs"]) for one in trials]
+    assert first["best"] == f"{max(scored):.4f}"
+    assert first["n"] == str(len(trials))
+    assert float(first["seconds"]) == pytest.approx(sum(one["seconds"] for one in trials))
+    total = sum(one["seconds"] for one in trials_of(repeated))
+    assert f"trials {total:.3g} s of slot time for 6 trials" in page.section("cost")

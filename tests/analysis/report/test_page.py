@@ -1,0 +1,169 @@
+"""The page is whole, safe, and can be read by everyone, as far as this can be seen in its text."""
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import analysis
+from analysis.report import write_report
+from tests.analysis.made import make_run, trial
+from tests.analysis.report.conftest import reported
+from tests.analysis.report.reading import Page
+
+ROOT = Path(__file__).parents[3]
+STYLE = (ROOT / "analysis" / "report" / "page" / "page.css").read_text()
+LOUD = '<script>alert("x")&<b>"'
+
+
+def test_page_needs_nothing_but_itself(page: Page) -> None:
+    addresses = [
+        element.attributes[name]
+        for element in page.elements
+        for name in ("src", "href", "srcset", "action", "data")
+        if name in element.attributes
+    ]
+    assert addresses
+    assert all(one.startswith(("#", "data:image/png;base64,")) for one in addresses)
+    assert not page.all("link", "iframe", "object", "embed", "form")
+    assert "url(" not in STYLE
+    assert "@import" not in STYLE
+
+
+def test_only_its_own_style_and_script_take_effect(page: Page) -> None:
+    (policy,) = (
+        element.attributes["content"]
+        for element in page.all("meta")
+        if element.attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    for tag in ("style", "script"):
+        (element,) = page.all(tag)
+        digest = base64.b64encode(hashlib.sha256(element.text.encode()).digest()).decode()
+        assert rules[f"{tag}-src"] == f"'sha256-{digest}'"
+
+
+def test_what_a_run_says_is_text_wherever_it_stands(tmp_path: Path) -> None:
+    reasons = {"status": "failed", "reason": LOUD}
+    run = make_run(
+        tmp_path / "run",
+        [trial({LOUD: LOUD}, 0.5), trial({LOUD: "mae"}, None, **reasons)],
+        name=LOUD,
+        skipped=[{"arm": {LOUD: "none"}, "reason": LOUD}],
+        data={"name": LOUD, "classes": [LOUD], "skipped_files": [[LOUD, LOUD]]},
+        command=LOUD,
+        versions={LOUD: LOUD},
+        git=LOUD,
+    )
+    page = reported(run.path)
+    assert len(page.all("script")) == 1
+    assert all(one.text.endswith(".") for one in page.all("b"))  # titles of figures
+    assert [row["why"] for row in page.table("left-out-table")] == [LOUD] * 3
+    assert LOUD in page.section("rebuild")
+
+
+def structure_faults(page: Page) -> list[str]:
+    """What an accessibility check would find in the structure of a page."""
+    faults = []
+    ids = [one.attributes["id"] for one in page.elements if "id" in one.attributes]
+    faults += [f"id {one} twice" for one in set(ids) if ids.count(one) > 1]
+    levels = [int(one.tag[1]) for one in page.all("h1", "h2", "h3", "h4")]
+    if levels.count(1) != 1 or any(b - a > 1 for a, b in pairwise(levels)):
+        faults.append(f"headings {levels}")
+    for one in page.elements:
+        named = one.attributes.get("aria-labelledby") or one.attributes.get("href", "").lstrip("#")
+        if named and named not in ids:
+            faults.append(f"nothing is called {named}")
+    faults += ["an image without alt" for one in page.all("img") if not one.attributes.get("alt")]
+    faults += ["a th without scope" for one in page.all("th") if "scope" not in one.attributes]
+    faults += [
+        f"empty {one.tag}" for one in page.all("th", "h2", "caption") if not one.text.strip()
+    ]
+    captions = [
+        [outer.tag for outer in one.inside][-1] for one in page.all("caption", "figcaption")
+    ]
+    if captions.count("table") != len(page.all("table")):
+        faults.append("a table without caption")
+    if captions.count("figure") != len(page.all("figure")):
+        faults.append("a figure without caption")
+    scrolled = [one for one in page.elements if one.attributes.get("class") in {"scroll", "plate"}]
+    faults += ["a part that keys cannot scroll" for x in scrolled if "tabindex" not in x.attributes]
+    (html,) = page.all("html")
+    return faults if html.attributes.get("lang") == "en" else [*faults, "no language"]
+
+
+def test_structure_is_accessible(page: Page) -> None:
+    assert page.all("figure")
+    assert structure_faults(page) == []
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_colours_have_contrast(scheme: int) -> None:
+    """Text on what it stands on: 4.5 to 1 (WCAG 2.2, 1.4.3)."""
+    blocks = re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[scheme]))
+    pairs = [(ink, paper) for ink in ("ink", "quiet", "link") for paper in ("paper", "band")]
+    for ink, paper in [*pairs, ("warn-ink", "warn-paper")]:
+        bright, dim = sorted(map(luminance, (colours[ink], colours[paper])), reverse=True)
+        assert (bright + 0.05) / (dim + 0.05) >= 4.5, (ink, paper)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, as WCAG defines it."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts]
+    return sum(share * one for share, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_sample_is_marked_in_title_heading_banner_tables_and_figures(folder: Path) -> None:
+    page = reported(folder)
+    marked = page.all("title", "h1", "caption", "figcaption")
+    assert len(marked) > 6
+    assert all("SAMPLE" in one.text for one in marked)
+    assert "On the embedded sample" in page.section("answer")
+    file = folder / "run.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"sample": False}))
+    assert not any("SAMPLE" in one.text for one in reported(folder).all("body"))
+
+
+def test_of_many_trials_the_best_are_shown_and_the_rest_is_named(tmp_path: Path) -> None:
+    arms = [{"head": "fpn"}, {"head": "unet"}]
+    trials = [trial(arms[at % 2], at / 1000) for at in range(130)]
+    page = reported(make_run(tmp_path / "many", trials).path)
+    assert [row["mIoU"] for row in page.table("trials-table")][:2] == ["0.1290", "0.1280"]
+    assert len(page.table("trials-table")) == 100
+    assert "The 30 trials below these are left out" in page.section("trials")
+
+
+def test_report_is_whole_or_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(tmp_path / "run", [trial({"head": "fpn"}, 0.5)])
+    (run.path / "report.html").write_text("before")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(analysis.AnalysisError, match=r"report\.html cannot be written: No space"):
+        write_report(run.path)
+    assert (run.path / "report.html").read_text() == "before"
+
+
+def test_command_writes_the_report_without_ray(folder: Path) -> None:
+    program = (
+        "import runpy, sys\n"
+        f"sys.argv = ['analysis', 'report', {str(folder)!r}]\n"
+        "try:\n    runpy.run_module('analysis', run_name='__main__')\n"
+        "except SystemExit as end:\n    assert end.code == 0\n"
+        "assert 'ray' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, f"{folder / 'report.html'}\n"), done.stderr

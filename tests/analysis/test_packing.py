@@ -1,0 +1,73 @@
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import analysis
+from analysis.packing import packing
+from tests.analysis.made import make_run, trial
+
+ARM = {"backbone": "vgg11"}
+START = 1_795_000_000.0
+
+
+def trained(*spans: tuple[float, float], arm: dict[str, Any] = ARM) -> dict[str, Any]:
+    """A trial of epochs that held a slot from one second to another."""
+    rows = [
+        {"epoch": at, "mIoU": 0.1, "seconds": end - start, "time": START + end}
+        for at, (start, end) in enumerate(spans, 1)
+    ]
+    return trial(arm, 0.1, epochs=rows)
+
+
+def test_trials_that_ran_at_once_lie_in_different_lanes(tmp_path: Path) -> None:
+    run = make_run(
+        tmp_path / "run",
+        [trained((0, 50), (50, 100)), trained((10, 60)), trained((70, 90))],
+        slots={"count": 3},
+    )
+    found = packing(run)
+    assert found.spans[["number", "lane", "start", "end"]].to_numpy().tolist() == [
+        [0, 0, 0, 100],
+        [1, 1, 10, 60],
+        [2, 1, 70, 90],
+    ]
+    assert (found.lanes, found.slots, found.seconds) == (2, 3, 100)
+    assert found.idle == pytest.approx(1 - (100 + 50 + 20) / 300)
+
+
+def test_lanes_are_as_few_as_ran_at_once_and_do_not_overlap(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    starts, lengths = rng.uniform(0, 1000, 80), rng.uniform(20, 90, 80)
+    run = make_run(
+        tmp_path / "run",
+        [trained((a, a + b)) for a, b in zip(starts, lengths, strict=True)],
+    )
+    found = packing(run)
+    at_once = max(int(((starts <= t) & (starts + lengths > t)).sum()) for t in starts)
+    assert abs(found.lanes - at_once) <= 1  # a slot counts as free a second early
+    for _, lane in found.spans.groupby("lane"):
+        assert (lane["start"].to_numpy()[1:] >= lane["end"].to_numpy()[:-1] - 1).all()
+
+
+def test_paused_trial_frees_its_lane(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [trained((0, 10), (60, 70)), trained((15, 55))])
+    found = packing(run)
+    assert found.lanes == 1
+    assert found.spans["number"].tolist() == [0, 1, 0]
+
+
+def test_time_in_which_the_sweep_was_stopped_is_cut_out(tmp_path: Path) -> None:
+    again = datetime.fromtimestamp(START + 5000, UTC).isoformat(timespec="seconds")
+    run = make_run(tmp_path / "run", [trained((0, 100)), trained((5020, 5100))], resumed=[again])
+    found = packing(run)
+    assert found.spans["start"].tolist() == [0, 120]
+    assert (found.seconds, found.resumed) == (200, (100,))
+    assert found.idle == pytest.approx(1 - 180 / 200)
+
+
+def test_run_of_an_older_version_is_refused(folder: Path) -> None:
+    with pytest.raises(analysis.AnalysisError, match="does not say when its epochs ended"):
+        packing(analysis.load(folder))
