@@ -105,8 +105,9 @@ def plan_and_run(options: argparse.Namespace) -> int:
 
 
 def run_and_rank(plan: "Plan", console: "Console") -> int:
-    """Run a plan and show its ranking."""
+    """Run a plan, show its ranking and write its report."""
     import analysis
+    from analysis.report import write_report
     from sweeps.cluster import cluster
     from sweeps.ledger import Ledger
     from sweeps.run import OutOfTimeError, RunError, run_plan
@@ -137,8 +138,11 @@ def run_and_rank(plan: "Plan", console: "Console") -> int:
     if all(record.score is None for record in ledger.records.values()):
         print("no trial has a score: nothing could be ranked", file=sys.stderr)
         return FAILED
-    every_trial = f"every trial: python -m analysis rank {from_here(plan.run)} --trials"
-    console.print(every_trial, markup=False, highlight=False, soft_wrap=True)
+    for line in (
+        f"the whole report: {from_here(write_report(plan.run))}",
+        f"every trial: python -m analysis rank {from_here(plan.run)} --trials",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
