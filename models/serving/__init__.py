@@ -1,0 +1,1 @@
+"""A trained model behind HTTP: images go in, GeoJSON or masks come out."""
