@@ -135,10 +135,14 @@ class Split:
     def __len__(self) -> int:
         return len(self.names)
 
-    @property
-    def with_objects(self) -> NDArray[np.int64]:
-        """Indices of the images that hold at least one object."""
-        return np.flatnonzero(np.diff(self.offsets))
+    def first_with(self, label: Label, count: int) -> NDArray[np.int64]:
+        """Indices of the first `count` images with an object; of masks, with a pixel of a class."""
+        if label == "boxes":
+            return np.flatnonzero(np.diff(self.offsets))[:count]
+        marked = (
+            row for row, mask in enumerate(self.masks) if ((mask > 0) & (mask < IGNORE)).any()
+        )
+        return np.fromiter(itertools.islice(marked, count), dtype=np.int64)
 
     def objects(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Boxes [M, 4] and labels [M] of one image."""

@@ -74,7 +74,7 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
     folder = setting.trials / name
     folder.mkdir(parents=True, exist_ok=True)
     training, validation = _split(setting.data, "train"), _split(setting.data, "val")
-    pictures = batch_of(validation, validation.with_objects[:PICTURES])
+    pictures = batch_of(validation, validation.first_with(TASKS[setting.task].needs, PICTURES))
     model = initial_model(config, setting, setting.weights[arm])
     resume = _read_resume(folder / "resume.pt", device)
     best = resume["best"] if resume else -1.0

@@ -157,6 +157,14 @@ def test_split_of_background_alone_has_nothing_to_find(
     prepared = prepare_stored(source, root, min_area=10)
     assert prepared.without("masks") == ["val"]
     assert prepared.without("boxes") == ["train", "val"]
+    found = [
+        [
+            len(open_split(prepared, split).first_with(label, 4))
+            for split in ("train", "val", "test")
+        ]
+        for label in ("masks", "boxes")
+    ]
+    assert found == [[1, 0, 1], [0, 0, 1]]
 
 
 def test_a_mask_value_can_be_ignored(

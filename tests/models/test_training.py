@@ -111,7 +111,7 @@ def test_seed_and_augmentation_change_what_is_seen(
 def test_detector_finds_what_it_was_shown(splits: tuple[Split, Split]) -> None:
     """Overfitted on two images, the detector's surest box is where an object is."""
     training, _ = splits
-    batch = batch_of(training, training.with_objects[:2])
+    batch = batch_of(training, training.first_with("boxes", 2))
     model = detector()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     for _ in range(80):
