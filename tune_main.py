@@ -106,14 +106,11 @@ def plan_and_run(options: argparse.Namespace) -> int:
 
 def run_and_rank(plan: "Plan", console: "Console") -> int:
     """Run a plan, show its ranking and write its report."""
-    import analysis
-    from analysis.report import write_report
     from sweeps.cluster import cluster
     from sweeps.ledger import Ledger
     from sweeps.run import OutOfTimeError, RunError, run_plan
     from sweeps.run_directory import begin_run_directory, command_line
     from sweeps.search import ReplayError
-    from sweeps.show import from_here
     from sweeps.views import view_for
 
     ledger = Ledger(plan.run, plan.sweep.metric)
@@ -134,13 +131,33 @@ def run_and_rank(plan: "Plan", console: "Console") -> int:
     except KeyboardInterrupt:
         say_how_to_go_on(plan, (ledger, repeats), "cut short")
         return CUT_SHORT
-    print(analysis.show_ranking(analysis.load(plan.run), styled=console.is_terminal))
-    if all(record.score is None for record in ledger.records.values()):
+    return rank_and_report(plan.run, console)
+
+
+def rank_and_report(run: Path, console: "Console") -> int:
+    """Show the ranking of a run that is done, and write its report."""
+    import analysis
+    from analysis.report import write_report
+    from sweeps.show import from_here
+
+    loaded = analysis.load(run)
+    print(analysis.show_ranking(loaded, styled=console.is_terminal))
+    if loaded.trials["score"].isna().all():
         print("no trial has a score: nothing could be ranked", file=sys.stderr)
         return FAILED
+    where = from_here(run)
+    try:
+        report = from_here(write_report(run))
+    except KeyboardInterrupt:
+        print(
+            "cut short while the report was written; all trials are kept, and it is written by\n"
+            f"  python -m analysis report {where}",
+            file=sys.stderr,
+        )
+        return CUT_SHORT
     for line in (
-        f"the whole report: {from_here(write_report(plan.run))}",
-        f"every trial: python -m analysis rank {from_here(plan.run)} --trials",
+        f"the whole report: {report}",
+        f"every trial: python -m analysis rank {where} --trials",
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return 0

@@ -41,8 +41,9 @@ def metric_of(run: Run, metric: str | None) -> str:
 def best_epochs(run: Run, metric: str) -> pd.DataFrame:
     """The row of ``run.epochs`` where each scored trial is best; the earliest one on a tie."""
     scored = run.trials.loc[run.trials["score"].notna(), "number"]
-    epochs = run.epochs[run.epochs["number"].isin(scored) & run.epochs[metric].notna()]
-    return epochs.loc[epochs.groupby("number")[metric].idxmax()]
+    counted = run.epochs["number"].isin(scored) & run.epochs[metric].notna()
+    values = run.epochs.loc[counted, ["number", metric]]
+    return run.epochs.loc[values.groupby("number")[metric].idxmax()]
 
 
 def rank_trials(run: Run, metric: str | None = None) -> pd.DataFrame:

@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 
 from datasets.source import BACKGROUND, IGNORE
-from models.count_scores import CLASS_METRICS, METRICS, pixel_scores
-
-__all__ = ["CLASS_METRICS", "METRICS", "confusion", "scores"]
+from models.count_scores import pixel_scores
 
 
 def confusion(truths: Tensor, found: Tensor, classes: int) -> Tensor:

@@ -153,8 +153,9 @@ def choose_training(run: Path, name: str | None) -> Training:
 
     The winner is what the ranking calls the best, on validation alone. Without repeats it is the
     trial with the highest score. With repeats it is the configuration with the highest mean score
-    over its repeats; and of that configuration's trainings (the trial and its repeats) the one
-    with the highest score. Only trainings whose weights are kept can be chosen.
+    over its repeats, and of those the one with the highest score; the trial that was repeated is
+    left out, for its score was the best of many. Only trainings whose weights are kept can be
+    chosen.
 
     Raises:
         ModelError: there is no such training, or its weights are not there; it names those whose
@@ -163,10 +164,10 @@ def choose_training(run: Path, name: str | None) -> Training:
     if name is not None:
         return _named(run, name)
     repeats = _trainings(run, "repeats")
-    candidates = _trainings(run, "trials", with_weights=True)
     if best := _best_repeated(repeats):
-        candidates = [*candidates, *repeats]
-        candidates = [one for one in candidates if best in (one.record.name, one.record.of)]
+        candidates = [one for one in repeats if one.record.of == best]
+    else:
+        candidates = _trainings(run, "trials", with_weights=True)
     usable = [one for one in candidates if one.usable]
     if not usable:
         where = f"{run}: {best}, the best by its repeats," if best else f"{run}: no trial"

@@ -9,13 +9,11 @@ from torch import Tensor
 
 from datasets.batches import Batch
 from datasets.source import IGNORE
-from models.confusion import CLASS_METRICS, METRICS, confusion, scores
-from models.count_scores import FOOTPRINT_METRICS, footprint_scores
+from models.confusion import confusion, scores
+from models.count_scores import footprint_scores
 from models.footprints import Counts, footprints_in, match
 from models.model import Model
 from models.scored import Scored, Tally
-
-__all__ = ["CLASS_METRICS", "FOOTPRINT_METRICS", "METRICS", "draw_masks", "score_segmenter"]
 
 BLACK = (0, 0, 0)
 OKABE_ITO = (

@@ -14,6 +14,8 @@ from datasets.batches import Batch
 from datasets.source import BACKGROUND, Label
 from models.average_precision import METRICS as DETECTION_METRICS
 from models.backbones import Backbone
+from models.count_scores import CLASS_METRICS, FOOTPRINT_METRICS
+from models.count_scores import METRICS as SEGMENTATION_METRICS
 from models.detection import draw_detections, score_detector
 from models.detectors import FASTER_RCNN_LOSSES, FasterRCNNDetector
 from models.detectron2_detector import Detectron2Detector
@@ -22,13 +24,7 @@ from models.loss_terms import LOSSES, loss_terms
 from models.model import Classes, Model
 from models.options import HeadOptions, HypercolumnOptions, SegmenterOptions
 from models.scored import Scored
-from models.segmentation import (
-    CLASS_METRICS,
-    FOOTPRINT_METRICS,
-    METRICS,
-    draw_masks,
-    score_segmenter,
-)
+from models.segmentation import draw_masks, score_segmenter
 from models.segmenters import FPN, UNet, UPerNet
 from models.xdxd_unet import XDXDUNet
 
@@ -125,7 +121,7 @@ TASKS: dict[str, Task] = {
             "hypercolumn": Head(Hypercolumn, LOSSES, HypercolumnOptions),
         },
         needs="masks",
-        metrics=METRICS,
+        metrics=SEGMENTATION_METRICS,
         evaluate=score_segmenter,
         draw=draw_masks,
         class_metrics=CLASS_METRICS,

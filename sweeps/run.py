@@ -32,7 +32,7 @@ def run_plan(plan: Plan, ledger: Ledger, repeats: Ledger, view: View) -> None:
     """
     hours = plan.sweep.budget.hours
     deadline = None if hours is None else time.time() + hours * 3600
-    make_stages(plan.missing, plan, view)
+    make_stages(plan.missing, plan, view, deadline)
     record_stages(plan)
     run_trials(plan, ledger, view, deadline)
     if plan.sweep.repeats:
@@ -48,11 +48,14 @@ class OutOfTimeError(RuntimeError):
     """The sweep's `budget.hours` are over; `--resume` goes on."""
 
 
-def make_stages(missing: list[Stage], plan: Plan, view: View) -> None:
+def make_stages(
+    missing: list[Stage], plan: Plan, view: View, deadline: float | None = None
+) -> None:
     """Train what is missing in the store, in parallel on the slots, parents before children.
 
     Raises:
         RunError: naming the stage and why.
+        OutOfTimeError: the deadline has come; what was done of a stage is in the store.
     """
     remote = ray.remote(train_stage).options(
         num_cpus=plan.slots.cpu, num_gpus=plan.slots.gpu, num_returns="streaming"
@@ -60,11 +63,13 @@ def make_stages(missing: list[Stage], plan: Plan, view: View) -> None:
     waiting = {stage.key: stage for stage in missing}
     running: dict[Any, Stage] = {}
     spent: dict[str, float] = {}
-    while waiting or running:
-        for stage in list(waiting.values()):
+    out_of_time = False
+    while running or (waiting and not out_of_time):
+        for stage in list(waiting.values()) if not out_of_time else ():
             unmade = waiting.keys() | {stage.key for stage in running.values()}
             if stage.parent is None or stage.parent.key not in unmade:
-                running[remote.remote(stage, plan.sweep, plan.cache, plan.slots)] = stage
+                begun = remote.remote(stage, plan.sweep, plan.cache, plan.slots, deadline)
+                running[begun] = stage
                 del waiting[stage.key]
         (ready,), _ = ray.wait(list(running), num_returns=1)
         stage = running[ready]
@@ -72,7 +77,10 @@ def make_stages(missing: list[Stage], plan: Plan, view: View) -> None:
             epoch = ray.get(next(ready))
         except StopIteration:
             del running[ready]
-            view.stage_done(stage.name, spent.get(stage.key, 0.0))
+            if made := stage.stored(plan.cache) is not None:
+                view.stage_done(stage.name, spent.get(stage.key, 0.0))
+            late = deadline is not None and time.time() > deadline
+            out_of_time = out_of_time or late or not made
         except ray.exceptions.RayError as error:
             raise RunError(f"{stage.name} could not be made: {reason_in(error)}") from None
         else:
@@ -82,6 +90,8 @@ def make_stages(missing: list[Stage], plan: Plan, view: View) -> None:
             spent[stage.key] = spent.get(stage.key, 0.0) + epoch["seconds"]
             epochs = plan.sweep.budget.pretraining_epochs
             view.stage_epoch(stage.name, int(epoch["epoch"]), epochs, epoch["loss"])
+    if out_of_time:
+        raise OutOfTimeError
 
 
 def reason_in(error: ray.exceptions.RayError) -> str:

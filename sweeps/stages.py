@@ -19,15 +19,16 @@ import torch
 from torch import Tensor, nn
 
 from datasets import Prepared, Split, open_split
-from datasets.batches import batch_count, batches
+from datasets.batches import Batch, batch_count, batches
 from models.backbones import Backbone
 from models.build import recipe_of
 from models.initial import checkpoint, distillation, imagenet, mae, store
 from models.initial.audit import Audit
-from models.initial.training import Recipe
+from models.initial.training import Recipe, StageEpoch
 from models.tasks import TASKS
 from models.training import train
 from sweeps.build import model_for
+from sweeps.resuming import ResumeFile, time_for_another
 from sweeps.schema import Sweep
 from sweeps.slots import Slots, device_name, occupy
 from sweeps.space import Arm, Config, complete, settings_of
@@ -186,32 +187,47 @@ def import_weights(stage: Stage, cache: Path) -> store.Stored:
 
 
 def train_stage(
-    stage: Stage, sweep: Sweep, cache: Path, slots: Slots
+    stage: Stage, sweep: Sweep, cache: Path, slots: Slots, deadline: float | None
 ) -> Iterator[dict[str, float]]:
     """Train a stage and store its weights; yields each epoch's numbers as they come.
 
     The first to come is {"epoch": 0}: the stage holds its slot. Its parent's weights must be in
-    the store. Runs in a Ray worker.
+    the store. Out of time, it ends without weights, and goes on from there when it is called again.
+    Runs in a Ray worker.
+
+    Args:
+        deadline: when it is to have ended, in seconds since the epoch; None for never. One epoch is
+            always done, so that every slice of time gets on.
     """
     yield {"epoch": 0}
     device = occupy(slots)
     torch.manual_seed(sweep.seed)
+    unfinished = ResumeFile(store.unfinished(cache, stage.name, stage.key))
+    resume = unfinished.read(device)
     train_kind = _train_source if stage.kind == "source" else _train_backbone
-    module, epochs = train_kind(stage, sweep, cache, device)
-    log = []
-    for epoch in epochs:
-        log.append(epoch)
-        yield epoch
+    module, epochs = train_kind(stage, sweep, cache, device, resume)
+    log = resume["log"] if resume else []
+    for numbers, state in epochs:
+        log.append(numbers)
+        more = numbers["epoch"] < sweep.budget.pretraining_epochs
+        cut = more and not time_for_another(deadline, numbers["seconds"])
+        if cut or (more and unfinished.due()):
+            unfinished.write({**state(), "log": log})
+        yield numbers
+        if cut:
+            return
     record = {**stage.parts, "device": device_name(device), "epochs_log": log}
     store.save(cache, stage.name, stage.key, module.state_dict(), record)
+    unfinished.file.unlink(missing_ok=True)
 
 
-Epochs = Iterator[dict[str, float]]
+Resume = dict[str, Any] | None
+Trained = tuple[nn.Module, Iterator[StageEpoch]]
 
 
 def _train_source(
-    stage: Stage, sweep: Sweep, cache: Path, device: torch.device
-) -> tuple[nn.Module, Epochs]:
+    stage: Stage, sweep: Sweep, cache: Path, device: torch.device, resume: Resume
+) -> Trained:
     """A whole model on the source data; its weights are those of the last epoch, none is chosen."""
     config: Config = {**stage.parts["config"], "seed": sweep.seed}
     model = model_for(sweep.task, config, stage.data)
@@ -220,18 +236,18 @@ def _train_source(
     training, validation = (open_split(stage.data, name) for name in ("train", "val"))
     recipe = recipe_of(config)
 
-    def epochs() -> Epochs:
-        for epoch in train(model, TASKS[sweep.task], training, validation, recipe, device):
+    def epochs() -> Iterator[StageEpoch]:
+        for epoch in train(model, TASKS[sweep.task], training, validation, recipe, device, resume):
             if epoch.diverged:
                 raise ArithmeticError("a loss or gradient was not finite; lower weights.source.lr")
-            yield {"epoch": epoch.number, **epoch.metrics}
+            yield StageEpoch({"epoch": epoch.number, **epoch.metrics}, epoch.state)
 
     return model, epochs()
 
 
 def _train_backbone(
-    stage: Stage, sweep: Sweep, cache: Path, device: torch.device
-) -> tuple[nn.Module, Epochs]:
+    stage: Stage, sweep: Sweep, cache: Path, device: torch.device, resume: Resume
+) -> Trained:
     """MAE, a teacher or its student, on the sweep's own data."""
     training = open_split(stage.data, "train")
     backbone = Backbone(stage.backbone, len(stage.data.bands), stage.data.image_size)
@@ -243,6 +259,7 @@ def _train_backbone(
             _recipe(sweep, recipe.lr, training, recipe.batch_size),
             mask_ratio=recipe.mask_ratio,
             device=device,
+            resume=resume,
         )
     taught = sweep.weights.distillation
     assert taught is not None
@@ -252,7 +269,9 @@ def _train_backbone(
         if stage.parent:
             _stored(stage.parent, cache).load_into(backbone.network)
         teacher = distillation.Classifier(backbone)
-        return teacher, distillation.train_teacher(teacher, labelled, plan, device=device)
+        return teacher, distillation.train_teacher(
+            teacher, labelled, plan, device=device, resume=resume
+        )
     return backbone.network, distillation.distil(
         backbone,
         _load_teacher(stage, cache),
@@ -261,6 +280,7 @@ def _train_backbone(
         temperature=taught.temperature,
         hard_weight=taught.hard_weight,
         device=device,
+        resume=resume,
     )
 
 
@@ -289,21 +309,24 @@ def _recipe(sweep: Sweep, lr: float, training: Split, batch_size: int) -> Recipe
 
 
 class _Shuffled:
-    """A training split, an epoch at a time, shuffled and augmented anew each time."""
+    """A training split, an epoch at a time, each shuffled and augmented in its own way."""
 
     def __init__(self, training: Split, batch_size: int, seed: int) -> None:
-        self.training, self.batch_size = training, batch_size
-        self.rng = np.random.default_rng(seed)
+        self.training, self.batch_size, self.seed = training, batch_size, seed
 
-    def images(self) -> Iterator[Tensor]:
+    def images(self, epoch: int) -> Iterator[Tensor]:
         """Images [B, C, S, S], standardised."""
-        for batch in batches(self.training, self.batch_size, rng=self.rng, augment=True):
+        for batch in self._batches(epoch):
             yield batch.images
 
-    def labelled(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def labelled(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Images, and whether each holds an object [B], bool."""
-        for batch in batches(self.training, self.batch_size, rng=self.rng, augment=True):
+        for batch in self._batches(epoch):
             yield batch.images, torch.tensor([len(boxes) > 0 for boxes in batch.boxes])
+
+    def _batches(self, epoch: int) -> Iterator[Batch]:
+        rng = np.random.default_rng([self.seed, epoch])
+        return batches(self.training, self.batch_size, rng=rng, augment=True)
 
 
 def in_order(stages: Iterable[Stage]) -> list[Stage]:

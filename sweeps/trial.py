@@ -1,12 +1,10 @@
 """One trial: a flat configuration → a trained model, reported epoch by epoch. Runs in a worker."""
 
 import gc
-import pickle
 import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,11 +24,9 @@ from models.training import latency, score, train
 from sweeps.board import Board
 from sweeps.build import model_for
 from sweeps.ledger import whole_file
+from sweeps.resuming import ResumeFile, time_for_another
 from sweeps.slots import Slots, device_name, occupy
 from sweeps.space import Config
-
-RESUME_EVERY_S = 60.0
-"""A trial that is cut short loses at most this much, and writes its optimiser no more often."""
 
 PICTURES = 4
 """Validation images whose predictions TensorBoard shows."""
@@ -76,9 +72,9 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
     training, validation = _split(setting.data, "train"), _split(setting.data, "val")
     pictures = batch_of(validation, validation.first_with(TASKS[setting.task].needs, PICTURES))
     model = initial_model(config, setting, setting.weights[arm])
-    resume = _read_resume(folder / "resume.pt", device)
+    unfinished = ResumeFile(folder / "resume.pt")
+    resume = unfinished.read(device)
     best = resume["best"] if resume else -1.0
-    saved_at = held_since
     # Ray titles a worker's process with its class's name. Titled after the trial, it is recognised
     # in the dashboard's list of workers and in `top`; only Ray's own function can change the title.
     setproctitle(f"trial {name}")
@@ -101,7 +97,7 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
             held_since = time.perf_counter()
             board.epoch(epoch.number, numbers)
             more = not epoch.diverged and epoch.number < config["epochs"]
-            cut = more and not _time_for_another(setting.deadline, numbers["seconds"])
+            cut = more and not time_for_another(setting.deadline, numbers["seconds"])
             tune.report(
                 {
                     "epoch": epoch.number,
@@ -116,17 +112,10 @@ def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
             )
             setproctitle(f"trial {name}")
             # Only what is on record need not be done again, and by now this report is.
-            if cut or (more and time.perf_counter() - saved_at > RESUME_EVERY_S):
-                saved_at = time.perf_counter()
-                with whole_file(folder / "resume.pt") as partial:
-                    torch.save({**epoch.state(), "best": best}, partial)
+            if cut or (more and unfinished.due()):
+                unfinished.write({**epoch.state(), "best": best})
             if cut:
                 return
-
-
-def _time_for_another(deadline: float | None, seconds: float) -> bool:
-    """Whether an epoch of so many `seconds` ends before the `deadline`."""
-    return deadline is None or time.time() + seconds < deadline
 
 
 def initial_model(config: Config, setting: Setting, weights: Path | None) -> Model:
@@ -177,16 +166,3 @@ def _save_weights(model: nn.Module, file: Path, epoch: int) -> None:
     with whole_file(file) as partial:
         metadata = {"epoch": str(epoch), ARCHITECTURE: architecture(model)}
         save_file(state, partial, metadata=metadata)
-
-
-def _read_resume(file: Path, device: torch.device) -> dict[str, Any] | None:
-    """What an earlier part of the trial left; None if nothing, or nothing that can be read.
-
-    Beginning again gives the same trial, only later.
-    """
-    if not file.exists():
-        return None
-    try:
-        return torch.load(file, map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError):
-        return None

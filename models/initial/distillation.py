@@ -5,16 +5,17 @@ student is trained on the teacher's softened answers and on the true ones (Hinto
 "Distilling the Knowledge in a Neural Network").
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.backbones import Backbone
-from models.initial.training import Recipe, deepest_map, run_epochs
+from models.initial.training import Recipe, StageEpoch, deepest_map, run_epochs
 
-LabelledBatches = Callable[[], Iterable[tuple[Tensor, Tensor]]]
+LabelledBatches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
 
 
 class Classifier(nn.Module):
@@ -31,8 +32,13 @@ class Classifier(nn.Module):
 
 
 def train_teacher(
-    teacher: Classifier, batches: LabelledBatches, recipe: Recipe, *, device: torch.device
-) -> Iterator[dict[str, float]]:
+    teacher: Classifier,
+    batches: LabelledBatches,
+    recipe: Recipe,
+    *,
+    device: torch.device,
+    resume: Mapping[str, Any] | None = None,
+) -> Iterator[StageEpoch]:
     """Fine-tune `teacher` in place on binary cross-entropy, without class weights.
 
     Weights for the rarer answer would shift the teacher's probabilities, and these are what the
@@ -40,13 +46,14 @@ def train_teacher(
 
     Args:
         teacher: its backbone best starts from weights already trained.
-        batches: gives one epoch of standardised images [B, C, S, S], float32, and whether each
+        batches: gives an epoch's standardised images [B, C, S, S], float32, and whether each
             holds an object [B], bool, on the CPU.
-        recipe: seeds torch's global generator too, which dropout draws from.
+        recipe: seeds torch's global generator, which dropout draws from.
         device: where to train.
+        resume: the state of an earlier epoch, see `run_epochs`.
 
     Yields:
-        {"epoch", "loss", "accuracy", "seconds"}.
+        "epoch", "loss", "accuracy", "seconds".
     """
     torch.manual_seed(recipe.seed)
 
@@ -56,7 +63,7 @@ def train_teacher(
         loss = F.binary_cross_entropy_with_logits(logits, positive.float())
         return {"loss": loss, "accuracy": accuracy(logits, positive)}
 
-    yield from run_epochs(teacher, batches, losses, recipe, device)
+    yield from run_epochs(teacher, batches, losses, recipe, device, resume)
 
 
 def distil(
@@ -68,18 +75,19 @@ def distil(
     temperature: float,
     hard_weight: float,
     device: torch.device,
-) -> Iterator[dict[str, float]]:
+    resume: Mapping[str, Any] | None = None,
+) -> Iterator[StageEpoch]:
     """Train `student` in place, under a head that is thrown away, on the frozen `teacher`.
 
     Args:
         student: of the same bands and image size as the teacher's backbone.
         teacher: trained; is frozen and put into evaluation mode for good.
-        batches, recipe, device: as for `train_teacher`.
+        batches, recipe, device, resume: as for `train_teacher`.
         temperature: above 1 softens both answers.
         hard_weight: share of the true answers in the loss, 0 to 1.
 
     Yields:
-        {"epoch", "loss", "hard", "soft", "accuracy", "seconds"}; `hard` and `soft` are the two
+        "epoch", "loss", "hard", "soft", "accuracy", "seconds"; `hard` and `soft` are the two
         terms of the loss before they are mixed.
     """
     torch.manual_seed(recipe.seed)
@@ -96,7 +104,7 @@ def distil(
         loss = hard_weight * hard + (1 - hard_weight) * soft
         return {"loss": loss, "hard": hard, "soft": soft, "accuracy": accuracy(logits, positive)}
 
-    yield from run_epochs(classifier, batches, losses, recipe, device)
+    yield from run_epochs(classifier, batches, losses, recipe, device, resume)
 
 
 def softened_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:

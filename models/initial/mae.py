@@ -6,7 +6,7 @@ one with masked cells and paint these in (Xie et al. 2022, "SimMIM: A Simple Fra
 Image Modeling").
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -15,7 +15,13 @@ from timm.layers import build_sincos2d_pos_embed
 from torch import Tensor, nn
 
 from models.backbones import Backbone
-from models.initial.training import Recipe, deepest_map, deepest_stride, run_epochs
+from models.initial.training import (
+    Recipe,
+    StageEpoch,
+    deepest_map,
+    deepest_stride,
+    run_epochs,
+)
 
 DECODER_WIDTH, DECODER_HEADS, DECODER_BLOCKS = 192, 6, 2
 CELL = 32  # pixels; the stride of the deepest map, so that each of its positions is masked or not
@@ -23,45 +29,46 @@ CELL = 32  # pixels; the stride of the deepest map, so that each of its position
 
 def pretrain(
     backbone: Backbone,
-    images: Callable[[], Iterable[Tensor]],
+    images: Callable[[int], Iterable[Tensor]],
     recipe: Recipe,
     *,
     mask_ratio: float,
     device: torch.device,
-) -> Iterator[dict[str, float]]:
+    resume: Mapping[str, Any] | None = None,
+) -> Iterator[StageEpoch]:
     """Train `backbone.network` in place to paint in what is masked.
 
     Args:
         backbone: any; is moved to `device`. Its pyramid, if it has one, is not trained.
-        images: gives one epoch of standardised batches [B, C, S, S], float32, on the CPU.
-        recipe: seeds torch's global generator too, which dropout draws from.
+        images: gives an epoch's standardised batches [B, C, S, S], float32, on the CPU.
+        recipe: seeds torch's global generator, which masks and dropout draw from.
         mask_ratio: share of an image that is masked, 0 to 1 exclusive; 0.75 is He's for ViT,
             0.6 Xie's for the others.
         device: where to train.
+        resume: the state of an earlier epoch, see `run_epochs`.
 
     Yields:
-        {"epoch", "loss", "seconds"}: the loss is the mean squared error of patches normalised
+        "epoch", "loss", "seconds": the loss is the mean squared error of patches normalised
         each by itself for ViT, and the mean absolute error of pixels otherwise.
     """
     torch.manual_seed(recipe.seed)
-    masks = torch.Generator().manual_seed(recipe.seed)
     kind = VisiblePatches if encodes_visible_patches(backbone.network) else MaskedCells
     model = kind(backbone)
 
     def losses(batch: Tensor) -> dict[str, Tensor]:
-        visible = random_subset(len(batch), model.positions, 1 - mask_ratio, masks)
+        visible = random_subset(len(batch), model.positions, 1 - mask_ratio)
         return {"loss": model(batch.to(device), visible.to(device))}
 
-    yield from run_epochs(model, images, losses, recipe, device)
+    yield from run_epochs(model, images, losses, recipe, device, resume)
 
 
-def random_subset(rows: int, length: int, share: float, generator: torch.Generator) -> Tensor:
+def random_subset(rows: int, length: int, share: float) -> Tensor:
     """For each row another random choice of positions: int64 [rows, K], K = share · length.
 
     K is at least 1 and at most `length` - 1, so that something is kept and something left out.
     """
     kept = min(max(round(share * length), 1), length - 1)
-    return torch.rand(rows, length, generator=generator).argsort(dim=1)[:, :kept]
+    return torch.rand(rows, length).argsort(dim=1)[:, :kept]
 
 
 def encodes_visible_patches(network: nn.Module) -> bool:

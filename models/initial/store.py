@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 WEIGHTS, RECORD = "backbone.safetensors", "stage.json"
 # Part of every key: raise it when a stage makes other weights out of the same parts.
-STAGES_VERSION = 1
+STAGES_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,12 @@ def find(cache: Path, name: str, key: str) -> Stored | None:
             return Stored(folder, record)
     except (FileNotFoundError, ValueError, SafetensorError):
         return None
+
+
+def unfinished(cache: Path, name: str, key: str) -> Path:
+    """The file of what a training that was cut short needs to go on."""
+    folder = _folder(cache, name, key)
+    return folder.with_name(f"{folder.name}.resume.pt")
 
 
 def save(

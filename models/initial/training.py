@@ -2,10 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
@@ -43,18 +45,34 @@ class Recipe:
     seed: int = 0
 
 
+class StageEpoch(NamedTuple):
+    """One epoch of a stage.
+
+    Attributes:
+        numbers: "epoch" (from 1), "loss" and its parts, "seconds".
+        state: everything that is needed to go on after it, tensors and plain values only.
+    """
+
+    numbers: dict[str, float]
+    state: Callable[[], dict[str, Any]]
+
+
 def run_epochs(
     module: nn.Module,
-    batches: Callable[[], Iterable[Batch]],
+    batches: Callable[[int], Iterable[Batch]],
     losses: Callable[[Batch], dict[str, Tensor]],
     recipe: Recipe,
     device: torch.device,
-) -> Iterator[dict[str, float]]:
-    """Train `module` in place; yields {"epoch", "loss", …, "seconds"} after each epoch.
+    resume: Mapping[str, Any] | None = None,
+) -> Iterator[StageEpoch]:
+    """Train `module` in place; yields after each epoch.
+
+    Every epoch seeds torch from (seed, epoch): going on from `resume`, an earlier epoch's
+    `state()`, gives what an uncut stage gives.
 
     Args:
         module: holds all that is trained; is moved to `device`, and left there in training mode.
-        batches: gives the batches of one epoch.
+        batches: gives the batches of an epoch by its number; the same ones whenever asked.
         losses: scalars of one batch by name; "loss" is descended, and all are averaged over the
             epoch's batches.
         recipe: see there.
@@ -68,32 +86,51 @@ def run_epochs(
     steps = recipe.epochs * recipe.steps_per_epoch
     optimizer = make_optimizer(module, "adamw", recipe.lr, recipe.weight_decay)
     schedule = warmup_and_decay(optimizer, int(recipe.warmup * steps), steps)
-    for epoch in range(1, recipe.epochs + 1):
+    done = 0
+    if resume is not None:
+        module.load_state_dict(resume["module"])
+        optimizer.load_state_dict(resume["optimizer"])
+        schedule.load_state_dict(resume["schedule"])
+        done = resume["epoch"]
+
+    def state(epoch: int) -> dict[str, Any]:
+        return {
+            "epoch": epoch,
+            "module": module.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "schedule": schedule.state_dict(),
+        }
+
+    for epoch in range(done + 1, recipe.epochs + 1):
         start = time.perf_counter()
-        # Both stay on the device until the epoch is over: reading makes it wait.
+        torch.manual_seed(int(np.random.default_rng([recipe.seed, epoch]).integers(2**31)))
         history: list[dict[str, Tensor]] = []
-        norms: list[Tensor] = []
-        for batch in batches():
+        for batch in batches(epoch):
             with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
                 terms = losses(batch)
             optimizer.zero_grad(set_to_none=True)
             terms["loss"].backward()
-            norms.append(clip_grad_norm_(module.parameters(), recipe.clip))
+            norm = clip_grad_norm_(module.parameters(), recipe.clip)
             optimizer.step()
             schedule.step()
-            history.append({name: term.detach() for name, term in terms.items()})
-        if not history:
-            raise ValueError("there are no images to pretrain on")
-        means = {
-            name: float(torch.stack([terms[name] for terms in history]).mean())
-            for name in history[0]
-        }
-        if not (math.isfinite(means["loss"]) and torch.stack(norms).isfinite().all()):
+            # All stays on the device until the epoch is over: reading makes it wait.
+            history.append({name: term.detach() for name, term in terms.items()} | {"norm": norm})
+        means = _means(history)
+        if not (math.isfinite(means["loss"]) and math.isfinite(means.pop("norm"))):
             raise PretrainingDivergedError(
                 f"the loss ({means['loss']}) or its gradient is not finite in epoch {epoch}; "
                 f"lower the stage's lr ({recipe.lr})"
             )
-        yield {"epoch": epoch, **means, "seconds": time.perf_counter() - start}
+        numbers = {"epoch": epoch, **means, "seconds": time.perf_counter() - start}
+        yield StageEpoch(numbers, partial(state, epoch))
+
+
+def _means(history: list[dict[str, Tensor]]) -> dict[str, float]:
+    if not history:
+        raise ValueError("there are no images to pretrain on")
+    return {
+        name: float(torch.stack([terms[name] for terms in history]).mean()) for name in history[0]
+    }
 
 
 def deepest_map(backbone: Backbone, images: Tensor) -> Tensor:

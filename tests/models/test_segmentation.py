@@ -10,15 +10,9 @@ from datasets.batches import Batch
 from datasets.source import IGNORE
 from models.backbones import Backbone
 from models.confusion import confusion, scores
+from models.count_scores import FOOTPRINT_METRICS, METRICS
 from models.model import Model
-from models.segmentation import (
-    FOOTPRINT_METRICS,
-    IGNORED_GREY,
-    METRICS,
-    OKABE_ITO,
-    draw_masks,
-    score_segmenter,
-)
+from models.segmentation import IGNORED_GREY, OKABE_ITO, draw_masks, score_segmenter
 
 CPU = torch.device("cpu")
 SIDE = 16

@@ -59,7 +59,7 @@ def test_with_repeats_the_winner_is_of_the_configuration_that_is_best_on_average
     make_run: Callable[..., Any],
 ) -> None:
     run = make_run()
-    for trial, first, scores in (("000-a", 0.9, (0.3, 0.4)), ("001-b", 0.7, (0.6, 0.8))):
+    for trial, first, scores in (("000-a", 0.95, (0.3, 0.4)), ("001-b", 0.9, (0.6, 0.8))):
         run.add(trial, first)
         for seed, score in enumerate(scores):
             run.add(f"{trial}-seed{seed}", score, of=trial, seed=seed)

@@ -272,10 +272,10 @@ def sliced(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan,
             "task": "detection",
             "metric": "AP50",
             "dataset": {"name": "landslide4sense", "image_size": 32, "min_area": 2},
-            "compare": {"backbone": ["test_vit", "test_resnet"]},
+            "compare": {"pretraining": ["scratch", "mae"]},
             "tune": {"lr": {"log_uniform": [1e-4, 1e-2]}},
-            "fixed": {"pretraining": "scratch"},
-            "budget": {"trials": 2, "epochs": 2},
+            "fixed": {"backbone": "test_vit"},
+            "budget": {"trials": 2, "epochs": 2, "pretraining_epochs": 2},
             "scheduler": {"name": "none"},
             "repeats": {"top": 1, "seeds": 2},
             "resources": {"cpu": 2},
@@ -284,8 +284,8 @@ def sliced(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan,
     results = tmp_path_factory.mktemp("sliced")
     machine = [Machine(cpus=2, gpus=0)]
     plans = [
-        make_plan(sweep.model_copy(update={"name": name}), results, cache, machine)
-        for name in ("whole", "slices")
+        make_plan(sweep.model_copy(update={"name": name}), results, kept, machine)
+        for name, kept in (("whole", cache), ("slices", tmp_path_factory.mktemp("cache")))
     ]
     slices = 0
     with cluster():
@@ -304,9 +304,10 @@ def sliced(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan,
 
 
 def run_all(plan: Plan, deadline: float | None) -> None:
-    """The trials and their repeats, as far as there is time."""
+    """The stages, the trials and their repeats, as far as there is time."""
     metric, view = plan.sweep.metric, Silent()
     trials, repeats = Ledger(plan.run, metric), Ledger(plan.run, metric, "repeats")
+    make_stages(plan.missing, plan, view, deadline)
     run_trials(plan, trials, view, deadline)
     run_repeats(plan, trials, repeats, view, deadline)
 

@@ -17,7 +17,7 @@ def test_learning_rate_rises_and_falls_over_all_epochs() -> None:
     def losses(batch: Tensor) -> dict[str, Tensor]:
         return {"loss": (module.weight * batch).sum()}
 
-    for _ in run_epochs(module, lambda: [torch.ones(1)] * 4, losses, recipe, torch.device("cpu")):
+    for _ in run_epochs(module, lambda _: [torch.ones(1)] * 4, losses, recipe, torch.device("cpu")):
         weights.append(module.weight.item())
 
     moved = [before - after for before, after in pairwise(weights)]
