@@ -121,7 +121,8 @@ def uncertainty_notes(found: Uncertainty, labels: Sequence[str], metric: str) ->
     if "ci_low" in found.frame:
         notes.append(
             f"{100 * CONFIDENCE:.0f} % CI of test: a bootstrap over the {found.images} test images "
-            f"({RESAMPLES} resamples, expanded percentiles, seeds averaged)."
+            f"({RESAMPLES} resamples, expanded percentiles, seeds averaged), as if they were "
+            "independent of each other: tiles of one scene are less so, and the interval too narrow."
         )
     if "tied" in found.frame:
         notes += [_test_note(found, metric), *_better_notes(found, labels, metric)]
