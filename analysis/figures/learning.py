@@ -65,15 +65,13 @@ def draw_learning(run: Run, looks: dict[int, Look]) -> Sketch:
     axes.autoscale_view()
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     add_legend(canvas, line_handles(run, looks))
-    thinned = (
-        f"{len(behind)} of the {len(others)}" if len(behind) < len(others) else f"the {len(others)}"
-    )
+    thinned = f"{len(behind)} of the " if len(behind) < len(others) else "the "
+    thin = f"; thin: {thinned}{len(others)} other trials, which end where they were stopped"
     return Sketch(
         canvas,
         "Learning curves",
         f"{metric} on validation after each epoch. Thick: the trial of each arm with the best "
-        f"score; thin: {thinned} other trials, which end where they were stopped."
-        + shown_note(run, looks),
+        f"score{thin if len(others) else ''}." + shown_note(run, looks),
         f"{metric} over epochs for the best trial of each arm. "
         + listed(
             [
