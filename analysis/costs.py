@@ -26,7 +26,10 @@ def costs_of(run: Run, devices_differ: bool = False) -> pd.DataFrame:
 
 def cost_notes(run: Run) -> list[str]:
     """What ``usd`` is made of, each stage once, and what the repeats took."""
-    notes = [_stage_note(run, stage) for stage in run.stages]
+    notes = []
+    if run.stages:
+        stages = "; ".join(_stage_text(run, stage) for stage in run.stages)
+        notes.append(f"Initial weights, which the column seconds leaves out: {stages}.")
     if len(run.repeats):
         notes.append(_repeats_note(run))
     if cost := run.info.get("cost"):
@@ -49,15 +52,12 @@ def _repeats_note(run: Run) -> str:
     )
 
 
-def _stage_note(run: Run, stage: Stage) -> str:
+def _stage_text(run: Run, stage: Stage) -> str:
     device = f" on {stage['device']}" if stage["device"] else ""
     price = f", {number(_usd(run, stage['seconds']))} USD" if run.info.get("cost") else ""
     arms = len(stage["arms"])
     shared = "for 1 arm" if arms == 1 else f"shared equally by {arms} arms"
-    return (
-        f"Stage {stage['name']} ({stage['kind']}): {number(stage['seconds'])} s{device}{price}, "
-        f"{shared}; the column seconds leaves it out."
-    )
+    return f"{stage['name']}, {number(stage['seconds'])} s{device}{price}, {shared}"
 
 
 def _stage_seconds(run: Run) -> dict[int, float]:
