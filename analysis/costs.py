@@ -34,7 +34,7 @@ def cost_notes(run: Run) -> list[str]:
         notes.append(_repeats_note(run))
     if cost := run.info.get("cost"):
         slots = run.info["slots"]["per_machine"]
-        shares = " and its shares of the stages below" if run.stages else ""
+        shares = " and its shares of the initial weights below" if run.stages else ""
         notes.insert(
             0,
             f"usd is for the seconds of an arm's trials{shares}, at {number(cost['usd_per_hour'])} "

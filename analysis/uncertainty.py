@@ -122,7 +122,7 @@ def uncertainty_notes(found: Uncertainty, labels: Sequence[str], metric: str) ->
         notes.append(
             f"{100 * CONFIDENCE:.0f} % CI of test: a bootstrap over the {found.images} test images "
             f"({RESAMPLES} resamples, expanded percentiles, seeds averaged), as if they were "
-            "independent of each other: tiles of one scene are less so, and the interval too narrow."
+            "independent of each other. Tiles of one scene are less so: the interval is too narrow."
         )
     if "tied" in found.frame:
         notes += [_test_note(found, metric), *_better_notes(found, labels, metric)]
