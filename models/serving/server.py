@@ -2,9 +2,11 @@
 
 import logging
 import os
+import signal
 import socket
 import threading
 from pathlib import Path
+from typing import NoReturn
 
 from models.faults import ModelError
 from models.trained import open_trained
@@ -15,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def serve_model(
     run: Path, name: str | None, *, device: str, host: str, port: int, max_bytes: int
 ) -> None:
-    """Answer requests on `host`:`port` until Ctrl-C.
+    """Answer requests on `host`:`port` until Ctrl-C or SIGTERM.
 
     A Ray of its own is started, whatever cluster there may be, and stopped in the end.
 
@@ -42,6 +44,7 @@ def serve_model(
         logging_level=logging.ERROR,
         runtime_env={"env_vars": _environment()},
     )
+    signal.signal(signal.SIGTERM, _interrupt)  # after Ray, which has a handler of its own
     try:
         serve.start(
             proxy_location="HeadOnly",
@@ -56,6 +59,10 @@ def serve_model(
     finally:
         serve.shutdown()
         ray.shutdown()
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _environment() -> dict[str, str]:

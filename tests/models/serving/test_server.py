@@ -4,7 +4,6 @@ import http.client
 import io
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -86,7 +85,8 @@ def server(
     too_late.cancel()
     assert f"answers at http://127.0.0.1:{port}" in line, process.communicate()[1]
     yield Server(port, process, run.folder)
-    process.send_signal(signal.SIGINT)
+    # As service managers do; SIGINT is ignored by what a shell runs in the background.
+    process.terminate()
     assert process.wait(timeout=START_S) == 0
 
 
