@@ -147,7 +147,7 @@ def rank_and_report(run: Path, console: "Console") -> int:
         return FAILED
     where = from_here(run)
     try:
-        report = from_here(write_report(run))
+        report = from_here(write_report(loaded))
     except KeyboardInterrupt:
         print(
             "cut short while the report was written; all trials are kept, and it is written by\n"

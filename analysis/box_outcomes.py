@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from analysis.outcomes import Area, ImageScores, Truth
 from analysis.predictions import Found
 from analysis.tallies import BoxTally
-from models.box_matches import IOU_THRESHOLDS, overlaps
+from models.box_matches import IOU_THRESHOLDS, overlaps, taken_truths
 
 
 class Outcomes(NamedTuple):
@@ -38,12 +38,7 @@ def outcomes(truth: Truth, found: Found) -> Outcomes:
     shown = shown[np.argsort(-found["scores"][shown], kind="stable")]
     iou = overlaps(found["boxes"][shown], truth.boxes)
     iou[found["labels"][shown][:, None] != truth.labels] = 0
-    takes = np.full(len(shown), -1)
-    for row in np.flatnonzero((iou >= IOU_THRESHOLDS[0]).any(axis=1)):
-        best = iou.shape[1] - 1 - int(np.argmax(iou[row, ::-1]))  # of equal ones, COCO's: the last
-        if iou[row, best] >= IOU_THRESHOLDS[0]:
-            takes[row] = best
-            iou[:, best] = 0
+    takes = taken_truths(iou, IOU_THRESHOLDS[0])
     return Outcomes(shown, takes, np.setdiff1d(np.arange(len(truth.boxes)), takes))
 
 

@@ -27,6 +27,24 @@ def chosen_models(run: Run, metric: str) -> pd.DataFrame:
     return models
 
 
+def best_first(models: pd.DataFrame) -> pd.DataFrame:
+    """Rows of ``chosen_models`` in the order of the ranking, of each arm the best one first.
+
+    Arms with repeats go by the mean over them, before all others; those go by their best trials.
+    """
+    models = models.sort_values("arm", kind="stable")
+    keys = pd.DataFrame(
+        {
+            "repeated": models["of"].notna() if "of" in models else False,
+            "mean": models.groupby("arm")["validation"].transform("mean"),
+            "validation": models["validation"],
+        },
+        index=models.index,
+    )
+    order = keys.sort_values(["repeated", "mean", "validation"], ascending=False, kind="stable")
+    return models.loc[order.index]
+
+
 def best_scores(run: Run, metric: str) -> pd.Series:
     """The best validation score of each arm that has one, best first, by the arm's position."""
     value = best_epochs(run, metric).set_index("number")[metric]

@@ -14,7 +14,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from analysis.ranking import best_epochs, metric_of
-from analysis.runs import AnalysisError, Run
+from analysis.runs import AnalysisError, Run, once_a_run
 from analysis.searched import Domain, domains_of, searched_in
 from analysis.tables import MISSING
 
@@ -49,6 +49,7 @@ class Importance:
     reason: str | None
 
 
+@once_a_run
 def importances(run: Run, metric: str | None = None) -> list[Importance]:
     """Importances across arms, then those within each arm that was tried, in the sweep's order.
 

@@ -11,7 +11,6 @@ from analysis.outcomes import Area, ImageScores, Truth
 from analysis.predictions import Found
 from analysis.tallies import PixelTally
 from datasets import IGNORE
-from models.count_scores import FOOTPRINT_METRICS, footprint_scores, pixel_scores
 
 OUTCOMES = ("nothing there", "right", "wrong class", "missed", "false", "not counted")
 """What a pixel may be: its number in ``outcomes`` is its position here."""
@@ -31,10 +30,7 @@ def outcomes(truth: NDArray[np.uint8], found: NDArray[np.uint8]) -> NDArray[np.u
 
 def image_scores(tally: PixelTally, metric: str) -> ImageScores:
     """Each image by the run's own metric on it alone; alike ones in the order of the split."""
-    if metric in FOOTPRINT_METRICS and tally.footprints is not None:
-        values = footprint_scores(tally.footprints)[metric]
-    else:
-        values = pixel_scores(tally.confusion, tally.classes)[metric]
+    values = tally.by_image(metric)
     order = np.argsort(values, kind="stable")  # NaN last
     return ImageScores(metric, metric, values, order[: int(np.isfinite(values).sum())])
 

@@ -23,6 +23,8 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
+from models.faults import first_fault
+
 T = TypeVar("T")
 
 
@@ -224,9 +226,6 @@ def read(file: Path, shape: TypeAdapter[T]) -> T:
     except OSError as error:
         raise AnalysisError(f"{file} cannot be read: {error.strerror}.") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        problem = f"{where}: {first['msg']}" if where else first["msg"]
         raise AnalysisError(
-            f"{file} is damaged ({problem}); restore it, or move its folder elsewhere."
+            f"{file} is damaged ({first_fault(error)}); restore it, or move its folder elsewhere."
         ) from error

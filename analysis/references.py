@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from analysis.records import References
 from analysis.runs import AnalysisError, Run
+from models.faults import first_fault
 
 #: What stands in the column ``rank`` of a published row, with a number where there are several
 #: sources.
@@ -46,11 +47,7 @@ def read_references(file: Path, factors: Sequence[str]) -> References:
         reason = " ".join(str(error).split())
         raise AnalysisError(f"{file} is no YAML of source, note and rows: {reason}.") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise AnalysisError(
-            f"{file} is no list of references ({where}: {first['msg']})."
-        ) from error
+        raise AnalysisError(f"{file} is no list of references ({first_fault(error)}).") from error
     unknown = [key for row in references["rows"] for key in row["arm"] if key not in factors]
     if unknown:
         raise AnalysisError(

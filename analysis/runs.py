@@ -1,16 +1,21 @@
 """Run directories as tables: trials, their epochs and their repeats into pandas."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
 from analysis.records import AnalysisError, Repeat, RunInfo, Stage, Trial, read
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _INFO = TypeAdapter(RunInfo)
 _TRIAL = TypeAdapter(Trial)
@@ -51,6 +56,26 @@ class Run:
     tuned: tuple[str, ...]
     test: dict[str, dict[str, float | None]]
     stages: tuple[Stage, ...]
+
+
+def once_a_run(
+    compute: Callable[Concatenate[Run, P], T],
+) -> Callable[Concatenate[Run, P], T]:
+    """Compute it once for as long as a run is held: tables and figures ask for the same.
+
+    Of the same run with the same arguments, which are hashable. What is computed must not hold the
+    run, which else would be held for ever.
+    """
+    known: WeakKeyDictionary[Run, dict[Hashable, T]] = WeakKeyDictionary()
+
+    @wraps(compute)
+    def recalled(run: Run, *args: P.args, **kwargs: P.kwargs) -> T:
+        of_run, given = known.setdefault(run, {}), (args, frozenset(kwargs.items()))
+        if given not in of_run:
+            of_run[given] = compute(run, *args, **kwargs)
+        return of_run[given]
+
+    return recalled
 
 
 def load(run: Path) -> Run:

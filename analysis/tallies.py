@@ -5,6 +5,7 @@ images needs no model: an image that is drawn twice is one whose counts weigh tw
 """
 
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from analysis.box_scores import METRICS as BOX_METRICS
 from analysis.box_scores import box_scores
 from analysis.runs import AnalysisError, Run
-from models.count_scores import FOOTPRINT_METRICS, footprint_scores, pixel_scores
+from models.count_scores import FOOTPRINT_METRICS, Counts, footprint_scores, pixel_scores
 
 Weights = NDArray[np.int32]
 """How often each image counts: [R, N] for R resamples of N images."""
@@ -56,13 +57,19 @@ class PixelTally:
 
     def scores(self, metric: str, weights: Weights | None = None) -> NDArray[np.float64]:
         """See ``Tally``."""
-        counts = self.footprints if metric in FOOTPRINT_METRICS else self.confusion
-        if counts is None:
-            raise AnalysisError(f"There are no footprints in the tally to compute {metric} of.")
-        total = _weighed(counts, weights)
-        if counts is self.footprints:
-            return footprint_scores(total)[metric]
-        by_name = pixel_scores(total, self.classes)
+        return self._of(metric, lambda counts: _weighed(counts, weights))
+
+    def by_image(self, metric: str) -> NDArray[np.float64]:
+        """``metric`` of each image alone, [N]; errors as of ``scores``."""
+        return self._of(metric, lambda counts: counts)
+
+    def _of(self, metric: str, summed: Callable[[Counts], Counts]) -> NDArray[np.float64]:
+        """``metric`` of the counts it is made of, once they are ``summed``."""
+        if metric in FOOTPRINT_METRICS:
+            if self.footprints is None:
+                raise AnalysisError(f"There are no footprints in the tally to compute {metric} of.")
+            return footprint_scores(summed(self.footprints))[metric]
+        by_name = pixel_scores(summed(self.confusion), self.classes)
         if metric not in by_name:
             raise AnalysisError(f"{metric} cannot be computed from counts of pixels.")
         return by_name[metric]
@@ -165,7 +172,7 @@ def _damaged(file: Path, problem: str) -> AnalysisError:
     return AnalysisError(f"{file} is damaged ({problem}); restore it, or delete it to do without.")
 
 
-def _weighed(counts: NDArray[np.int64], weights: Weights | None) -> NDArray[np.float64]:
+def _weighed(counts: Counts, weights: Weights | None) -> NDArray[np.float64]:
     """Counts [N, …] summed over images: [R, …], or [1, …] without weights."""
     if weights is None:
         return counts.sum(axis=0, dtype=np.float64)[None]

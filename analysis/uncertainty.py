@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from math import nan
 
 import pandas as pd
@@ -15,8 +15,8 @@ from analysis.intervals import (
     interval,
     resamples,
 )
-from analysis.runs import Run
-from analysis.tallies import Weights, read_tally, tally_file
+from analysis.runs import Run, once_a_run
+from analysis.tallies import read_tally, tally_file
 from analysis.ties import LEVEL, Comparison, compare_with, obstacle
 
 TIED = "="
@@ -52,7 +52,8 @@ def uncertainty_of(arms: Sequence[Models], metric: str) -> Uncertainty:
     Raises:
         AnalysisError: a tally is damaged.
     """
-    samples = _samples(arms, metric)
+    seed = arms[0][0].info["seed"] if arms else 0
+    samples = [_sample(run, names, metric, seed) for run, names in arms]
     unknown = _unknown(arms, samples)
     frame = pd.DataFrame(index=range(len(arms)))
     bounds = [interval(sample) if sample else None for sample in samples]
@@ -71,21 +72,17 @@ def uncertainty_of(arms: Sequence[Models], metric: str) -> Uncertainty:
     )
 
 
-def _samples(arms: Sequence[Models], metric: str) -> list[Bootstrap | None]:
+_drawn = lru_cache(maxsize=1)(resamples)
+"""All arms of a ranking are scored on the same draws."""
+
+
+@once_a_run
+def _sample(run: Run, names: tuple[str, ...], metric: str, seed: int) -> Bootstrap | None:
     """None of an arm of which a model was not tallied."""
-
-    @cache
-    def drawn(images: int) -> Weights:
-        return resamples(images, arms[0][0].info["seed"])
-
-    samples: list[Bootstrap | None] = []
-    for run, names in arms:
-        if not names or not all(tally_file(run, name).is_file() for name in names):
-            samples.append(None)
-            continue
-        tallies = [read_tally(run, name) for name in names]
-        samples.append(bootstrap(tallies, metric, drawn(len(tallies[0].names))))
-    return samples
+    if not names or not all(tally_file(run, name).is_file() for name in names):
+        return None
+    tallies = [read_tally(run, name) for name in names]
+    return bootstrap(tallies, metric, _drawn(len(tallies[0].names), seed))
 
 
 def _compared(samples: Sequence[Bootstrap | None], able: Sequence[int]) -> list[Comparison]:

@@ -47,7 +47,9 @@ def box_matches(pairs: Sequence[tuple[Boxes, Boxes]], classes: int) -> dict[str,
             images.append(np.full(len(ours), image))
             labels.append(np.full(len(ours), place + 1))
             scores.append(prediction["scores"][ours].astype(np.float32))
-            matched.append(_takes_a_truth(overlaps(prediction["boxes"][ours], true)))
+            iou = overlaps(prediction["boxes"][ours], true)
+            takes = [taken_truths(iou, threshold) >= 0 for threshold in IOU_THRESHOLDS]
+            matched.append(np.stack(takes, axis=1))
     return {
         "truths": truths,
         "image": np.concatenate(images),
@@ -73,16 +75,20 @@ def _corners(boxes: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     return low.astype(np.float64), low + size, size.prod(axis=1)
 
 
-def _takes_a_truth(iou: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """By falling score [M, G], each takes the best truth that is still free: bool [M, 10]."""
-    takes = np.zeros((len(iou), len(IOU_THRESHOLDS)), bool)
-    for column, threshold in enumerate(IOU_THRESHOLDS):
-        free = iou.copy()
-        # Whoever reaches no truth takes none and is in nobody's way.
-        for row in np.flatnonzero((iou >= threshold).any(axis=1)):
-            # Of truths that overlap alike, COCO takes the last.
-            best = iou.shape[1] - 1 - int(np.argmax(free[row, ::-1]))
-            if free[row, best] >= threshold:
-                takes[row, column] = True
-                free[:, best] = -1
+def taken_truths(iou: NDArray[np.float64], threshold: float) -> NDArray[np.int64]:
+    """Each box takes the truth that it overlaps best of those still free: int64 [M], -1 for none.
+
+    Args:
+        iou: [M, G], boxes by falling score.
+        threshold: the least overlap that counts.
+    """
+    takes = np.full(len(iou), -1)
+    free = iou.copy()
+    # Whoever reaches no truth takes none and is in nobody's way.
+    for row in np.flatnonzero((iou >= threshold).any(axis=1)):
+        # Of truths that overlap alike, COCO takes the last.
+        best = iou.shape[1] - 1 - int(np.argmax(free[row, ::-1]))
+        if free[row, best] >= threshold:
+            takes[row] = best
+            free[:, best] = -1
     return takes

@@ -1,7 +1,8 @@
 """The optimiser and the learning-rate schedule that every training loop here shares."""
 
 import math
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
@@ -69,3 +70,25 @@ def warmup_and_decay(
                 return 1.0
 
     return LambdaLR(optimizer, scale)
+
+
+def training_state(
+    epoch: int, module: nn.Module, optimizer: Optimizer, schedule: LambdaLR
+) -> dict[str, Any]:
+    """Everything that is needed to go on after an epoch, tensors and plain values only."""
+    return {
+        "epoch": epoch,
+        "model": module.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "schedule": schedule.state_dict(),
+    }
+
+
+def restore(
+    state: Mapping[str, Any], module: nn.Module, optimizer: Optimizer, schedule: LambdaLR
+) -> int:
+    """Put all as it was when `training_state` gave `state`; gives the epochs that are done."""
+    module.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    schedule.load_state_dict(state["schedule"])
+    return int(state["epoch"])

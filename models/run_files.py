@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from models.faults import ModelError
+from models.faults import ModelError, first_fault
 
 WEIGHTS = "weights.safetensors"
 NAMED = 8
@@ -226,9 +226,7 @@ def _read(file: Path, kind: type[Any] = TrainingRecord) -> Any:
     except OSError as error:
         raise ModelError(f"{file} cannot be read: {error.strerror}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
         raise ModelError(
             f"{file} is damaged or of another version of this program "
-            f"({where}: {first['msg']}): run the sweep again, or restore the file"
+            f"({first_fault(error)}): run the sweep again, or restore the file"
         ) from None

@@ -31,6 +31,11 @@ with any colour vision: Okabe & Ito 2008, "Color Universal Design"."""
 IGNORED_GREY = (153, 153, 153)
 
 
+def class_colour(class_id: int) -> tuple[int, int, int]:
+    """RGB of a class id, from 0, in every picture and map."""
+    return OKABE_ITO[(class_id - 1) % len(OKABE_ITO)] if class_id else BLACK
+
+
 def score_segmenter(
     model: Model, data: Iterable[Batch], device: torch.device, classes: tuple[str, ...]
 ) -> Scored:
@@ -101,6 +106,6 @@ def draw_masks(model: Model, batch: Batch, pictures: Tensor, device: torch.devic
 
 def _coloured(masks: Tensor) -> Tensor:
     """Masks uint8 [B, S, S] → uint8 [B, 3, S, S]."""
-    colours = [BLACK, *(OKABE_ITO[place % len(OKABE_ITO)] for place in range(IGNORE - 1))]
-    palette = torch.tensor([*colours, IGNORED_GREY], dtype=torch.uint8)
+    colours = [*(class_colour(number) for number in range(IGNORE)), IGNORED_GREY]
+    palette = torch.tensor(colours, dtype=torch.uint8)
     return palette[masks.long()].permute(0, 3, 1, 2)

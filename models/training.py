@@ -19,7 +19,14 @@ from torch import Tensor, nn
 from datasets.batches import batch_count, batch_of, batches
 from datasets.cache import Split
 from models.model import Model
-from models.optimisation import Decay, OptimizerName, make_optimizer, warmup_and_decay
+from models.optimisation import (
+    Decay,
+    OptimizerName,
+    make_optimizer,
+    restore,
+    training_state,
+    warmup_and_decay,
+)
 from models.scored import Scored
 from models.tasks import Task
 
@@ -106,31 +113,18 @@ def train(
     optimizer = make_optimizer(model, recipe.optimizer, recipe.lr, recipe.weight_decay)
     warmup_steps = min(round(recipe.warmup_epochs * steps), steps * recipe.epochs - 1)
     schedule = warmup_and_decay(optimizer, warmup_steps, steps * recipe.epochs, recipe.lr_decay)
-    done = 0
-    if resume is not None:
-        model.load_state_dict(resume["model"])
-        optimizer.load_state_dict(resume["optimizer"])
-        schedule.load_state_dict(resume["schedule"])
-        done = resume["epoch"]
-
-    def state(number: int) -> dict[str, Any]:
-        return {
-            "epoch": number,
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "schedule": schedule.state_dict(),
-        }
-
+    done = 0 if resume is None else restore(resume, model, optimizer, schedule)
     for number in range(done + 1, recipe.epochs + 1):
+        state = partial(training_state, number, model, optimizer, schedule)
         try:
             metrics = _train_epoch(model, training, recipe, number, optimizer, schedule, device)
         except _DivergedError:
             seconds = {"seconds": time.perf_counter() - start}
-            yield Epoch(number, seconds, diverged=True, state=partial(state, number))
+            yield Epoch(number, seconds, diverged=True, state=state)
             return
         metrics |= score(model, task, validation, recipe.batch_size, device).metrics
         metrics |= {"lr": float(schedule.get_last_lr()[0]), "seconds": time.perf_counter() - start}
-        yield Epoch(number, metrics, diverged=False, state=partial(state, number))
+        yield Epoch(number, metrics, diverged=False, state=state)
         start = time.perf_counter()
 
 

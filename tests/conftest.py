@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,20 +13,30 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_data(cache: Path) -> Prepared:
+def prepare_sample(cache: Path) -> Callable[..., Prepared]:
+    """The Landslide4Sense sample at 32 px, RGB, with a stretch or without."""
+
+    def prepared(stretch: tuple[float, float] | None) -> Prepared:
+        source = DATASETS["landslide4sense"]
+        return prepare(
+            source,
+            sample("landslide4sense", cache),
+            bands=resolve_bands(source, "rgb"),
+            image_size=32,
+            min_area=2,
+            tiling=None,
+            ignore_index=255,
+            stretch=stretch,
+            split_fractions=(0.15, 0.15),
+            split_seed=42,
+            skip_bad=False,
+            cache=cache,
+        )
+
+    return prepared
+
+
+@pytest.fixture(scope="session")
+def tiny_data(prepare_sample: Callable[..., Prepared]) -> Prepared:
     """The Landslide4Sense sample at 32 px, RGB."""
-    source = DATASETS["landslide4sense"]
-    return prepare(
-        source,
-        sample("landslide4sense", cache),
-        bands=resolve_bands(source, "rgb"),
-        image_size=32,
-        min_area=2,
-        tiling=None,
-        ignore_index=255,
-        stretch=None,
-        split_fractions=(0.15, 0.15),
-        split_seed=42,
-        skip_bad=False,
-        cache=cache,
-    )
+    return prepare_sample(None)

@@ -6,6 +6,7 @@ cut short, is reported as far as it has come.
 from argparse import ArgumentParser, Namespace
 
 from analysis.commands.arguments import add_run
+from analysis.runs import load
 
 SUMMARY = "one page that answers what the sweep asked"
 EXAMPLES = ("report results/landslide_backbones",)
@@ -20,4 +21,4 @@ def answer(options: Namespace) -> str:
     """Where the report lies."""
     from analysis.report import write_report
 
-    return str(write_report(options.run))
+    return str(write_report(load(options.run)))

@@ -1,6 +1,6 @@
 """The test tallies of the best arm."""
 
-from analysis.chosen import best_scores, chosen_models
+from analysis.chosen import best_first, chosen_models
 from analysis.runs import AnalysisError, Run
 from analysis.tallies import Tally, read_tally, tally_file
 
@@ -8,19 +8,13 @@ from analysis.tallies import Tally, read_tally, tally_file
 def best_tallies(run: Run) -> tuple[int, list[Tally]]:
     """Position of the arm with the best validation score, and a tally a seed of it.
 
-    As the ranking has it, arms with repeats go by the mean over them, before all others.
-
     Raises:
         AnalysisError: nothing was tested, or without tallies, as in runs of older versions.
     """
-    metric = run.info["metric"]
-    models = chosen_models(run, metric)
+    models = chosen_models(run, run.info["metric"])
     if models.empty:
         raise AnalysisError("No trial has a score yet.")
-    repeated = models[models["name"].isin(set(run.repeats["name"]))]
-    means = repeated.groupby("arm")["validation"].mean()
-    ranked = means.sort_values(ascending=False) if len(means) else best_scores(run, metric)
-    arm = int(ranked.index[0])
+    arm = int(best_first(models)["arm"].iloc[0])
     names = models.loc[models["arm"] == arm, "name"].tolist()
     if not all(tally_file(run, name).is_file() for name in names):
         raise AnalysisError("The best arm has no tally of the test images (test.npz).")

@@ -3,10 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from analysis.arms import label
-from analysis.chosen import chosen_models
+from analysis.chosen import best_first, chosen_models
 from analysis.outcomes import ImageScores
 from analysis.runs import Run
 
@@ -40,19 +39,9 @@ def best_models(run: Run, count: int) -> list[ShownModel]:
 
     An arm is shown by the best of the models that speak for it, on validation.
     """
-    models = chosen_models(run, run.info["metric"]).sort_values("arm", kind="stable")
-    models = models[models["name"].isin(list(run.test))]
-    keys = pd.DataFrame(
-        {
-            "repeated": models["of"].notna() if "of" in models else False,
-            "mean": models.groupby("arm")["validation"].transform("mean"),
-            "validation": models["validation"],
-        },
-        index=models.index,
-    )
-    order = keys.sort_values(["repeated", "mean", "validation"], ascending=False, kind="stable")
-    models = models.loc[order.index]
-    best = models.drop_duplicates("arm").head(count)
+    models = chosen_models(run, run.info["metric"])
+    tested = models[models["name"].isin(list(run.test))]
+    best = best_first(tested).drop_duplicates("arm").head(count)
     return [
         ShownModel(name, label(run, run.info["arms"][arm]))
         for name, arm in zip(best["name"], best["arm"], strict=True)

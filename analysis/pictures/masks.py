@@ -94,7 +94,6 @@ def _sample(outcome: int) -> Patch:
 
 def _class_colours() -> NDArray[np.uint8]:
     """RGB of every mask value [256, 3]."""
-    from models.segmentation import BLACK, IGNORED_GREY, OKABE_ITO
+    from models.segmentation import IGNORED_GREY, class_colour
 
-    colours = [BLACK, *(OKABE_ITO[place % len(OKABE_ITO)] for place in range(IGNORE - 1))]
-    return np.array([*colours, IGNORED_GREY], dtype=np.uint8)
+    return np.array([*map(class_colour, range(IGNORE)), IGNORED_GREY], dtype=np.uint8)

@@ -10,26 +10,26 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.report.contents import Report, contents
-from analysis.runs import AnalysisError, load
+from analysis.runs import AnalysisError, Run
 
 PAGE = Path(__file__).parent / "page"
 NAME = "report.html"
 
 
-def write_report(run: Path) -> Path:
-    """Write ``report.html`` into a run directory, and give its path.
+def write_report(run: Run) -> Path:
+    """Write ``report.html`` into a run's directory, and give its path.
 
     It holds its tables, figures and pictures, and asks for no other file. A sweep that is still
     running, or was cut short, is reported as far as it is on record.
 
     Args:
-        run: a run directory; its pictures/ are drawn anew on the way where that is possible.
+        run: what ``load`` gave; its pictures/ are drawn anew on the way where that is possible.
 
     Raises:
-        AnalysisError: there is no run, a file in it is damaged, or the report cannot be written.
+        AnalysisError: a file of the run is damaged, or the report cannot be written.
     """
-    page = render(contents(load(run), datetime.now(UTC)))
-    file, partial = run / NAME, run / f".{NAME}.partial"
+    page = render(contents(run, datetime.now(UTC)))
+    file, partial = run.path / NAME, run.path / f".{NAME}.partial"
     try:
         partial.write_text(page, encoding="utf-8")
         partial.replace(file)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from models.backbones import Backbone
-from models.optimisation import make_optimizer, warmup_and_decay
+from models.optimisation import make_optimizer, restore, training_state, warmup_and_decay
 
 Batch = TypeVar("Batch")
 
@@ -86,21 +86,7 @@ def run_epochs(
     steps = recipe.epochs * recipe.steps_per_epoch
     optimizer = make_optimizer(module, "adamw", recipe.lr, recipe.weight_decay)
     schedule = warmup_and_decay(optimizer, int(recipe.warmup * steps), steps)
-    done = 0
-    if resume is not None:
-        module.load_state_dict(resume["module"])
-        optimizer.load_state_dict(resume["optimizer"])
-        schedule.load_state_dict(resume["schedule"])
-        done = resume["epoch"]
-
-    def state(epoch: int) -> dict[str, Any]:
-        return {
-            "epoch": epoch,
-            "module": module.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "schedule": schedule.state_dict(),
-        }
-
+    done = 0 if resume is None else restore(resume, module, optimizer, schedule)
     for epoch in range(done + 1, recipe.epochs + 1):
         start = time.perf_counter()
         torch.manual_seed(int(np.random.default_rng([recipe.seed, epoch]).integers(2**31)))
@@ -122,7 +108,7 @@ def run_epochs(
                 f"lower the stage's lr ({recipe.lr})"
             )
         numbers = {"epoch": epoch, **means, "seconds": time.perf_counter() - start}
-        yield StageEpoch(numbers, partial(state, epoch))
+        yield StageEpoch(numbers, partial(training_state, epoch, module, optimizer, schedule))
 
 
 def _means(history: list[dict[str, Tensor]]) -> dict[str, float]:

@@ -16,7 +16,7 @@ from datasets.source import BACKGROUND, IGNORE
 from models.faults import ModelError
 from models.maps.classes import Part
 from models.maps.images import CACHE_MB, Image
-from models.segmentation import BLACK, OKABE_ITO
+from models.segmentation import class_colour
 
 BLOCK = 512
 STRIP = 1024
@@ -104,8 +104,5 @@ def _raw_profile(image: Image) -> dict[str, object]:
 
 def colours(classes: int) -> dict[int, tuple[int, int, int, int]]:
     """RGBA of class ids 0 to `classes`, and of `IGNORE`, which is transparent."""
-    solid = [BLACK, *(OKABE_ITO[place % len(OKABE_ITO)] for place in range(classes))]
-    return {
-        **{number: (*colour, 255) for number, colour in enumerate(solid)},
-        IGNORE: (0, 0, 0, 0),
-    }
+    solid = {number: (*class_colour(number), 255) for number in range(classes + 1)}
+    return {**solid, IGNORE: (0, 0, 0, 0)}

@@ -9,7 +9,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from datasets import DATASETS, Prepared, prepare, resolve_bands, sample
 from models.architecture import ARCHITECTURE, architecture
 from models.build import build_model
 from models.model import Classes, Model
@@ -159,27 +158,3 @@ def make_run(tmp_path: Path, make_run_in: Callable[..., TinyRun]) -> Callable[..
         return make_run_in(tmp_path / folder, task, **data)
 
     return make
-
-
-@pytest.fixture
-def prepare_sample(cache: Path) -> Callable[..., Prepared]:
-    """The Landslide4Sense sample at 32 px, RGB, with a stretch or without."""
-
-    def prepared(stretch: tuple[float, float] | None) -> Prepared:
-        source = DATASETS["landslide4sense"]
-        return prepare(
-            source,
-            sample("landslide4sense", cache),
-            bands=resolve_bands(source, "rgb"),
-            image_size=32,
-            min_area=2,
-            tiling=None,
-            ignore_index=255,
-            stretch=stretch,
-            split_fractions=(0.15, 0.15),
-            split_seed=42,
-            skip_bad=False,
-            cache=cache,
-        )
-
-    return prepared

@@ -16,7 +16,7 @@ IMAGES = 24
 
 def reported(run: Path) -> Page:
     """The report of a run, written and read."""
-    return read(write_report(run).read_text())
+    return read(write_report(analysis.load(run)).read_text())
 
 
 @pytest.fixture(scope="session")

@@ -151,7 +151,7 @@ def test_report_is_whole_or_what_it_was(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(analysis.AnalysisError, match=r"report\.html cannot be written: No space"):
-        write_report(run.path)
+        write_report(run)
     assert (run.path / "report.html").read_text() == "before"
 
 
