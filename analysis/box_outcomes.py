@@ -1,6 +1,6 @@
 """Boxes against the truth: which are hits, which images come off well, where errors lie.
 
-A detection is shown, and counts here, if it is as sure as ``models.detection.SHOWN_SCORE``. It is a
+A detection is shown, and counts here, if it is as sure as ``models.tasks.detection.SHOWN_SCORE``. It is a
 hit if it takes a true box of its class by COCO's rule at an IoU of 0.5: the surest detection first,
 each takes the truth that it overlaps best of those that are left.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from analysis.outcomes import Area, ImageScores, Truth
 from analysis.predictions import Found
 from analysis.tallies import BoxTally
-from models.box_matches import IOU_THRESHOLDS, overlaps, taken_truths
+from models.metrics.box_matches import IOU_THRESHOLDS, overlaps, taken_truths
 
 
 class Outcomes(NamedTuple):
@@ -83,6 +83,6 @@ def areas(truth: Truth, found: Found) -> Iterator[Area]:
 
 def shown_score() -> float:
     """How sure a detection must be to be shown."""
-    from models.detection import SHOWN_SCORE  # brings torch along
+    from models.tasks.detection import SHOWN_SCORE  # brings torch along
 
     return SHOWN_SCORE

@@ -59,8 +59,8 @@ def predictions(run: Run, name: str, split: Split, indices: Sequence[int]) -> It
     """
     import torch
 
-    from models.faults import ModelError
-    from models.trained import open_trained
+    from deploy.faults import ModelError
+    from deploy.trained import open_trained
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -23,7 +23,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
-from models.faults import first_fault
+from deploy.faults import first_fault
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from analysis.records import References
 from analysis.runs import AnalysisError, Run
-from models.faults import first_fault
+from deploy.faults import first_fault
 
 #: What stands in the column ``rank`` of a published row, with a number where there are several
 #: sources.

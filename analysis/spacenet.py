@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from analysis.formats import Format, write
 from analysis.runs import AnalysisError
 from analysis.tables import Table
-from models.count_scores import footprint_scores
-from models.footprints import IOU_THRESHOLD, MIN_AREA, Counts, Footprint, match
+from models.metrics.counts import footprint_scores
+from models.metrics.footprints import IOU_THRESHOLD, MIN_AREA, Counts, Footprint, match
 
 TRUTH_COLUMNS = ("ImageId", "BuildingId", "PolygonWKT_Pix")
 PROPOSAL_COLUMNS = (*TRUTH_COLUMNS, "Confidence")

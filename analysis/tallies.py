@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from analysis.box_scores import METRICS as BOX_METRICS
 from analysis.box_scores import box_scores
 from analysis.runs import AnalysisError, Run
-from models.count_scores import FOOTPRINT_METRICS, Counts, footprint_scores, pixel_scores
+from models.metrics.counts import FOOTPRINT_METRICS, Counts, footprint_scores, pixel_scores
 
 Weights = NDArray[np.int32]
 """How often each image counts: [R, N] for R resamples of N images."""
@@ -77,7 +77,7 @@ class PixelTally:
 
 @dataclass(frozen=True, eq=False)
 class BoxTally:
-    """A detector's: which of its boxes are right; see ``models.box_matches``.
+    """A detector's: which of its boxes are right; see ``models.metrics.box_matches``.
 
     Attributes:
         names: str [N].

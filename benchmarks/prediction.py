@@ -1,4 +1,4 @@
-"""What memory and time `python -m models predict` takes as the image grows.
+"""What memory and time `python -m deploy predict` takes as the image grows.
 
     python benchmarks/prediction.py results/landcover_swin --sides 2000 20000
 
@@ -22,7 +22,7 @@ from rasterio import Affine
 from rasterio.windows import Window
 from scipy.ndimage import gaussian_filter
 
-from models.run_files import DataRecord, read_run
+from deploy.run_files import DataRecord, read_run
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = 512
@@ -70,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--sides", type=int, nargs="+", default=[2000, 20000])
-    parser.add_argument("--format", help="of polygons, as `python -m models predict` takes it")
+    parser.add_argument("--format", help="of polygons, as `python -m deploy predict` takes it")
     options = parser.parse_args()
     run = options.run.resolve()
     record = read_run(run)

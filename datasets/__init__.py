@@ -21,7 +21,7 @@ from datasets.source import (
 )
 from datasets.spacenet import SpaceNet2, SpaceNet4
 from datasets.voc import LandslideVoc, Voc
-from datasets.whole_folder import build_once
+from runs.folders import build_once
 from datasets.xbd import XBD
 
 _SOURCES: tuple[Source, ...] = (

@@ -31,7 +31,7 @@ from datasets.source import IGNORE, DataError, Label, Listing, Place, Problem, S
 from datasets.splits import complete_splits
 from datasets.statistics import training_statistics
 from datasets.tiling import check_tiling
-from datasets.whole_folder import build_once
+from runs.folders import build_once
 
 FORMAT = 4  # raise when what a cache folder holds changes
 DESCRIPTION = "cache.json"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.backbones import Backbone
-from models.loss_terms import LOSS_PREFIX
+from models.losses.names import LOSS_PREFIX
 from models.model import Classes, Model
 from models.tasks import TASKS
 from models.training import Recipe

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from datasets.batches import batch_count, batch_of, batches
 from datasets.cache import Split
+from models.metrics.scored import Scored
 from models.model import Model
 from models.optimisation import (
     Decay,
@@ -27,7 +28,6 @@ from models.optimisation import (
     training_state,
     warmup_and_decay,
 )
-from models.scored import Scored
 from models.tasks import Task
 
 LATENCY_RUNS = 5

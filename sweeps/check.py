@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from datasets import DATASETS, DataError, resolve_bands
-from models.class_weights import check_class_weights
-from models.loss_terms import LOSS_PREFIX, check_loss
+from models.losses.class_weights import check_class_weights
+from models.losses.names import LOSS_PREFIX, check_loss
 from sweeps.faults import Fault, Key, nearest
 from sweeps.schema import (
     HEAD_OPTIONS,
@@ -329,7 +329,7 @@ def _starts_of_stages(sweep: Sweep) -> Iterator[tuple[Key, str]]:
 
 
 def _checkpoint_faults(name: str, checkpoint: Checkpoint) -> Iterator[Fault]:
-    from models.initial.checkpoint import is_local
+    from models.pretraining.checkpoint import is_local
 
     place: Key = ("weights", "checkpoints", name)
     if name in PRETRAINING:

@@ -8,9 +8,9 @@ import torch
 
 from datasets import DATASETS, Prepared, Tiling, prepare, resolve_bands, sample
 from models.backbones import UnknownBackboneError
-from models.detectron2_detector import EngineMissingError
-from models.initial.audit import WeightsDoNotFitError
-from models.initial.hub import WeightsUnavailableError
+from models.heads.detectron2_detector import EngineMissingError
+from models.pretraining.audit import WeightsDoNotFitError
+from models.pretraining.hub import WeightsUnavailableError
 from models.tasks import TASKS
 from sweeps.build import model_for
 from sweeps.faults import SweepError, nearest

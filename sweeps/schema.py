@@ -3,7 +3,7 @@
 Three groups of hyperparameters, in the words of the Deep Learning Tuning Playbook (Godbole et al.
 2023): `compare` holds the scientific ones (each combination is an arm, a row of the table),
 `tune` the nuisance ones (searched within every arm, so that arms are compared at their best), and
-`fixed` the rest. All three take the keys of `Settings`, the options of the heads (`models.options`)
+`fixed` the rest. All three take the keys of `Settings`, the options of the heads (`models.heads.options`)
 and weights of loss terms. A factor of `compare` that is several settings at once has its choices
 spelt out under `variants`.
 """
@@ -24,8 +24,8 @@ from pydantic import (
     model_validator,
 )
 
-from models.loss_terms import LOSS_PREFIX
-from models.options import HeadOptions, HypercolumnOptions, SegmenterOptions
+from models.losses.names import LOSS_PREFIX
+from models.heads.options import HeadOptions, HypercolumnOptions, SegmenterOptions
 
 Scalar = bool | int | float | str
 

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import optuna
 
-from models.loss_terms import LOSS_PREFIX
-from models.options import HeadOptions
+from models.losses.names import LOSS_PREFIX
+from models.heads.options import HeadOptions
 from models.tasks import TASKS, Head
 from sweeps.schema import Domain, Scalar, Settings, Sweep
 

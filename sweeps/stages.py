@@ -22,9 +22,9 @@ from datasets import Prepared, Split, open_split
 from datasets.batches import Batch, batch_count, batches
 from models.backbones import Backbone
 from models.build import recipe_of
-from models.initial import checkpoint, distillation, imagenet, mae, store
-from models.initial.audit import Audit
-from models.initial.training import Recipe, StageEpoch
+from models.pretraining import checkpoint, distillation, imagenet, mae, store
+from models.pretraining.audit import Audit
+from models.pretraining.training import Recipe, StageEpoch
 from models.tasks import TASKS
 from models.training import train
 from sweeps.build import model_for

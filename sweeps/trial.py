@@ -17,7 +17,7 @@ from datasets import Prepared, Split, open_split
 from datasets.batches import batch_of
 from models.architecture import ARCHITECTURE, architecture, load_same
 from models.build import recipe_of
-from models.initial import store
+from models.pretraining import store
 from models.model import Model
 from models.tasks import TASKS
 from models.training import latency, score, train

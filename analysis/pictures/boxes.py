@@ -131,7 +131,7 @@ def _write_score(axes: Axes, box: NDArray[np.float32], score: float) -> None:
 
 
 def _class_line(label: int) -> Line:
-    from models.segmentation import class_colour
+    from models.tasks.segmentation import class_colour
 
     red, green, blue = class_colour(label)
     return Line(f"#{red:02x}{green:02x}{blue:02x}")

@@ -94,6 +94,6 @@ def _sample(outcome: int) -> Patch:
 
 def _class_colours() -> NDArray[np.uint8]:
     """RGB of every mask value [256, 3]."""
-    from models.segmentation import IGNORED_GREY, class_colour
+    from models.tasks.segmentation import IGNORED_GREY, class_colour
 
     return np.array([*map(class_colour, range(IGNORE)), IGNORED_GREY], dtype=np.uint8)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 import analysis
-from models.box_matches import box_matches
+from models.metrics.box_matches import box_matches
 from tests.coco_reference import random_pairs, random_truths
 
 

@@ -6,7 +6,7 @@ from analysis.box_outcomes import areas, image_scores, outcomes
 from analysis.outcomes import Truth
 from analysis.predictions import Found
 from analysis.tallies import BoxTally
-from models.box_matches import box_matches
+from models.metrics.box_matches import box_matches
 from tests.coco_reference import random_pairs, random_truths
 
 CLASSES = ("background", "house", "tree")
@@ -54,7 +54,7 @@ def test_areas_are_boxes_with_their_classes() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_hits_are_those_of_the_tally(seed: int) -> None:
-    """What is drawn and what is scored agree, by COCO's matching of `models.box_matches`."""
+    """What is drawn and what is scored agree, by COCO's matching of `models.metrics.box_matches`."""
     pairs = random_pairs(random_truths(seed, 5, 2), seed)
     tally = box_matches(pairs, 2)
     for image, (found, truth) in enumerate(pairs):

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from analysis import box_scores
 from analysis.tallies import BoxTally
-from models.average_precision import average_precision
-from models.box_matches import box_matches
+from models.metrics.average_precision import average_precision
+from models.metrics.box_matches import box_matches
 from tests.coco_reference import Pair, by_pycocotools, random_pairs, random_truths
 
 METRICS = tuple(box_scores.METRICS)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import analysis
 from analysis.tallies import PixelTally, tally_file
-from models.count_scores import pixel_scores
+from models.metrics.counts import pixel_scores
 from tests.analysis.tallied import tally_detections
 
 IMAGES = np.array(["a", "b", "c", "d"])

@@ -10,9 +10,9 @@ from torchvision.ops import box_iou
 from datasets import Prepared, Split, open_split
 from datasets.batches import batch_of
 from models.backbones import Backbone
-from models.detectors import FasterRCNNDetector
+from models.heads.faster_rcnn import FasterRCNNDetector
 from models.model import Classes
-from models.options import HeadOptions
+from models.heads.options import HeadOptions
 from models.tasks import TASKS
 from models.training import Epoch, Recipe, train
 

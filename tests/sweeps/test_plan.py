@@ -21,7 +21,7 @@ MACHINES = [Machine(cpus=2, gpus=0)]
 
 @pytest.fixture(autouse=True)
 def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.initial.hub.hub_reachable", lambda: False)
+    monkeypatch.setattr("models.pretraining.hub.hub_reachable", lambda: False)
 
 
 def imagenet_folder(folder: Path, *names: str) -> Path:

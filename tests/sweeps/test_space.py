@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from models.options import SegmenterOptions
+from models.heads.options import SegmenterOptions
 from sweeps.schema import Sweep
 from sweeps.space import arms_of, complete, options_of, settings_of, tuned_in
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models.initial.store import WEIGHTS
+from models.pretraining.store import WEIGHTS
 from sweeps.plan import make_plan
 from sweeps.schema import Sweep
 from sweeps.slots import Machine

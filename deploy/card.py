@@ -1,0 +1,254 @@
+"""A model card in Markdown, filled from the files of a run; what they do not say is not said.
+
+Mitchell et al. 2019, "Model Cards for Model Reporting".
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+
+from pydantic import TypeAdapter, ValidationError
+
+from datasets.source import BACKGROUND
+from deploy.faults import ModelError
+from deploy.run_files import (
+    RunRecord,
+    Training,
+    TrainingRecord,
+    choose_training,
+    read_run,
+    repeats_of,
+)
+
+Scores = dict[str, float | None]
+_TESTS = TypeAdapter(dict[str, Scores])
+
+SAMPLE = """\
+> **Trained on a synthetic sample.** The images and labels were made by the program itself, and the
+> scores below say nothing about real data.
+"""
+
+
+def model_card(run: Path, name: str | None) -> str:
+    """The card of a trial or a repeat; of the winner, see `choose_training`, without a name.
+
+    Raises:
+        ModelError: the run or the training cannot be used, or a file of test scores is damaged.
+    """
+    record = read_run(run)
+    training = choose_training(run, name)
+    parts = (
+        _heading(record, training.record),
+        _scores(run, record, training),
+        _data(record),
+        _training(record, training.record),
+        _use(record, training.record),
+        _loading(run, record, training.record),
+        _origin(run, record),
+    )
+    return "\n".join(line for part in parts for line in (*part, ""))
+
+
+def _heading(record: RunRecord, training: TrainingRecord) -> Iterator[str]:
+    config = training.config
+    yield f"# {record.name}: {training.name}"
+    yield ""
+    if record.sample:
+        yield SAMPLE
+    arm = ", ".join(f"{factor} {value}" for factor, value in training.arm.items())
+    yield (
+        f"A model for {record.task}: head `{config['head']}` over backbone `{config['backbone']}`, "
+        f"trained on {record.data.name}. It is of the arm {arm}, one of {len(record.arms)} that "
+        f"the sweep {record.name} compared by {record.metric} on validation images."
+    )
+
+
+def _scores(run: Path, record: RunRecord, training: Training) -> Iterator[str]:
+    own = training.record
+    tests = _test_scores(run)
+    found, tested = _at_best(own), tests.get(own.name, {})
+    interval = _interval(run, own.name, record) if tested else "not computed"
+    yield "## Scores"
+    yield ""
+    yield (
+        f"All between 0 and 1, higher is better. The weights are those of epoch {own.best_epoch}, "
+        f"the best by {record.metric} on validation: the scores there are chosen to be high, and "
+        "those on test, which was looked at once, are the ones to expect on such images."
+    )
+    yield ""
+    yield from _table(
+        ("metric", "validation", "test"),
+        [
+            (metric, _number(found.get(metric)), _number(tested.get(metric)))
+            for metric in record.metrics
+        ],
+    )
+    yield ""
+    images = record.data.counts.get("test")
+    yield f"95 % interval of {record.metric} on test, over its {images} images: {interval}."
+    others = repeats_of(run, own.of or own.name)
+    values = [value for one in others if (value := tests.get(one.name, {}).get(record.metric))]
+    if len(values) > 1:
+        yield (
+            f"Trained anew with {len(values)} other seeds, the same configuration has "
+            f"{record.metric} {mean(values):.4f} ± {stdev(values):.4f} on test (mean and standard "
+            "deviation)."
+        )
+
+
+def _data(record: RunRecord) -> Iterator[str]:
+    data = record.data
+    yield "## Data"
+    yield ""
+    height, width = data.window
+    yield from _listed(
+        f"data set: {data.name}{' (the synthetic sample)' * record.sample}",
+        f"images: {', '.join(f'{count} {split}' for split, count in data.counts.items())}",
+        f"bands, in this order: {', '.join(data.bands)}; stored as {data.dtype}",
+        f"windows of {height} × {width} px of the files, resized to {data.image_size} × "
+        f"{data.image_size} px",
+        f"SHA-256 of what was used: `{data.fingerprint}`",
+    )
+    yield ""
+    if data.class_pixels:
+        total = sum(data.class_pixels)
+        rows = [
+            (str(number), name, f"{pixels / total:.2%}")
+            for number, (name, pixels) in enumerate(
+                zip((BACKGROUND, *data.classes), data.class_pixels, strict=True)
+            )
+        ]
+        yield from _table(("id", "class", "share of training pixels"), rows)
+    else:
+        yield from _table(
+            ("id", "class"), [(str(number), name) for number, name in enumerate(data.classes, 1)]
+        )
+
+
+def _training(record: RunRecord, training: TrainingRecord) -> Iterator[str]:
+    label = "-".join(str(training.arm[f]).replace("/", "_") for f in record.factors)
+    weights = record.weights.get(label)
+    size = f"{training.parameters:,}" if training.parameters is not None else "not recorded"
+    yield "## Training"
+    yield ""
+    yield from _listed(
+        f"initial weights: {f'stage `{weights}`' if weights else 'none (at random)'}",
+        f"parameters: {size}",
+        f"{len(training.epochs)} epochs in {training.seconds:,.0f} s on "
+        f"{training.device or 'a device that is not recorded'}; it ended as: {training.status}",
+        f"searched: {', '.join(training.tuned) or 'nothing'}",
+    )
+    yield ""
+    yield from _table(
+        ("setting", "value"), [(key, f"`{value}`") for key, value in training.config.items()]
+    )
+
+
+def _use(record: RunRecord, training: TrainingRecord) -> Iterator[str]:
+    data = record.data
+    height, width = data.window
+    yield "## Intended use"
+    yield ""
+    yield (
+        f"Finding {', '.join(data.classes)} in images like those it was trained on: of the same "
+        "sensor and processing, with pixels of the same size on the ground."
+    )
+    yield ""
+    yield "## Limits"
+    yield ""
+    limits = [
+        f"It has seen one data set, {data.name}. How it does on other regions, seasons and "
+        "sensors was not measured.",
+        f"It needs {len(data.bands)} bands in the scale of the training data ({data.dtype}); other "
+        "values give results without a warning where they are of the same type.",
+        f"It sees {height} × {width} px at a time, and nothing of what lies beyond.",
+    ]
+    if record.sample:
+        limits.insert(0, "It was trained on synthetic images: it is of no use on real ones.")
+    if training.status != "done":
+        limits.append(f"Its training did not run to the end: {training.status}.")
+    if data.skipped_files:
+        limits.append(f"{len(data.skipped_files)} files could not be used and were left out.")
+    limits.append("The run does not record licences: see those of the data and initial weights.")
+    yield from _listed(*limits)
+
+
+def _loading(run: Path, record: RunRecord, training: TrainingRecord) -> Iterator[str]:
+    yield "## How to use it"
+    yield ""
+    yield "```"
+    yield f"python -m deploy predict {run} IMAGE.tif --trial {training.name}"
+    yield f"python -m deploy export {run} --onnx {record.name}.onnx --trial {training.name}"
+    yield "```"
+    yield ""
+    yield "```python"
+    yield "from pathlib import Path"
+    yield "from deploy.trained import open_trained"
+    yield ""
+    yield f'trained = open_trained(Path("{run}"), "{training.name}")'
+    size = record.data.image_size
+    yield (
+        f"found = trained.find(images)  # {record.data.dtype} "
+        f"[B, {len(record.data.bands)}, {size}, {size}], as stored"
+    )
+    yield "```"
+
+
+def _origin(run: Path, record: RunRecord) -> Iterator[str]:
+    yield "## Origin"
+    yield ""
+    versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
+    yield from _listed(
+        f"run: {run.name}, begun {record.started}, seed {record.seed}",
+        f"command: `{record.command}`",
+        f"revision: {record.git or 'not recorded'}",
+        f"versions: {versions}",
+    )
+
+
+def _test_scores(run: Path) -> dict[str, Scores]:
+    """``test.json``; nothing before the search is over."""
+    try:
+        return _TESTS.validate_json((run / "test.json").read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValidationError as error:
+        raise ModelError(f"{run / 'test.json'} is damaged: {error.errors()[0]['msg']}") from None
+
+
+def _interval(run: Path, name: str, record: RunRecord) -> str:
+    """Of the metric on test, by a bootstrap over the images; else why there is none."""
+    from analysis import AnalysisError, load
+    from analysis.intervals import bootstrap, interval, resamples
+    from analysis.tallies import read_tally
+
+    try:
+        tally = read_tally(load(run), name)
+        draws = resamples(len(tally.names), record.seed)
+        sample = bootstrap([tally], record.metric, draws)
+    except AnalysisError as error:
+        return f"not computed ({str(error).rstrip('.')})"
+    bounds = interval(sample)
+    if bounds is None:
+        return f"not computed ({sample.obstacle})"
+    return f"{bounds[0]:.4f} to {bounds[1]:.4f} (bootstrap, {len(draws):,} resamples)"
+
+
+def _at_best(training: TrainingRecord) -> Scores:
+    """The metrics of the epoch whose weights are kept."""
+    return next(
+        (epoch for epoch in training.epochs if epoch.get("epoch") == training.best_epoch), {}
+    )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _listed(*lines: str) -> Iterator[str]:
+    yield from (f"- {line}" for line in lines)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    for cells in (header, ["---"] * len(header), *rows):
+        yield "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"

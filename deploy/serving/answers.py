@@ -1,0 +1,92 @@
+"""What a model finds in one image, as the bytes of an answer."""
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+
+from deploy.faults import ModelError
+from deploy.maps.class_raster import colours, write_class_raster
+from deploy.maps.classes import class_parts
+from deploy.maps.images import Image
+from deploy.maps.objects import object_rows
+from deploy.maps.outlines import areas
+from deploy.maps.tiles import Find
+from deploy.maps.vectors import crs_member, features_of_areas, features_of_objects, geojson
+from deploy.serving.requests import RefusalError, image_in
+from deploy.trained import Trained
+
+Answer = Callable[[Image, Trained, Find], bytes]
+
+
+def areas_of_classes(image: Image, trained: Trained, find: Find) -> bytes:
+    """GeoJSON: the connected areas of each class."""
+    features = features_of_areas(
+        areas([_mask(image, trained, find)]), trained.classes, image.transform
+    )
+    return "".join(geojson(features, image.crs)).encode()
+
+
+def class_geotiff(image: Image, trained: Trained, find: Find) -> bytes:
+    """The class raster that `python -m deploy predict` writes."""
+    parts = class_parts(image, trained.data, find, _batch(trained))
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "classes.tif"
+        source = f"{trained.run.name}/{trained.name}"
+        write_class_raster(file, image, parts, trained.classes, source)
+        return file.read_bytes()
+
+
+def class_png(image: Image, trained: Trained, find: Find) -> bytes:
+    """Class ids of each pixel, in the classes' colours; transparent where there are no data."""
+    mask = _mask(image, trained, find)
+    profile = {"driver": "PNG", "dtype": "uint8", "count": 1}
+    with rasterio.MemoryFile() as memory:
+        with memory.open(height=mask.shape[0], width=mask.shape[1], **profile) as raster:
+            raster.write_colormap(1, colours(len(trained.classes)))
+            raster.write(mask, 1)
+        return memory.read()
+
+
+def objects(image: Image, trained: Trained, find: Find) -> bytes:
+    """GeoJSON: boxes with class and score."""
+    rows = object_rows(image, trained.data, find, _batch(trained))
+    found = (row.objects for row in rows)
+    features = features_of_objects(found, trained.classes, image.transform)
+    return "".join(geojson(features, image.crs)).encode()
+
+
+ANSWERS: dict[str, dict[str, Answer]] = {
+    "segmentation": {"geojson": areas_of_classes, "tif": class_geotiff, "png": class_png},
+    "detection": {"geojson": objects},
+}
+"""By task and form; the first form is the default."""
+
+
+def answer(body: bytes, form: str, trained: Trained, find: Find) -> bytes:
+    """Show the image in `body` to a model.
+
+    Raises:
+        RefusalError: the body cannot be used.
+    """
+    with image_in(body, trained.data) as image:
+        if form == "geojson":
+            try:
+                crs_member(image.crs)
+            except ModelError as error:
+                raise RefusalError(422, str(error)) from None
+        return ANSWERS[trained.task][form](image, trained, find)
+
+
+def _mask(image: Image, trained: Trained, find: Find) -> NDArray[np.uint8]:
+    mask = np.empty((image.height, image.width), np.uint8)
+    for (x, y, width, height), part in class_parts(image, trained.data, find, _batch(trained)):
+        mask[y : y + height, x : x + width] = part
+    return mask
+
+
+def _batch(trained: Trained) -> int:
+    return int(trained.config["batch_size"])

@@ -1,0 +1,1 @@
+"""What turns a backbone's features into a model: one file a head."""

@@ -1,0 +1,158 @@
+"""detectron2's network over a `Backbone`, set up as torchvision's in `models.heads.faster_rcnn` is.
+
+Needs detectron2: only `models.heads.detectron2_detector` imports this, and only once it is asked to.
+"""
+
+import logging
+import warnings
+from typing import Any
+
+from detectron2.config import CfgNode, configurable
+from detectron2.layers import ShapeSpec
+from detectron2.modeling import BACKBONE_REGISTRY, GeneralizedRCNN
+from detectron2.modeling import Backbone as Detectron2Backbone
+from detectron2.modeling.anchor_generator import DefaultAnchorGenerator
+from detectron2.modeling.backbone.fpn import FPN, LastLevelMaxPool
+from detectron2.modeling.box_regression import Box2BoxTransform
+from detectron2.modeling.matcher import Matcher
+from detectron2.modeling.poolers import ROIPooler
+from detectron2.modeling.proposal_generator import RPN
+from detectron2.modeling.proposal_generator.rpn import StandardRPNHead
+from detectron2.modeling.roi_heads import FastRCNNConvFCHead, FastRCNNOutputLayers, StandardROIHeads
+from detectron2.structures import Boxes, Instances
+from detectron2.utils.events import EventStorage
+from torch import Tensor, nn
+
+from datasets.batches import Batch
+from models.backbones import STRIDES, Backbone
+from models.heads.faster_rcnn import BOX_HEAD_WIDTH, FPN_CHANNELS, LEVELS, anchor_sizes, proposals
+
+__all__ = ["EventStorage", "TimmFeatures", "faster_rcnn", "with_objects"]
+
+# Told once a process, of nothing that a user of a sweep could change.
+warnings.filterwarnings("ignore", message=r"torch\.meshgrid: in an upcoming release")
+logging.getLogger("torch.fx._symbolic_trace").addFilter(
+    lambda record: "is_fx_tracing" not in record.getMessage()
+)
+
+BOTTOM_UP = ("c2", "c3", "c4", "c5")
+RPN_LEVELS = (*LEVELS, "p6")
+SMOOTH_L1_BETA = 1 / 9
+"""torchvision's, of both box losses; detectron2's own default is a plain L1."""
+
+
+@BACKBONE_REGISTRY.register()
+class TimmFeatures(Detectron2Backbone):
+    """A `Backbone` as detectron2 knows them: maps by name, c2 … c5 at strides 4 … 32.
+
+    A detectron2 configuration names it by MODEL.BACKBONE.NAME "TimmFeatures", with the timm
+    network's name and the image size in MODEL.TIMM.NAME and MODEL.TIMM.IMAGE_SIZE.
+    """
+
+    @configurable
+    def __init__(self, *, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    @classmethod
+    def from_config(cls, cfg: CfgNode, input_shape: ShapeSpec) -> dict[str, Any]:
+        """The arguments of `__init__`, from a configuration."""
+        timm = cfg.MODEL.TIMM
+        return {"backbone": Backbone(timm.NAME, input_shape.channels, timm.IMAGE_SIZE)}
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Images [B, C, S, S] → the four maps by name."""
+        return dict(zip(BOTTOM_UP, self.backbone(images), strict=True))
+
+    def output_shape(self) -> dict[str, ShapeSpec]:
+        """Channels and stride of each map."""
+        shapes = zip(BOTTOM_UP, self.backbone.channels, STRIDES, strict=True)
+        return {name: ShapeSpec(channels=width, stride=stride) for name, width, stride in shapes}
+
+    @property
+    def size_divisibility(self) -> int:
+        """What the sides of an image must be multiples of, px."""
+        return STRIDES[-1]
+
+
+def faster_rcnn(backbone: Backbone, classes: int) -> GeneralizedRCNN:
+    """Faster R-CNN with a feature pyramid for `classes` classes, background not counted."""
+    pyramid = FPN(
+        TimmFeatures(backbone=backbone),
+        BOTTOM_UP,
+        FPN_CHANNELS,
+        norm=lambda width: nn.GroupNorm(8, width),
+        top_block=LastLevelMaxPool(),
+    )
+    size, bands = backbone.image_size, backbone.bands
+    return GeneralizedRCNN(
+        backbone=pyramid,
+        proposal_generator=_proposal_network(size),
+        roi_heads=_box_heads(size, classes),
+        # Images come standardised; without a format there are no channels to be swapped.
+        pixel_mean=[0.0] * bands,
+        pixel_std=[1.0] * bands,
+        input_format=None,
+    )
+
+
+def _proposal_network(size: int) -> RPN:
+    strides = (*STRIDES, 2 * STRIDES[-1])
+    anchors = DefaultAnchorGenerator(
+        sizes=anchor_sizes(size), aspect_ratios=[(0.5, 1.0, 2.0)], strides=strides, offset=0.0
+    )
+    return RPN(
+        in_features=RPN_LEVELS,
+        head=StandardRPNHead(in_channels=FPN_CHANNELS, num_anchors=3),
+        anchor_generator=anchors,
+        anchor_matcher=Matcher([0.3, 0.7], [0, -1, 1], allow_low_quality_matches=True),
+        box2box_transform=Box2BoxTransform(weights=(1.0, 1.0, 1.0, 1.0)),
+        batch_size_per_image=256,
+        positive_fraction=0.5,
+        pre_nms_topk=(2 * proposals(size), 2 * proposals(size)),
+        post_nms_topk=(proposals(size), proposals(size)),
+        nms_thresh=0.7,
+        smooth_l1_beta=SMOOTH_L1_BETA,
+    )
+
+
+def _box_heads(size: int, classes: int) -> StandardROIHeads:
+    pooled = 7
+    shape = ShapeSpec(channels=FPN_CHANNELS, height=pooled, width=pooled)
+    head = FastRCNNConvFCHead(shape, conv_dims=[], fc_dims=[BOX_HEAD_WIDTH, BOX_HEAD_WIDTH])
+    predictor = FastRCNNOutputLayers(
+        head.output_shape,
+        box2box_transform=Box2BoxTransform(weights=(10.0, 10.0, 5.0, 5.0)),
+        num_classes=classes,
+        test_score_thresh=0.05,
+        test_nms_thresh=0.5,
+        test_topk_per_image=100,
+        smooth_l1_beta=SMOOTH_L1_BETA,
+    )
+    return StandardROIHeads(
+        num_classes=classes,
+        batch_size_per_image=size // 2,
+        positive_fraction=0.25,
+        proposal_matcher=Matcher([0.5], [0, 1], allow_low_quality_matches=False),
+        box_in_features=LEVELS,
+        box_pooler=ROIPooler(
+            output_size=pooled,
+            scales=[1 / stride for stride in STRIDES],
+            sampling_ratio=2,
+            pooler_type="ROIAlignV2",
+        ),
+        box_head=head,
+        box_predictor=predictor,
+    )
+
+
+def with_objects(batch: Batch) -> list[dict[str, Any]]:
+    """A batch as detectron2 takes it: an image and its objects, whose classes count from 0."""
+    size = tuple(batch.images.shape[-2:])
+    return [
+        {
+            "image": image,
+            "instances": Instances(size, gt_boxes=Boxes(boxes), gt_classes=labels - 1),
+        }
+        for image, boxes, labels in zip(batch.images, batch.boxes, batch.labels, strict=True)
+    ]

@@ -1,0 +1,119 @@
+"""Detection heads over a `Backbone`: Faster R-CNN with a feature pyramid (torchvision's).
+
+Ren et al. 2015, "Faster R-CNN"; Lin et al. 2017, "Feature Pyramid Networks for Object Detection".
+"""
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.tasks.detection import FasterRCNN
+from torchvision.models.tasks.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.tasks.detection.rpn import AnchorGenerator
+from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+
+from datasets.batches import Batch
+from models.backbones import Backbone
+from models.heads.options import HeadOptions
+from models.model import Classes, Model
+
+FASTER_RCNN_LOSSES = {
+    "rpn_objectness": "loss_objectness",
+    "rpn_box": "loss_rpn_box_reg",
+    "roi_class": "loss_classifier",
+    "roi_box": "loss_box_reg",
+}
+"""Our name of each loss term → torchvision's."""
+
+LEVELS = ("p2", "p3", "p4", "p5")
+FPN_CHANNELS = 128
+BOX_HEAD_WIDTH = 512
+
+
+class Pyramid(nn.Module):
+    """Backbone and FPN: images [B, C, S, S] → five maps of `FPN_CHANNELS` at strides 4 … 64."""
+
+    out_channels = FPN_CHANNELS
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.fpn = FeaturePyramidNetwork(
+            backbone.channels,
+            FPN_CHANNELS,
+            extra_blocks=LastLevelMaxPool(),
+            norm_layer=lambda width: nn.GroupNorm(8, width),
+        )
+
+    def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
+        """Images [B, C, S, S] → maps named p2 … p5 and pool."""
+        return self.fpn(OrderedDict(zip(LEVELS, self.backbone(images), strict=True)))
+
+
+class FasterRCNNDetector(Model):
+    """Faster R-CNN for images that are already standardised and of one size.
+
+    Args:
+        backbone: where the features come from; `backbone.image_size` also sizes the anchors.
+        classes: the object classes, without background.
+        options: this head has none.
+    """
+
+    def __init__(self, backbone: Backbone, classes: Classes, options: HeadOptions) -> None:
+        super().__init__()
+        del options
+        size, bands = backbone.image_size, backbone.bands
+        self.network = FasterRCNN(
+            Pyramid(backbone),
+            # Images come standardised and sized: the transform that torchvision puts in front
+            # is told to leave both as they are.
+            min_size=size,
+            max_size=size,
+            image_mean=[0.0] * bands,
+            image_std=[1.0] * bands,
+            rpn_anchor_generator=AnchorGenerator(anchor_sizes(size), ((0.5, 1.0, 2.0),) * 5),
+            rpn_pre_nms_top_n_train=2 * proposals(size),
+            rpn_pre_nms_top_n_test=2 * proposals(size),
+            rpn_post_nms_top_n_train=proposals(size),
+            rpn_post_nms_top_n_test=proposals(size),
+            box_batch_size_per_image=size // 2,
+            box_roi_pool=MultiScaleRoIAlign(list(LEVELS), output_size=7, sampling_ratio=2),
+            box_head=TwoMLPHead(FPN_CHANNELS * 7**2, BOX_HEAD_WIDTH),
+            box_predictor=FastRCNNPredictor(BOX_HEAD_WIDTH, len(classes.names) + 1),
+        )
+
+    @property
+    def backbone(self) -> Backbone:
+        """Below the pyramid."""
+        pyramid = self.network.backbone
+        assert isinstance(pyramid, Pyramid)
+        return pyramid.backbone
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The four loss terms of a batch by our names, unweighted, each a scalar."""
+        targets = [
+            {"boxes": boxes, "labels": labels}
+            for boxes, labels in zip(batch.boxes, batch.labels, strict=True)
+        ]
+        terms = self.network(list(batch.images), targets)
+        return {name: terms[theirs] for name, theirs in FASTER_RCNN_LOSSES.items()}
+
+    @torch.no_grad()
+    def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
+        """Images [B, C, S, S] → an image: boxes [M, 4] (xyxy, px), scores [M], labels [M]."""
+        return self.network(list(images))
+
+
+def anchor_sizes(image_size: int) -> tuple[tuple[int], ...]:
+    """One anchor size a level, strides 4 to 64: from a 16th of the image to all of it."""
+    return tuple((image_size * 2**level // 16,) for level in range(5))
+
+
+def proposals(image_size: int) -> int:
+    """Regions the box head looks at, an image: one for 160 px², from 100 to torchvision's 1,000.
+
+    torchvision's numbers are made for scenes of 800 px; on a patch of 128 px they would spend
+    most of a trial's time on regions that overlap.
+    """
+    return min(1000, max(100, image_size**2 // 160))

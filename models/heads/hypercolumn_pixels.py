@@ -1,0 +1,129 @@
+"""Pixels drawn from training images, and the hypercolumns that a classifier learns from."""
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from datasets.batches import batch_of
+from datasets.cache import Split
+from datasets.source import IGNORE
+from models.heads.hypercolumn_features import at_pixels
+
+PASS_PIXELS = 2**17
+"""Image pixels that go through the network at once: eight images of 128 px."""
+
+KEPT_BYTES = 2**29
+"""Hypercolumns that are kept. Where all pixels take more, they are made anew portion by portion."""
+
+BATCH = 256
+"""Pixels a step of the pixel classifier."""
+
+Scales = Callable[[Tensor], list[Tensor]]
+"""Images [B, C, S, S] → their standardised scales."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """N pixels of a split.
+
+    Attributes:
+        images: int64 [N], whose they are, in ascending order.
+        places: int64 [N], y · S + x.
+        labels: uint8 [N], class ids.
+    """
+
+    images: NDArray[np.int64]
+    places: NDArray[np.int64]
+    labels: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def of(self, images: NDArray[np.int64]) -> "Pixels":
+        """Those of some of the images."""
+        chosen = np.isin(self.images, images)
+        return Pixels(self.images[chosen], self.places[chosen], self.labels[chosen])
+
+    def portions(self, most: int, rng: np.random.Generator) -> list["Pixels"]:
+        """All of them in portions of about `most`; an image's pixels stay together."""
+        images, counts = np.unique(self.images, return_counts=True)
+        order = rng.permutation(len(images))
+        portion = (np.cumsum(counts[order]) - counts[order]) // most
+        return [self.of(images[order[portion == p]]) for p in np.unique(portion)]
+
+
+def draw_pixels(masks: NDArray[np.uint8], per_class: int, rng: np.random.Generator) -> Pixels:
+    """`per_class` pixels of each class present in each of the masks [N, S, S], all if fewer.
+
+    Without replacement; `IGNORE` is no class.
+    """
+    images, places, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)], []
+    for image, mask in enumerate(masks):
+        flat = np.ravel(mask)
+        for label in np.setdiff1d(flat, IGNORE):
+            there = np.flatnonzero(flat == label)
+            drawn = rng.choice(there, min(per_class, len(there)), replace=False)
+            images.append(np.full(len(drawn), image))
+            places.append(drawn)
+            labels.append(np.full(len(drawn), label))
+    return Pixels(
+        np.concatenate(images),
+        np.concatenate(places),
+        np.concatenate([np.empty(0, np.uint8), *labels]),
+    )
+
+
+def image_groups(
+    split: Split, device: torch.device, images: NDArray[np.int64] | None = None
+) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+    """Indices and standardised pixels [B, C, S, S] of the images (None: all), some at a time."""
+    images = np.arange(len(split)) if images is None else images
+    together = max(1, PASS_PIXELS // split.images.shape[-1] ** 2)
+    for start in range(0, len(images), together):
+        rows = images[start : start + together]
+        yield rows, batch_of(split, rows).images.to(device)
+
+
+def hypercolumns(split: Split, pixels: Pixels, scales: Scales, device: torch.device) -> Tensor:
+    """Standardised hypercolumns [N, C] of `pixels`, in their order."""
+    columns = []
+    for rows, images in image_groups(split, device, np.unique(pixels.images)):
+        maps = scales(images)
+        for place, row in enumerate(rows):
+            places = torch.from_numpy(pixels.of(row).places).to(device)
+            columns.append(at_pixels(maps, place, places))
+    return torch.cat(columns)
+
+
+def pixel_batches(
+    split: Split,
+    pixels: Pixels,
+    scales: Scales,
+    channels: int,
+    rng: np.random.Generator,
+    device: torch.device,
+) -> Callable[[], Iterator[tuple[Tensor, Tensor]]]:
+    """What gives, each time it is called, all of `pixels` once, shuffled.
+
+    Batches are hypercolumns [N, C] and class ids uint8 [N]. Where all that is drawn fits into
+    `KEPT_BYTES`, the images go through the network once in all; where not, once a call.
+    """
+    portions = pixels.portions(max(1, KEPT_BYTES // (4 * channels)), rng)
+
+    @functools.lru_cache(maxsize=1)
+    def columns(portion: int) -> Tensor:
+        return hypercolumns(split, portions[portion], scales, device)
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        for portion in rng.permutation(len(portions)).tolist():
+            labels = torch.from_numpy(portions[portion].labels).to(device)
+            order = torch.from_numpy(rng.permutation(len(labels))).to(device)
+            for rows in order.split(BATCH):
+                yield columns(portion)[rows], labels[rows]
+
+    return batches

@@ -1,0 +1,1 @@
+"""Losses of segmentation by name, and class weights."""

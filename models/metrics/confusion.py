@@ -1,0 +1,78 @@
+"""Metrics of pixels from confusion counts: IoU, precision, recall, F1, accuracy.
+
+Counts may have any leading dimensions (resamples of a test set, say). They are summed over images
+before they come here, and divided once, so that no batch and no image weighs more than its pixels.
+"""
+
+from collections.abc import Sequence
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.source import BACKGROUND
+
+CLASS_METRICS = ("IoU", "precision", "recall", "F1")
+"""There are these for each class, as `IoU/building`."""
+
+METRICS = ("mIoU", "precision", "recall", "F1", "accuracy")
+"""The first four are means over classes, accuracy is the share of pixels that are right."""
+
+Counts = NDArray[np.int64] | NDArray[np.float64]
+Scores = dict[str, NDArray[np.float64]]
+
+
+def pixel_scores(counts: Counts, classes: Sequence[str]) -> Scores:
+    """Each metric in [0, 1], of the leading shape […]; NaN where it is not defined.
+
+    A class that neither truth nor prediction holds has no metrics, and is not in the means. Of the
+    others, a quotient of nothing by nothing is 0: the precision of a class that is never found, the
+    recall of one that is never there. Background is a class. Without any pixel nothing is defined.
+
+    Args:
+        counts: [..., K + 1, K + 1], row: truth, column: found.
+        classes: their names, background first.
+    """
+    counts = np.asarray(counts, np.float64)
+    right = np.diagonal(counts, axis1=-2, axis2=-1)
+    true, found = counts.sum(axis=-1), counts.sum(axis=-2)
+    occurs = (true + found) > 0
+    table = {
+        "IoU": quotient(right, true + found - right, 0.0),
+        "precision": quotient(right, found, 0.0),
+        "recall": quotient(right, true, 0.0),
+        "F1": quotient(2 * right, true + found, 0.0),
+    }
+    result = {
+        "mIoU" if kind == "IoU" else kind: quotient(
+            (values * occurs).sum(axis=-1), occurs.sum(axis=-1)
+        )
+        for kind, values in table.items()
+    }
+    result["accuracy"] = quotient(right.sum(axis=-1), counts.sum(axis=(-2, -1)))
+    for place, name in enumerate(classes):
+        for kind, values in table.items():
+            of_class = np.where(occurs[..., place], values[..., place], nan)
+            result[f"{kind}/{name}"] = of_class
+    return result
+
+
+def scores(counts: Counts, names: tuple[str, ...]) -> dict[str, float]:
+    """Metrics in [0, 1] of counts [K + 1, K + 1]; `names` are those of classes 1 … K.
+
+    What is not defined is left out, such as a class that neither truth nor prediction holds; see
+    `pixel_scores`.
+
+    Raises:
+        ValueError: nothing was counted, so that nothing is defined.
+    """
+    if not np.any(counts):
+        raise ValueError("no metric is defined: the split holds no labelled pixel")
+    by_name = pixel_scores(counts, (BACKGROUND, *names))
+    return {name: float(value) for name, value in by_name.items() if np.isfinite(value)}
+
+
+def quotient(part: NDArray, whole: NDArray, of_nothing: float = nan) -> NDArray[np.float64]:
+    """`part` / `whole`, and `of_nothing` where `whole` is 0."""
+    out = np.full(np.shape(whole), of_nothing)
+    return np.divide(part, whole, out=out, where=whole != 0)

@@ -1,0 +1,150 @@
+"""Building footprints: from a mask to polygons, and the SpaceNet metric that scores them.
+
+The metric is that of the SpaceNet building challenges (Van Etten, Lindenbaum and Bacastow 2018,
+"SpaceNet: A Remote Sensing Dataset and Challenge Series"). Its counts are summed over the images of
+an area; only then are they divided.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import shapely
+from numpy.typing import ArrayLike, NDArray
+from rasterio import Affine
+from rasterio.features import shapes
+from scipy import ndimage
+from shapely import Polygon
+
+from models.metrics.confusion import Scores, quotient
+
+FOOTPRINT_METRICS = ("footprint_F1", "footprint_precision", "footprint_recall")
+
+IOU_THRESHOLD = 0.5
+"""A match has a higher IoU than this."""
+
+MIN_AREA = 20.0
+"""px²: smaller truths do not count, nor do proposals that are not larger."""
+
+Geometries = NDArray[np.object_]
+
+
+class Footprint(NamedTuple):
+    """A proposed building: its outline in pixels of the file, and how sure the model is of it."""
+
+    polygon: Polygon
+    confidence: float
+
+
+class Counts(NamedTuple):
+    """Buildings found, false positives and missed; `footprint_scores` divides them."""
+
+    true_positives: int = 0
+    false_positives: int = 0
+    false_negatives: int = 0
+
+
+def footprints_in(
+    mask: NDArray[np.bool_], probability: NDArray[np.float32], size: tuple[int, int]
+) -> list[Footprint]:
+    """The outline of each 4-connected component of a mask.
+
+    Components that meet at a corner alone stay apart, as is usual with building footprints: joined,
+    their outline would touch itself and be no valid polygon.
+
+    Args:
+        mask: [S, S], where the model sees a building.
+        probability: [S, S], of a building; its mean over a component is the confidence.
+        size: height and width in pixels of the file, to which S × S is scaled.
+    """
+    height, width = size
+    components, count = ndimage.label(mask)
+    pixels = np.bincount(components.ravel(), minlength=count + 1)
+    sums = np.bincount(components.ravel(), weights=probability.ravel(), minlength=count + 1)
+    to_file = Affine.scale(width / mask.shape[1], height / mask.shape[0])
+    outlines = shapes(components.astype(np.int32, copy=False), mask=mask, transform=to_file)
+    return [
+        Footprint(_polygon(outline), float(sums[int(component)] / pixels[int(component)]))
+        for outline, component in outlines
+    ]
+
+
+def match(truths: Sequence[Polygon], proposals: Sequence[Footprint]) -> Counts:
+    """Score the proposals of one image.
+
+    By falling confidence (alike: in the order given), each proposal takes the remaining truth of
+    highest IoU if that is above `IOU_THRESHOLD`, and no other proposal can then take it. Smaller
+    buildings count neither way: see `MIN_AREA`. An invalid proposal is mended (`buffer(0)`) first;
+    an invalid truth cannot be found, and counts as missed if what it covers is large enough.
+    """
+    true = _truths(truths)
+    falling = np.argsort([-proposal.confidence for proposal in proposals], kind="stable")
+    ours = _mended(_array([proposals[place].polygon for place in falling]))
+    ours = ours[shapely.area(ours) > MIN_AREA]
+    found = _matches(ours, true[shapely.is_valid(true)])
+    return Counts(found, len(ours) - found, len(true) - found)
+
+
+def _matches(ours: Geometries, truths: Geometries) -> int:
+    """How many of `ours`, given by falling confidence, take a truth."""
+    mine, theirs = shapely.STRtree(truths).query(ours)
+    areas, true_areas = shapely.area(ours)[mine], shapely.area(truths)[theirs]
+    # No IoU is above the ratio of the areas, and intersecting large tangled outlines is slow.
+    alike = np.minimum(areas, true_areas) > IOU_THRESHOLD * np.maximum(areas, true_areas)
+    mine, theirs, both = mine[alike], theirs[alike], (areas + true_areas)[alike]
+    shared = shapely.area(shapely.intersection(ours[mine], truths[theirs]))
+    overlaps = shared / (both - shared)
+    enough = overlaps > IOU_THRESHOLD
+    mine, theirs, overlaps = mine[enough], theirs[enough], overlaps[enough]
+    matched: set[int] = set()
+    taken: set[int] = set()
+    for pair in np.lexsort((theirs, -overlaps, mine)):
+        proposal, truth = int(mine[pair]), int(theirs[pair])
+        if proposal not in matched and truth not in taken:
+            matched.add(proposal)
+            taken.add(truth)
+    return len(matched)
+
+
+def _truths(polygons: Sequence[Polygon]) -> Geometries:
+    # The area of an invalid polygon means nothing (a bow tie's is 0): what it covers counts.
+    truths = _array(polygons)
+    areas = shapely.area(truths)
+    invalid = ~shapely.is_valid(truths)
+    areas[invalid] = shapely.area(shapely.make_valid(truths[invalid]))
+    return truths[areas >= MIN_AREA]
+
+
+def _mended(polygons: Geometries) -> Geometries:
+    invalid = ~shapely.is_valid(polygons)
+    polygons[invalid] = shapely.buffer(polygons[invalid], 0)
+    return polygons
+
+
+def _array(polygons: Sequence[Polygon]) -> Geometries:
+    array = np.empty(len(polygons), dtype=object)
+    array[:] = polygons
+    return array
+
+
+def _polygon(outline: dict[str, Any]) -> Polygon:
+    shell, *holes = outline["coordinates"]
+    return Polygon(shell, holes)
+
+
+def footprint_scores(counts: ArrayLike) -> Scores:
+    """F1, precision and recall of footprints, each […] in [0, 1]; NaN where it is not defined.
+
+    A quotient of nothing by nothing is not: without proposals there is no precision, without truths
+    no recall, and without either no F1.
+
+    Args:
+        counts: [..., 3]: found, false positives, missed.
+    """
+    found, false, missed = np.moveaxis(np.asarray(counts, np.float64), -1, 0)
+    values = (
+        quotient(2 * found, 2 * found + false + missed),
+        quotient(found, found + false),
+        quotient(found, found + missed),
+    )
+    return dict(zip(FOOTPRINT_METRICS, values, strict=True))

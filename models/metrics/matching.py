@@ -1,0 +1,95 @@
+"""Which predicted boxes are right: COCO's matching (Lin et al. 2014, "Microsoft COCO"), by image.
+
+An image's matches do not depend on other images, so that average precision over any of the images,
+each counted any number of times, follows from them without looking at a box again.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.tallies import BoxTally
+
+IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+"""IoU .50:.05:.95, the ten that AP is the mean of."""
+
+RECALL_LEVELS = np.linspace(0, 1, 101)
+"""Precision is read off at these, and averaged."""
+
+MOST_DETECTIONS = 100
+"""Only so many count in one image and class, the surest."""
+
+SHOWN_SCORE = 0.3
+"""Detections below this score are not drawn: a picture of a hundred boxes shows nothing."""
+
+Boxes = dict[str, NDArray]
+"""Of one image: `boxes` [M, 4] xyxy px, `labels` int [M], and of predictions `scores` [M]."""
+
+
+def box_matches(
+    names: Sequence[str], pairs: Sequence[tuple[Boxes, Boxes]], classes: int
+) -> BoxTally:
+    """Match the predictions of each image with its truths, class by class.
+
+    Args:
+        names: of the images.
+        pairs: (prediction, truth) an image.
+        classes: K; labels are 1 … K.
+    """
+    truths = np.zeros((len(pairs), classes), np.int64)
+    images, labels, scores = [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0, np.float32)]
+    matched = [np.zeros((0, len(IOU_THRESHOLDS)), bool)]
+    for image, (prediction, truth) in enumerate(pairs):
+        for label in range(1, classes + 1):
+            true = truth["boxes"][truth["labels"] == label]
+            ours = np.flatnonzero(prediction["labels"] == label)
+            falling = np.argsort(-prediction["scores"][ours], kind="stable")
+            ours = ours[falling[:MOST_DETECTIONS]]
+            truths[image, label - 1] = len(true)
+            images.append(np.full(len(ours), image))
+            labels.append(np.full(len(ours), label))
+            scores.append(prediction["scores"][ours].astype(np.float32))
+            iou = overlaps(prediction["boxes"][ours], true)
+            takes = [taken_truths(iou, threshold) >= 0 for threshold in IOU_THRESHOLDS]
+            matched.append(np.stack(takes, axis=1))
+    return BoxTally(
+        np.array(names, dtype=np.str_),
+        truths,
+        *map(np.concatenate, (images, labels, scores, matched)),
+    )
+
+
+def overlaps(ours: NDArray, truths: NDArray) -> NDArray[np.float64]:
+    """IoU of each of our boxes [M, 4] with each truth [G, 4], xyxy: float64 [M, G]."""
+    (low, high, area), (true_low, true_high, true_area) = _corners(ours), _corners(truths)
+    sides = np.minimum(high[:, None], true_high) - np.maximum(low[:, None], true_low)
+    shared = np.clip(sides, 0, None).prod(axis=-1)
+    both = area[:, None] + true_area - shared
+    return np.divide(shared, both, out=np.zeros_like(shared), where=both > 0)
+
+
+def _corners(boxes: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    # COCO's boxes are xywh, and ours became that in float32: the same rounding, the same matches.
+    low = boxes[:, :2].astype(np.float32)
+    size = (boxes[:, 2:].astype(np.float32) - low).astype(np.float64)
+    return low.astype(np.float64), low + size, size.prod(axis=1)
+
+
+def taken_truths(iou: NDArray[np.float64], threshold: float) -> NDArray[np.int64]:
+    """Each box takes the truth that it overlaps best of those still free: int64 [M], -1 for none.
+
+    Args:
+        iou: [M, G], boxes by falling score.
+        threshold: the least overlap that counts.
+    """
+    takes = np.full(len(iou), -1)
+    free = iou.copy()
+    # Whoever reaches no truth takes none and is in nobody's way.
+    for row in np.flatnonzero((iou >= threshold).any(axis=1)):
+        # Of truths that overlap alike, COCO takes the last.
+        best = iou.shape[1] - 1 - int(np.argmax(free[row, ::-1]))
+        if free[row, best] >= threshold:
+            takes[row] = best
+            free[:, best] = -1
+    return takes

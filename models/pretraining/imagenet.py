@@ -1,0 +1,51 @@
+"""ImageNet weights: those timm publishes for a backbone, its stem adapted to the bands.
+
+Without network: put each backbone's `model.safetensors` from its hub repository into one folder,
+named after timm's weights, and name the folder in the sweep:
+
+    <folder>/resnet18.a1_in1k.safetensors
+    <folder>/efficientnet_b0.ra_in1k.safetensors
+    <folder>/vit_tiny_patch16_224.augreg_in21k_ft_in1k.safetensors
+    <folder>/swin_tiny_patch4_window7_224.ms_in1k.safetensors
+
+`WeightsUnavailableError` names file and folder for any other.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import timm
+from torch import nn
+
+from models.pretraining.audit import Audit
+from models.pretraining.checkpoint import HUB_FILE, load_checkpoint
+from models.pretraining.hub import WeightsUnavailableError, from_hub
+
+
+def locate(backbone: str, folder: Path | None) -> Path:
+    """The file of timm's weights for `backbone`: in `folder`, in the hub's cache, or downloaded.
+
+    Raises:
+        WeightsUnavailableError: at none of these; says which file to put where.
+    """
+    published = timm.get_pretrained_cfg(backbone)
+    if published is None or not published.hf_hub_id:
+        raise WeightsUnavailableError(f"timm publishes no pretrained weights for {backbone}")
+    name = f"{published.architecture}.{published.tag}.safetensors"
+    if folder is not None and (folder / name).is_file():
+        return folder / name
+    filename = published.hf_hub_filename or HUB_FILE
+    try:
+        return from_hub(published.hf_hub_id, filename)
+    except WeightsUnavailableError as error:
+        where = folder or "the folder that weights.imagenet.folder names"
+        raise WeightsUnavailableError(
+            f"{error}; put {published.hf_hub_id}'s {filename} as {name} into {where}"
+        ) from error
+
+
+def load_imagenet(network: nn.Module, path: Path, *, rgb: tuple[int, int, int] | None) -> Audit:
+    """Lay timm's weights from `path` on `network`, in place; errors as `load_checkpoint`."""
+    published: Any = network.pretrained_cfg
+    title = f"{published['architecture']}.{published['tag']}"
+    return load_checkpoint(network, path, rgb=rgb, made_for_rgb=True, source=title)

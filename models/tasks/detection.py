@@ -1,0 +1,59 @@
+"""Detection: how a detector is scored on a split, and shown on a few of its images."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torchvision.utils import draw_bounding_boxes
+
+from datasets.batches import Batch
+from models.metrics.average_precision import average_precision
+from models.metrics.matching import SHOWN_SCORE, Boxes, box_matches
+from models.metrics.scored import Keep, Scored
+from models.model import Model
+
+
+def score_detector(
+    model: Model,
+    data: Iterable[Batch],
+    device: torch.device,
+    classes: tuple[str, ...],
+    keep: Keep | None = None,
+) -> Scored:
+    """COCO average precision of `model` over all batches of a split together, mean of `classes`.
+
+    Raises:
+        ValueError: the split has no object.
+    """
+    model.eval()
+    names: list[str] = []
+    pairs: list[tuple[Boxes, Boxes]] = []
+    for batch in data:
+        found = [_arrays(image) for image in model.predict(batch.images.to(device))]
+        truths = [
+            {"boxes": boxes.numpy(), "labels": labels.numpy()}
+            for boxes, labels in zip(batch.boxes, batch.labels, strict=True)
+        ]
+        if keep is not None:
+            keep(batch.names, found)
+        names += batch.names
+        pairs += zip(found, truths, strict=True)
+    tally = box_matches(names, pairs, len(classes))
+    return Scored(average_precision(tally), tally)
+
+
+def _arrays(boxes: dict[str, Tensor]) -> Boxes:
+    return {key: value.cpu().numpy() for key, value in boxes.items()}
+
+
+def draw_detections(model: Model, batch: Batch, pictures: Tensor, device: torch.device) -> Tensor:
+    """True boxes in green, predicted ones in red, on `pictures` uint8 [B, 3, S, S]."""
+    model.eval()
+    drawn = []
+    for picture, truth, found in zip(
+        pictures, batch.boxes, model.predict(batch.images.to(device)), strict=True
+    ):
+        shown = draw_bounding_boxes(picture, truth, colors="lime")
+        sure = found["scores"] >= SHOWN_SCORE
+        drawn.append(draw_bounding_boxes(shown, found["boxes"][sure].cpu(), colors="red"))
+    return torch.stack(drawn)

@@ -1,0 +1,111 @@
+"""Segmentation: how a segmenter is scored on a split, and shown on a few of its images."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets.batches import Batch
+from datasets.colours import IGNORED_GREY, class_colour
+from datasets.source import IGNORE
+from models.metrics.confusion import scores
+from models.metrics.footprints import Counts, footprint_scores, footprints_in, match
+from models.metrics.scored import Keep, Scored
+from models.model import Model
+from runs.tallies import PixelTally
+
+
+def score_segmenter(
+    model: Model,
+    data: Iterable[Batch],
+    device: torch.device,
+    classes: tuple[str, ...],
+    keep: Keep | None = None,
+) -> Scored:
+    """Score `model` over all batches of a split together.
+
+    A metric that is not defined (of a class that neither truth nor prediction holds; the precision
+    of no footprints) is left out. Footprints are connected pixels that are not background, their
+    confidence 1 − the probability of background; where the truth is ignored, none are proposed.
+
+    Raises:
+        ValueError: the split has no labelled pixel.
+    """
+    model.eval()
+    size = len(classes) + 1
+    names: list[str] = []
+    pixels: list[Tensor] = []
+    buildings: list[Counts] = []
+    for batch in data:
+        found = model.predict(batch.images.to(device))
+        names += batch.names
+        pixels += [
+            confusion(truth, image["mask"], size)
+            for truth, image in zip(batch.masks.to(device), found, strict=True)
+        ]
+        if batch.footprints is not None:
+            buildings += _footprint_counts(batch, found)
+        if keep is not None:
+            keep(batch.names, [{"mask": image["mask"].cpu().numpy()} for image in found])
+    counts = torch.stack(pixels).cpu().numpy()
+    metrics = scores(counts.sum(axis=0), classes)
+    if buildings:
+        of_buildings = footprint_scores(np.sum(buildings, axis=0))
+        metrics |= {
+            name: float(value) for name, value in of_buildings.items() if np.isfinite(value)
+        }
+    footprints = np.array(buildings) if buildings else None
+    return Scored(metrics, PixelTally(np.array(names), counts, footprints))
+
+
+def _footprint_counts(batch: Batch, found: list[dict[str, Tensor]]) -> list[Counts]:
+    """Those of each image."""
+    assert batch.footprints is not None
+    counts = []
+    for image, truth, size, outlines in zip(
+        found, batch.masks, batch.sizes, batch.footprints, strict=True
+    ):
+        buildings = (image["mask"].cpu() > 0) & (truth.cpu() != IGNORE)
+        sure = 1 - image["probabilities"][0].cpu()
+        height, width = size.tolist()
+        proposed = footprints_in(buildings.numpy(), sure.numpy(), (height, width))
+        counts.append(match(outlines, proposed))
+    return counts
+
+
+def draw_masks(model: Model, batch: Batch, pictures: Tensor, device: torch.device) -> Tensor:
+    """Pictures uint8 [B, 3, S, S] → [B, 3, S, 3 S]: picture, truth, prediction, side by side.
+
+    A class has one colour everywhere; pixels that are ignored are grey in the truth.
+    """
+    model.eval()
+    found = torch.stack([image["mask"] for image in model.predict(batch.images.to(device))])
+    return torch.cat([pictures, _coloured(batch.masks), _coloured(found.cpu())], dim=3)
+
+
+def _coloured(masks: Tensor) -> Tensor:
+    """Masks uint8 [B, S, S] → uint8 [B, 3, S, S]."""
+    colours = [*(class_colour(number) for number in range(IGNORE)), IGNORED_GREY]
+    palette = torch.tensor(colours, dtype=torch.uint8)
+    return palette[masks.long()].permute(0, 3, 1, 2)
+
+
+def confusion(truths: Tensor, found: Tensor, classes: int) -> Tensor:
+    """Count pixels by true and found class: int64 [K + 1, K + 1], row: truth, column: found.
+
+    Args:
+        truths: class ids of any shape, integer; pixels that are `IGNORE` are left out.
+        found: class ids 0 … K of the same shape.
+        classes: K + 1, background included.
+
+    Raises:
+        ValueError: a truth is no class and not `IGNORE`.
+    """
+    counted = truths != IGNORE
+    places = truths[counted].long() * classes + found[counted]
+    counts = torch.bincount(places, minlength=classes**2)
+    if len(counts) > classes**2:
+        wrong = int(truths[counted].max())
+        raise ValueError(f"a mask holds class id {wrong}, but there are only 0 to {classes - 1}")
+    return counts.view(classes, classes)

@@ -1,0 +1,195 @@
+"""A run directory: where its files lie, reading and writing them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from runs.errors import EosweepError, did_you_mean, first_fault
+from runs.files import write_text
+from runs.records import (
+    FORMAT,
+    RunRecord,
+    StageRecord,
+    StagesRecord,
+    TestRecord,
+    TrialRecord,
+)
+from runs.winner import rank_records
+
+Kind = Literal["trials", "repeats"]
+KINDS: tuple[Kind, ...] = ("trials", "repeats")
+
+R = TypeVar("R", bound=BaseModel)
+
+
+class RunDirectoryError(EosweepError):
+    """A run directory, or a file in it, is not there or cannot be used."""
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The files of one run.
+
+    Every reading method raises `RunDirectoryError` if a file is missing, damaged, half-written or
+    of a newer format: one sentence with the file and the field.
+    """
+
+    path: Path
+
+    @property
+    def sweep_file(self) -> Path:
+        """The sweep as it was run."""
+        return self.path / "sweep.yaml"
+
+    @property
+    def study_file(self) -> Path:
+        """Optuna's study, which optuna-dashboard opens."""
+        return self.path / "study.journal"
+
+    def folder(self, training: TrialRecord) -> Path:
+        """Where a trial or repeat keeps what is its own."""
+        return self.path / ("trials" if training.of is None else "repeats") / training.name
+
+    def weights_file(self, training: TrialRecord) -> Path:
+        """The weights of its best epoch, if they were kept."""
+        return self.folder(training) / "weights.safetensors"
+
+    def tally_file(self, training: TrialRecord) -> Path:
+        """What was counted in each test image, if it was scored on test; see `runs.tallies`."""
+        return self.folder(training) / "test.npz"
+
+    def predictions_file(self, training: TrialRecord) -> Path:
+        """What was found in each test image, likewise; see `runs.predictions`."""
+        return self.folder(training) / "predictions.h5"
+
+    def begun(self) -> bool:
+        """Whether there is a `run.json`."""
+        return self._run_file.is_file()
+
+    def run(self) -> RunRecord:
+        """`run.json`."""
+        if not self.path.is_dir():
+            raise RunDirectoryError(f"there is no run directory {self.path}")
+        if not self.begun():
+            raise RunDirectoryError(
+                f"{self.path} is not a run directory, because it has no run.json: "
+                "name one folder of results/"
+            )
+        return read_record(self._run_file, RunRecord)
+
+    def write_run(self, record: RunRecord) -> None:
+        """Write `run.json`."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_record(self._run_file, record)
+
+    def trials(self) -> list[TrialRecord]:
+        """The records of all trials, by number."""
+        return self._trainings("trials")
+
+    def repeats(self) -> list[TrialRecord]:
+        """The records of all seed repeats, by number."""
+        repeats = self._trainings("repeats")
+        for repeat in repeats:
+            if repeat.of is None or not isinstance(repeat.config.get("seed"), int):
+                file = self.path / "repeats" / repeat.name / "trial.json"
+                raise RunDirectoryError(f"{file} is damaged: a repeat has `of` and `config.seed`")
+        return repeats
+
+    def write_training(self, record: TrialRecord) -> None:
+        """Write the `trial.json` of a trial or repeat."""
+        folder = self.folder(record)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_record(folder / "trial.json", record)
+
+    def stages(self) -> tuple[StageRecord, ...]:
+        """`stages.json`; empty before the stages are made."""
+        return self._optional("stages.json", StagesRecord).stages
+
+    def write_stages(self, stages: Iterable[StageRecord]) -> None:
+        """Write `stages.json`."""
+        write_record(self.path / "stages.json", StagesRecord(stages=tuple(stages)))
+
+    def test(self) -> TestRecord:
+        """`test.json`; empty before the search has ended."""
+        return self._optional("test.json", TestRecord)
+
+    def write_test(self, record: TestRecord) -> None:
+        """Write `test.json`."""
+        write_record(self.path / "test.json", record)
+
+    def training(self, name: str | None = None) -> TrialRecord:
+        """The trial or repeat called `name`; without a name, the winner (see `runs.winner`).
+
+        Raises:
+            RunDirectoryError: also if there is no such training, or no trial has a score.
+        """
+        trials, repeats = self.trials(), self.repeats()
+        if name is not None:
+            known = {record.name: record for record in (*trials, *repeats)}
+            if name not in known:
+                raise RunDirectoryError(
+                    f"{self.path} has no trial or repeat '{name}'{did_you_mean(name, known)}"
+                )
+            return known[name]
+        ranked = rank_records(trials, repeats)
+        if not ranked:
+            raise RunDirectoryError(f"{self.path}: no trial has a score")
+        return ranked[0].model
+
+    @property
+    def _run_file(self) -> Path:
+        return self.path / "run.json"
+
+    def _trainings(self, kind: Kind) -> list[TrialRecord]:
+        files = sorted((self.path / kind).glob("*/trial.json"))
+        records = [read_record(file, TrialRecord) for file in files]
+        for record, file in zip(records, files, strict=True):
+            if record.name != file.parent.name:
+                raise RunDirectoryError(f"{file} is damaged: its name is {record.name}")
+        _check_numbers(self.path / kind, records)
+        return sorted(records, key=lambda record: record.number)
+
+    def _optional(self, name: str, kind: type[R]) -> R:
+        file = self.path / name
+        return read_record(file, kind) if file.exists() else kind()
+
+
+def read_record(file: Path, kind: type[R]) -> R:
+    """What a JSON file of a run directory holds.
+
+    Raises:
+        RunDirectoryError: naming the file and the field.
+    """
+    try:
+        return kind.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise RunDirectoryError(f"{file} cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        for fault in error.errors():
+            if fault["loc"] == ("format",) and isinstance(fault["input"], int):
+                raise RunDirectoryError(
+                    f"{file}: format {fault['input']} is not the one that this program reads, "
+                    f"{FORMAT}: use the version that wrote it"
+                ) from None
+        raise RunDirectoryError(
+            f"{file} is damaged ({first_fault(error)}): restore it, or start a new run"
+        ) from None
+
+
+def write_record(file: Path, record: BaseModel) -> None:
+    """Write a record as JSON, whole."""
+    write_text(file, record.model_dump_json(indent=1) + "\n")
+
+
+def _check_numbers(folder: Path, records: Sequence[TrialRecord]) -> None:
+    names: dict[int, str] = {}
+    for record in records:
+        if record.number in names:
+            raise RunDirectoryError(
+                f"{folder} holds number {record.number} twice: {names[record.number]} and "
+                f"{record.name}"
+            )
+        names[record.number] = record.name

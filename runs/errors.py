@@ -1,0 +1,26 @@
+"""What a person is told: the base of the project's errors, and the wording that they share."""
+
+import difflib
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+
+class EosweepError(Exception):
+    """What is wrong, where, and what to do about it, in sentences for a person."""
+
+
+def did_you_mean(word: object, known: Iterable[object]) -> str:
+    """`; did you mean 'x'?`, or all `known` names where none is near: the end of a sentence."""
+    by_lower = {str(name).lower(): str(name) for name in known}
+    near = difflib.get_close_matches(str(word).lower(), by_lower, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean '{by_lower[near[0]]}'?"
+    return f"; there are: {', '.join(by_lower.values())}" if by_lower else "; there are none"
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first field that does not have its type, and what is wrong with it."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(map(str, first["loc"]))
+    return f"{field}: {first['msg']}" if field else first["msg"]

@@ -1,0 +1,303 @@
+"""The JSON files of a run directory as types.
+
+`run.json`: `RunRecord`. `trials/*/trial.json` and `repeats/*/trial.json`: `TrialRecord`.
+`stages.json`: `StagesRecord`. `test.json`: `TestRecord`.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from runs.arms import Arm, Scalar
+from runs.curves import Curve
+
+FORMAT = 1
+"""Version of all files of a run directory. Raise it when a reader of this one would misread them."""
+
+Status = Literal["running", "done", "pruned", "diverged", "failed"]
+ENDED: tuple[Status, ...] = ("done", "pruned", "diverged", "failed")
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Scores = dict[str, Finite | None]
+"""By metric, in [0, 1], higher is better; None where it is not defined."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _File(_Part):
+    format: Literal[1] = FORMAT
+
+
+class Budget(_Part):
+    """How much the sweep may do; `epochs` at most in one trial, `hours` of one command."""
+
+    trials: int
+    epochs: int
+    pretraining_epochs: int
+    hours: Finite | None
+
+
+class Repeats(_Part):
+    """How many of the best arms are trained again, and under how many seeds each."""
+
+    top: Annotated[int, Field(gt=0)]
+    seeds: Annotated[int, Field(gt=0)]
+
+
+class SkippedArm(_Part):
+    """An arm that the plan left out, and why."""
+
+    arm: Arm
+    reason: str
+
+
+class Cost(_Part):
+    """What a machine costs."""
+
+    usd_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Slots(_Part):
+    """What a trial held: one of `count` slots, `per_machine` on each machine; `gpu` is a share."""
+
+    count: Annotated[int, Field(gt=0)]
+    cpu: int
+    gpu: float
+    per_machine: Annotated[int, Field(gt=0)]
+
+
+class Machine(_Part):
+    """What the command ran on; trials on a cluster may have run on other machines.
+
+    Attributes:
+        processor: its model name. Another one may round differently, and so lead to other trials.
+        cores: that the operating system counts.
+        gpus: their names.
+    """
+
+    processor: str
+    cores: int
+    gpus: tuple[str, ...]
+
+
+class Domain(_Part):
+    """Where a tuned value could lie: exactly one of the three is not None."""
+
+    uniform: tuple[Finite, Finite] | None = None
+    log_uniform: tuple[Annotated[Finite, Field(gt=0)], Finite] | None = None
+    choice: tuple[Scalar, ...] | None = None
+
+    @model_validator(mode="after")
+    def _one_is_given(self) -> Self:
+        if (self.uniform, self.log_uniform, self.choice).count(None) != 2:
+            raise ValueError("exactly one of uniform, log_uniform and choice is given")
+        return self
+
+
+class Reference(_Part):
+    """One published row: the values of some factors, and scores."""
+
+    arm: dict[str, Scalar]
+    scores: Scores
+
+
+class References(_Part):
+    """Published scores that are shown beside ours."""
+
+    source: str
+    note: str
+    rows: tuple[Reference, ...]
+
+
+class DataRecord(_Part):
+    """`data` of run.json: what the trials learned from, and how a model must be shown images.
+
+    Attributes:
+        name: of the data set.
+        root: folder of its files; None of the embedded sample.
+        cache: folder of the decoded splits.
+        fingerprint: SHA-256 of what was used.
+        counts: images of each split.
+        classes: names of class ids 1, 2, ….
+        class_pixels: training pixels of class ids 0, 1, 2, …; empty without masks.
+        class_areas: of each class id, all labelled pixels of the training images that hold it;
+            empty without masks.
+        labels: masks, boxes, footprints: those that the data have.
+        bands: names, in the order of the model's input.
+        rgb: positions of red, green and blue in `bands`.
+        image_size: side of the model's input, px.
+        window: median height and width, in pixels of the file, of what was resized to `image_size`.
+        dtype: of stored values: uint8, uint16 or float32.
+        stretch: for each band the stored values that become 0, and those that become 1.
+        mean, std: of each band, after the stretch.
+        skipped_files: files that could not be used, and why.
+    """
+
+    name: str
+    root: str | None
+    cache: str
+    fingerprint: str
+    counts: dict[str, int]
+    classes: tuple[str, ...]
+    class_pixels: tuple[int, ...]
+    class_areas: tuple[int, ...]
+    labels: tuple[str, ...]
+    bands: tuple[str, ...]
+    rgb: tuple[int, int, int] | None
+    image_size: Annotated[int, Field(gt=0)]
+    window: tuple[int, int]
+    dtype: str
+    stretch: tuple[tuple[Finite, ...], tuple[Finite, ...]] | None
+    mean: tuple[Finite, ...]
+    std: tuple[Finite, ...]
+    skipped_files: tuple[tuple[str, str], ...]
+
+    @property
+    def neutral(self) -> NDArray[np.float64]:
+        """Stored values [C] that are 0 once standardised: they stand where there is no data."""
+        values = np.array(self.mean)
+        if self.stretch is not None:
+            low, high = np.array(self.stretch)
+            values = low + values * (high - low)
+        return values
+
+
+class RunRecord(_File):
+    """`run.json`: what was compared, on what, with what.
+
+    Attributes:
+        name: of the sweep.
+        metric: what trials are ranked by, on validation; one of `metrics`.
+        metrics: all that validation is scored by. One of a single class is called `metric/class`.
+        sample: whether the data are the embedded synthetic sample.
+        factors: what is compared: the keys of every arm.
+        arms: those that were run, in the sweep's order.
+        skipped: arms that were left out.
+        weights: of each of `arms`, the stage that made its initial weights; None for scratch.
+        tune: where the tuned values could lie, by setting.
+        lag: trial n learns from the trials up to n − lag.
+        started: ISO 8601 time of the first command; `resumed`, of each later one.
+        versions: of Python and of the packages that shape the result.
+        git: commit of the code, with `+changes` if the tree differed; None outside git.
+    """
+
+    name: str
+    task: str
+    metric: str
+    metrics: tuple[str, ...]
+    sample: bool
+    seed: int
+    factors: tuple[str, ...]
+    arms: tuple[Arm, ...]
+    skipped: tuple[SkippedArm, ...]
+    weights: tuple[str | None, ...]
+    tune: dict[str, Domain]
+    budget: Budget
+    repeats: Repeats | None
+    cost: Cost | None
+    references: References | None
+    slots: Slots
+    lag: int
+    data: DataRecord
+    started: str
+    resumed: tuple[str, ...]
+    command: str
+    machine: Machine
+    versions: dict[str, str]
+    git: str | None
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Self:
+        if self.metric not in self.metrics:
+            raise ValueError(f"it ranks by {self.metric}, which its metrics do not list")
+        for arm in (*self.arms, *(one.arm for one in self.skipped)):
+            if set(arm) != set(self.factors):
+                raise ValueError(f"the factors are {', '.join(self.factors)}, but an arm is {arm}")
+        if len(set(self.arms)) < len(self.arms):
+            raise ValueError("an arm is listed twice")
+        if len(self.weights) != len(self.arms):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.arms)} arms")
+        for row in self.references.rows if self.references else ():
+            if unknown := sorted(row.arm.keys() - set(self.factors)):
+                raise ValueError(f"a reference has {', '.join(unknown)}, which is no factor")
+        return self
+
+
+class TrialRecord(_File):
+    """`trial.json`: one configuration, trained. The engine changes it as training goes on.
+
+    Attributes:
+        number: position in the order of proposals, from 0; of a repeat, in that of repeats.
+        config: the flat configuration.
+        tuned: names of the values of `config` that were searched.
+        reason: why it failed or diverged, in a line.
+        epochs: the metrics of each epoch; `seconds` is the time the slot was held for it, `time`
+            the unix time when it ended.
+        score: the ranking metric at `best_epoch`, whose weights are kept; None before the first
+            scored epoch, and of a failure.
+        seconds: of all epochs.
+        device: what it was trained on; None before its first epoch.
+        architecture: hash of the names and shapes of its parameters.
+        parameters: how many numbers the model has, frozen ones included.
+        of: name of the trial that it repeats under another seed; None of a trial.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=False)
+
+    number: int
+    name: str
+    arm: Arm
+    config: dict[str, Any]
+    tuned: tuple[str, ...]
+    status: Status = "running"
+    reason: str | None = None
+    epochs: Curve = Field(default_factory=Curve)
+    score: Finite | None = None
+    best_epoch: int | None = None
+    seconds: Seconds = 0.0
+    device: str | None = None
+    architecture: str | None = None
+    parameters: int | None = None
+    of: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.status in ENDED
+
+
+class StageRecord(_Part):
+    """Initial weights that were trained for a run.
+
+    Attributes:
+        kind: how they are made: mae, distillation, ….
+        arms: those that start from them.
+    """
+
+    name: str
+    kind: str
+    seconds: Seconds
+    device: str
+    arms: tuple[Arm, ...]
+
+
+class StagesRecord(_File):
+    """`stages.json`."""
+
+    stages: tuple[StageRecord, ...] = ()
+
+
+class TestRecord(_File):
+    """`test.json`: scores on test by name of a trial or repeat.
+
+    Beside the metrics there is `latency_ms`, the median milliseconds of an image alone.
+    """
+
+    __test__ = False  # no test, whatever pytest makes of the name
+
+    scores: dict[str, Scores] = {}

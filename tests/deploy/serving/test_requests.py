@@ -1,0 +1,140 @@
+"""What a server refuses, without a server: sizes, bodies, forms."""
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+
+from deploy.run_files import DataRecord, read_run
+from deploy.serving.requests import RefusalError, answer_form, image_in, read_body
+
+
+async def _chunks(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+async def _endless() -> AsyncIterator[bytes]:
+    while True:
+        yield bytes(1000)
+
+
+@pytest.mark.parametrize("declared", [None, "6", "not a number"])
+def test_a_body_is_put_together(declared: str | None) -> None:
+    body = asyncio.run(read_body(declared, _chunks(b"abc", b"", b"def"), limit=6))
+    assert body == b"abcdef"
+
+
+@pytest.mark.parametrize(
+    ("declared", "chunks", "status"),
+    [
+        ("7", _endless(), 413),
+        (None, _endless(), 413),
+        ("5", _endless(), 413),
+        ("0", _chunks(), 400),
+    ],
+)
+def test_a_body_that_is_too_large_or_empty_is_refused(
+    declared: str | None, chunks: AsyncIterator[bytes], status: int
+) -> None:
+    with pytest.raises(RefusalError) as refusal:
+        asyncio.run(read_body(declared, chunks, limit=6))
+    assert refusal.value.status == status
+
+
+@pytest.fixture
+def data(make_run: Callable[..., Any]) -> DataRecord:
+    return read_run(make_run().folder).data
+
+
+def encoded(driver: str, *shape: int, **profile: Any) -> bytes:
+    pixels = np.full(shape, 7, profile.pop("dtype", "uint8"))
+    count, height, width = shape
+    with rasterio.MemoryFile() as memory:
+        form = {"count": count, "height": height, "width": width, "dtype": pixels.dtype}
+        with memory.open(driver=driver, **form, **profile) as raster:
+            raster.write(pixels)
+        return memory.read()
+
+
+def sparse(side: int) -> bytes:
+    """A GeoTIFF of a few kB that claims to be of any size."""
+    with rasterio.MemoryFile() as memory:
+        form = {"count": 3, "height": side, "width": side, "dtype": "uint8", "tiled": True}
+        with memory.open(driver="GTiff", **form, blockxsize=2048, blockysize=2048, SPARSE_OK=True):
+            pass
+        return memory.read()
+
+
+@pytest.mark.parametrize("driver", ["GTiff", "PNG", "JPEG"])
+def test_images_are_read(data: DataRecord, driver: str) -> None:
+    with image_in(encoded(driver, 3, 20, 30), data) as image:
+        assert (image.height, image.width, len(image.bands)) == (20, 30, 3)
+
+
+def test_a_body_cannot_make_gdal_read_other_files(data: DataRecord, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.tif"
+    secret.write_bytes(encoded("GTiff", 3, 20, 30))
+    source = f"<SimpleSource><SourceFilename>{secret}</SourceFilename></SimpleSource>"
+    band = f'<VRTRasterBand dataType="Byte" band="{{}}">{source}</VRTRasterBand>'
+    bands = "".join(band.format(number) for number in (1, 2, 3))
+    body = f'<VRTDataset rasterXSize="30" rasterYSize="20">{bands}</VRTDataset>'.encode()
+    with pytest.raises(RefusalError) as refusal, image_in(body, data):
+        pass
+    assert refusal.value.status == 415
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"GIF89a" + bytes(100), 415),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), 400),
+        (b"II*\0" + struct.pack("<I", 2**31) + bytes(100), 400),
+        (encoded("PNG", 1, 20, 30), 422),
+        (encoded("PNG", 3, 20, 30, dtype="uint16"), 422),
+        (sparse(5000), 422),
+    ],
+)
+def test_bodies_that_are_no_such_image_are_refused(
+    data: DataRecord, body: bytes, status: int
+) -> None:
+    assert len(body) < 10_000
+    with pytest.raises(RefusalError) as refusal, image_in(body, data):
+        pass
+    assert refusal.value.status == status
+
+
+def test_a_truncated_image_is_refused_when_it_is_read(data: DataRecord) -> None:
+    body = encoded("PNG", 3, 200, 300)
+    with pytest.raises(RefusalError) as refusal, image_in(body[:-30], data) as image:
+        image.read((0, 0, 300, 200))  # type: ignore[arg-type]
+    assert refusal.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("asked", "accept", "form"),
+    [
+        (None, None, "geojson"),
+        (None, "*/*", "geojson"),
+        (None, "text/html, image/png;q=0.5", "png"),
+        (None, "image/*", "tif"),
+        ("png", "image/tiff", "png"),
+        ("gif", None, None),
+        (None, "text/html", None),
+    ],
+)
+def test_the_form_of_the_answer_is_the_one_asked_for(
+    asked: str | None, accept: str | None, form: str | None
+) -> None:
+    known = ("geojson", "tif", "png")
+    if form is not None:
+        assert answer_form(asked, accept, known) == form
+        return
+    with pytest.raises(RefusalError, match="to be had") as refusal:
+        answer_form(asked, accept, known)
+    assert refusal.value.status == 406

@@ -1,0 +1,119 @@
+"""ONNX: stored values go in, and what the original gives comes out, or nothing is written."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from datasets import Prepared, open_split
+from deploy import export
+from deploy.export import differences_of_objects, export_onnx
+from deploy.faults import ModelError
+from deploy.trained import open_trained
+
+onnx = pytest.importorskip("onnx", reason="requirements-export.txt is not installed")
+runtime = pytest.importorskip("onnxruntime")
+
+
+def test_a_segmenter_is_exported_with_its_normalisation(
+    make_run: Callable[..., Any], prepare_sample: Callable[..., Prepared], tmp_path: Path
+) -> None:
+    """Compared on the cache's test images, and usable for any number of them."""
+    data = prepare_sample((2.0, 98.0))
+    split = open_split(data, "test")
+    assert split.stretch is not None
+    run = make_run(
+        cache=str(data.folder),
+        dtype=split.images.dtype.name,
+        stretch=split.stretch.tolist(),
+        mean=split.mean.tolist(),
+        std=split.std.tolist(),
+    )
+    run.add("000-test_resnet", 0.5)
+    trained = open_trained(run.folder)
+    told = export_onnx(trained, tmp_path / "model.onnx")
+    assert "on 8 test images: " in told
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    images = np.asarray(split.images[:3])
+    (found,) = session.run(None, {"images": images.astype(np.float32)})
+    expected = torch.stack([one["probabilities"] for one in trained.find(images)])
+    assert np.allclose(found, expected, atol=1e-4)
+    described = session.get_modelmeta().custom_metadata_map
+    assert json.loads(described["classes"]) == ["landslide", "water"]
+
+
+def test_a_detector_is_exported(make_run: Callable[..., Any], tmp_path: Path) -> None:
+    run = make_run("detection")
+    run.add("000-test_resnet", 0.5)
+    trained = open_trained(run.folder)
+    told = export_onnx(trained, tmp_path / "model.onnx")
+    assert "on 8 random images (the cache is gone): " in told
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    images = np.random.default_rng(1).integers(0, 256, (1, 3, 32, 32), np.uint8)
+    outputs = session.run(["boxes", "scores", "labels"], {"images": images.astype(np.float32)})
+    (expected,) = trained.find(images)
+    truth = [expected[name].numpy() for name in ("boxes", "scores", "labels")]
+    assert all(value < 1e-3 for value in differences_of_objects(outputs, truth).values())
+
+
+def test_an_export_that_differs_is_not_written(
+    make_run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    run.add("000-test_resnet", 0.5)
+    trained = open_trained(run.folder)
+    convert = export._trace
+
+    def brighter(module: Any, *rest: Any) -> None:
+        module.normalisation.mean -= 5
+        convert(module, *rest)
+        module.normalisation.mean += 5
+
+    monkeypatch.setattr(export, "_trace", brighter)
+    with pytest.raises(ModelError, match=r"outputs are up to .* from those of the original"):
+        export_onnx(trained, tmp_path / "model.onnx")
+    assert not list(tmp_path.glob("*.onnx")) and not list(tmp_path.glob(".partial*"))
+
+
+def test_a_head_that_cannot_be_exported_is_named(
+    make_run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    run.add("000-test_resnet", 0.5)
+    trained = open_trained(run.folder)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no such operator\nand a page more")
+
+    monkeypatch.setattr(torch.onnx, "export", refuse)
+    with pytest.raises(ModelError, match=r"'fpn' over 'test_resnet' cannot .*\(no such operator"):
+        export_onnx(trained, tmp_path / "model.onnx")
+
+
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "PACKAGES", ("onnx", "onnx_of_another_world"))
+    with pytest.raises(ModelError, match=r"needs onnx_of_another_world: pip install -r"):
+        export.check_packages()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda b, s, k: (b + 0.05, s, k), {"score": 0, "box corner, px": 0.05}),
+        (lambda b, s, k: (b[::-1], s[::-1], k[::-1]), {"score": 0, "box corner, px": 0}),
+        (lambda b, s, k: (b, s - 0.01, k), {"score": 0.01, "box corner, px": 0}),
+        (lambda b, s, k: (b[:1], s[:1], k[:1]), {"score": np.inf, "box corner, px": np.inf}),
+        (lambda b, s, k: (b[:0], s[:0], k[:0]), {"score": np.inf, "box corner, px": np.inf}),
+        (lambda b, s, k: (b, s, 1 + k), {"score": np.inf, "box corner, px": np.inf}),
+    ],
+)
+def test_objects_are_compared_whatever_their_order(
+    change: Callable[..., Any], expected: dict[str, float]
+) -> None:
+    objects = np.array([[0.0, 0, 5, 5], [9, 9, 12, 15]]), np.array([0.9, 0.8]), np.array([1, 2])
+    found = differences_of_objects(list(change(*objects)), list(objects))
+    assert found == pytest.approx(expected)

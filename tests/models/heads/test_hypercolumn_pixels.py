@@ -1,0 +1,105 @@
+"""Pixels are drawn class by class, and read without the stack of features they are part of."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from torch import Tensor
+
+from datasets.cache import Split
+from datasets.source import IGNORE
+from models.heads import hypercolumn_pixels
+from models.heads.hypercolumn_pixels import Pixels, draw_pixels, pixel_batches
+
+CPU = torch.device("cpu")
+MASKS = arrays(np.uint8, (3, 4, 4), elements=st.sampled_from([0, 1, 2, IGNORE]))
+
+
+def listed(pixels: Pixels) -> list[tuple[int, ...]]:
+    columns = pixels.images.tolist(), pixels.places.tolist(), pixels.labels.tolist()
+    return list(zip(*columns, strict=True))
+
+
+@given(MASKS, st.integers(1, 20))
+@settings(deadline=None)
+def test_each_class_of_each_image_gives_as_many_as_asked_or_all(
+    masks: NDArray[np.uint8], per_class: int
+) -> None:
+    drawn = listed(draw_pixels(masks, per_class, np.random.default_rng(0)))
+    assert len(set(drawn)) == len(drawn)  # none twice
+    assert all(masks[image].flat[place] == label for image, place, label in drawn)
+    for image, mask in enumerate(masks):
+        labels = [label for i, _, label in drawn if i == image]
+        for label in range(IGNORE):
+            assert labels.count(label) == min(per_class, int((mask == label).sum()))
+        assert IGNORE not in labels
+
+
+def test_seed_settles_which_are_drawn() -> None:
+    masks = np.zeros((1, 8, 8), np.uint8)
+    first, again, other = (
+        listed(draw_pixels(masks, 5, np.random.default_rng(seed))) for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+@pytest.fixture
+def split() -> Split:
+    """Five images whose pixels tell where they are, half a mask of each class."""
+    size = 8
+    images = np.arange(5 * size**2, dtype=np.float32).reshape(5, 1, size, size)
+    masks = np.zeros((5, size, size), np.uint8)
+    masks[:, :, 4:] = 1
+    return split_of(images, masks)
+
+
+def split_of(images: NDArray[np.float32], masks: NDArray[np.uint8]) -> Split:
+    count, bands, size, _ = images.shape
+    return Split(
+        images=images,
+        masks=masks,
+        boxes=np.empty((0, 4), np.float32),
+        labels=np.empty(0, np.int64),
+        offsets=np.zeros(count + 1, np.int64),
+        sizes=np.full((count, 2), size),
+        outlines=None,
+        names=tuple(map(str, range(count))),
+        classes=("building",),
+        stretch=None,
+        mean=np.zeros(bands, np.float32),
+        std=np.ones(bands, np.float32),
+    )
+
+
+@pytest.mark.parametrize(("kept", "passes"), [(2**20, 1), (4 * 17, 2)])
+def test_every_pixel_comes_once_a_call_with_its_own_column_and_label(
+    split: Split, kept: int, passes: int, monkeypatch: Any
+) -> None:
+    """All at once or in portions; where all are kept, the network sees the images once."""
+    monkeypatch.setattr(hypercolumn_pixels, "KEPT_BYTES", kept)
+    monkeypatch.setattr(hypercolumn_pixels, "BATCH", 4)
+    pixels = draw_pixels(split.masks, 3, np.random.default_rng(0))
+    seen: list[int] = []
+
+    def scales(images: Tensor) -> list[Tensor]:
+        seen.append(len(images))
+        return [images]
+
+    batches = pixel_batches(split, pixels, scales, 1, np.random.default_rng(0), CPU)
+    expected = sorted((image * 64 + place, label) for image, place, label in listed(pixels))
+    orders = []
+    for _ in range(2):
+        found = [
+            (round(column), label)
+            for columns, labels in batches()
+            for column, label in zip(columns[:, 0].tolist(), labels.tolist(), strict=True)
+        ]
+        assert sorted(found) == expected
+        orders.append(found)
+    assert orders[0] != orders[1]
+    assert sum(seen) == 5 * passes

@@ -1,0 +1,112 @@
+"""A segmenter is scored on a split as a whole, ignored pixels left out, and shown in colours."""
+
+import numpy as np
+import pytest
+import torch
+from shapely import Polygon, box
+from torch import Tensor
+
+from datasets.batches import Batch
+from datasets.source import IGNORE
+from models.backbones import Backbone
+from models.metrics.confusion import confusion, scores
+from models.metrics.counts import FOOTPRINT_METRICS, METRICS
+from models.model import Model
+from models.tasks.segmentation import IGNORED_GREY, OKABE_ITO, draw_masks, score_segmenter
+
+CPU = torch.device("cpu")
+SIDE = 16
+
+
+class Told(Model):
+    """Finds the class ids that the images' first band holds, and is sure of them."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+    @property
+    def backbone(self) -> Backbone:
+        raise NotImplementedError
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+    def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
+        assert not self.training
+        found = images[:, 0].to(torch.uint8)
+        sure = torch.nn.functional.one_hot(found.long(), self.count).movedim(-1, 1).float()
+        return [{"mask": m, "probabilities": p} for m, p in zip(found, sure, strict=True)]
+
+
+def batch_of(
+    found: Tensor, truth: Tensor, footprints: list[list[Polygon]] | None = None, scale: int = 1
+) -> Batch:
+    none = [torch.zeros(0, 4)] * len(found), [torch.zeros(0).long()] * len(found)
+    sizes = np.full((len(found), 2), SIDE * scale)
+    images = found[:, None].float().expand(-1, 3, -1, -1)
+    return Batch(images, truth, *none, ["?"] * len(found), sizes, footprints)
+
+
+def random_masks(seed: int, count: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 3, (count, SIDE, SIDE), generator=generator, dtype=torch.uint8)
+
+
+def with_squares(*corners: tuple[int, int], side: int = 6) -> Tensor:
+    mask = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
+    for x, y in corners:
+        mask[0, y : y + side, x : x + side] = 1
+    return mask
+
+
+def test_counts_are_summed_over_batches_of_any_size() -> None:
+    """A mean of batches would weigh the short one as much as the long one."""
+    found, truth = random_masks(0, 5), random_masks(1, 5)
+    truth[0, :8] = IGNORE
+    data = [batch_of(found[:4], truth[:4]), batch_of(found[4:], truth[4:])]
+    result = score_segmenter(Told(3), data, CPU, ("building", "wood")).metrics
+    assert result == scores(confusion(truth, found, 3), ("building", "wood"))
+    assert set(METRICS) < set(result)
+    assert not set(FOOTPRINT_METRICS) & set(result)
+
+
+def test_footprints_are_scored_in_pixels_of_the_file() -> None:
+    """Two images of twice the side on disk: a building found, a false one, one missed."""
+    truths = [[box(2, 2, 14, 14)], [box(0, 0, 12, 12)]]
+    found = torch.cat([with_squares((1, 1), (9, 9)), with_squares()])
+    truth = torch.cat([with_squares((1, 1)), with_squares((0, 0))])
+    data = [batch_of(found[i : i + 1], truth[i : i + 1], truths[i : i + 1], 2) for i in range(2)]
+    result = score_segmenter(Told(2), data, CPU, ("building",)).metrics
+    assert {name: result[name] for name in FOOTPRINT_METRICS} == pytest.approx(
+        dict.fromkeys(FOOTPRINT_METRICS, 0.5)
+    )
+
+
+def test_no_footprint_is_proposed_where_the_truth_is_ignored() -> None:
+    truth = with_squares((1, 1))
+    truth[0, 8:] = IGNORE
+    data = [batch_of(with_squares((1, 1), (9, 9)), truth, [[box(1, 1, 7, 7)]])]
+    assert score_segmenter(Told(2), data, CPU, ("building",)).metrics["footprint_precision"] == 1
+
+
+def test_a_metric_that_is_not_defined_is_left_out() -> None:
+    data = [batch_of(with_squares(), with_squares((1, 1)), [[box(1, 1, 7, 7)]])]
+    result = score_segmenter(Told(2), data, CPU, ("building",)).metrics
+    assert "footprint_precision" not in result
+    assert result["footprint_F1"] == result["footprint_recall"] == 0
+
+
+def test_pictures_show_image_truth_and_prediction_in_the_colours_of_their_classes() -> None:
+    found, truth = with_squares((0, 0)), 2 * with_squares((0, 0))
+    truth[0, -1] = IGNORE
+    pictures = torch.full((1, 3, SIDE, SIDE), 77, dtype=torch.uint8)
+    shown = draw_masks(Told(3), batch_of(found, truth), pictures, CPU)
+    assert (shown.shape, shown.dtype) == ((1, 3, SIDE, 3 * SIDE), torch.uint8)
+    assert (shown[..., :SIDE] == 77).all()
+    left, below = shown[0, :, 0, :], shown[0, :, -1, :]
+    assert tuple(left[:, SIDE].tolist()) == OKABE_ITO[1]
+    assert tuple(left[:, 2 * SIDE].tolist()) == OKABE_ITO[0]
+    assert tuple(left[:, -1].tolist()) == (0, 0, 0)
+    assert tuple(below[:, SIDE].tolist()) == IGNORED_GREY
+    assert tuple(below[:, 2 * SIDE].tolist()) == (0, 0, 0)
