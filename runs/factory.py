@@ -57,7 +57,7 @@ RUN: dict[str, Any] = {
 
 
 def run_record(arms: Sequence[Mapping[str, Scalar]], **changes: Any) -> RunRecord:
-    """A run over these arms; `changes` are keys of `run.json`, and `data` changes keys of `data`."""
+    """A run over these arms; `changes` are keys of `run.json`, `data` some of its keys."""
     given = {
         "factors": list(arms[0]) if arms else [],
         "arms": [Arm(arm) for arm in arms],

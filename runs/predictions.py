@@ -95,9 +95,9 @@ def read_predictions(file: Path, names: Iterable[str]) -> Iterator[Found]:
         raise PredictionsError(f"{file} is missing: only what was scored on test has predictions")
     try:
         with h5py.File(file) as opened:
-            if (version := int(opened.attrs["format"])) > FORMAT:
+            if (version := int(opened.attrs["format"])) != FORMAT:
                 raise PredictionsError(
-                    f"{file}: format {version} is newer than this program, which reads {FORMAT}"
+                    f"{file}: format {version} is not the one that this program reads, {FORMAT}"
                 )
             position = {name: index for index, name in enumerate(opened["names"].asstr()[:])}
             for name in names:

@@ -14,7 +14,7 @@ from runs.arms import Arm, Scalar
 from runs.curves import Curve
 
 FORMAT = 1
-"""Version of all files of a run directory. Raise it when a reader of this one would misread them."""
+"""Version of the files of a run directory. Raise it when a reader would misread the new ones."""
 
 Status = Literal["running", "done", "pruned", "diverged", "failed"]
 ENDED: tuple[Status, ...] = ("done", "pruned", "diverged", "failed")

@@ -85,7 +85,7 @@ def read_tally(file: Path) -> Tally:
         ) from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise _damaged(file, str(error)) from None
-    if (version := int(_array(file, arrays, "format", ()))) > FORMAT:
+    if (version := int(_array(file, arrays, "format", ()))) != FORMAT:
         raise TallyError(
             f"{file}: format {version} is newer than this program, which reads {FORMAT}"
         )

@@ -7,9 +7,9 @@ from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.tasks.detection import FasterRCNN
-from torchvision.models.tasks.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
-from torchvision.models.tasks.detection.rpn import AnchorGenerator
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.rpn import AnchorGenerator
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 

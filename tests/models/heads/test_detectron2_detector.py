@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torchvision.models.tasks.detection._utils import BoxCoder
-from torchvision.models.tasks.detection.roi_heads import fastrcnn_loss
+from torchvision.models.detection._utils import BoxCoder
+from torchvision.models.detection.roi_heads import fastrcnn_loss
 
 from datasets.batches import Batch
 from models.backbones import Backbone
