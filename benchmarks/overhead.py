@@ -1,9 +1,9 @@
-"""What the sweeper costs beside the training: N identical tiny trials, and one trained bare.
+"""The overhead of the sweeper: N identical tiny trials, and the bare training of one.
 
-    python benchmarks/overhead.py --trials 24
+    .venv/bin/python benchmarks/overhead.py --trials 24
 
-Prints ratios of one run on this machine: seconds inside trials ÷ (wall seconds × slots), and what
-a trial costs on top of its bare training loop, in bare training loops.
+Prints ratios of one run on this machine: seconds inside trials ÷ (wall seconds × slots), and the
+time of a trial beyond its bare training loop, in units of that loop.
 """
 
 import argparse
@@ -18,10 +18,9 @@ import torch
 from rich.console import Console
 
 from datasets import open_split
-from models.build import recipe_of
+from models.build import model_for, recipe_of
 from models.tasks import TASKS
 from models.training import train
-from sweeps.build import model_for
 from sweeps.cluster import cluster
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan, make_plan
@@ -50,7 +49,7 @@ def identical_trials(trials: int, epochs: int, gpu: float) -> Sweep:
 
 
 def bare_seconds(plan: Plan, ledger: Ledger) -> float:
-    """The training loop of one trial, with one thread, nothing around it; the second of two."""
+    """The training loop of one trial without the sweeper; the second of two is timed."""
     torch.set_num_threads(plan.slots.cpu)
     device = torch.device("cuda" if plan.slots.gpu else "cpu")
     config = ledger.records[0].config
@@ -74,7 +73,7 @@ def main() -> None:
         sweep = identical_trials(options.trials, options.epochs, options.gpu)
         plan = make_plan(sweep, Path(folder), Path(folder) / "cache", [this_machine()])
         begin_run_directory(plan, "benchmarks/overhead.py")
-        ledger = Ledger(plan.run, sweep.metric)
+        ledger = Ledger(plan.directory, sweep.metric)
         with cluster():
             start = time.perf_counter()
             run_trials(plan, ledger, Lines(plan, [ledger], Console(quiet=True)))

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely import Polygon
 
+from runs.errors import EosweepError
+
 SPLITS = ("train", "val", "test")
 
 BACKGROUND = "background"
@@ -31,7 +33,7 @@ class Problem(NamedTuple):
     reason: str
 
 
-class DataError(Exception):
+class DataError(EosweepError):
     """The data are not as they should be. The message is for a person: what, where, what to do.
 
     Attributes:

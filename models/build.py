@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from datasets import Prepared
 from models.backbones import Backbone
 from models.losses.names import LOSS_PREFIX
 from models.model import Classes, Model
@@ -18,6 +19,12 @@ def build_model(
     backbone = Backbone(config["backbone"], bands, image_size)
     options = head.options(**{name: config[name] for name in head.options.model_fields})
     return head.build(backbone, classes, options)
+
+
+def model_for(task: str, config: Mapping[str, Any], data: Prepared) -> Model:
+    """The model of a configuration for the images and classes of `data`, its weights at random."""
+    classes = Classes(data.classes, data.class_pixels["train"], data.class_areas["train"])
+    return build_model(task, config, len(data.bands), data.image_size, classes)
 
 
 def recipe_of(config: Mapping[str, Any]) -> Recipe:

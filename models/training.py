@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from datasets.batches import batch_count, batch_of, batches
 from datasets.cache import Split
-from models.metrics.scored import Scored
+from models.metrics.scored import Keep, Scored
 from models.model import Model
 from models.optimisation import (
     Decay,
@@ -128,10 +128,20 @@ def train(
         start = time.perf_counter()
 
 
-def score(model: Model, task: Task, split: Split, batch_size: int, device: torch.device) -> Scored:
-    """Score `model`, which is on `device`, over all of `split` together."""
+def score(
+    model: Model,
+    task: Task,
+    split: Split,
+    batch_size: int,
+    device: torch.device,
+    keep: Keep | None = None,
+) -> Scored:
+    """Score `model`, which is on `device`, over all of `split` together.
+
+    `keep` is given the names of each batch's images and what was found in them.
+    """
     with _autocast(device):
-        return task.evaluate(model, batches(split, batch_size), device, split.classes)
+        return task.evaluate(model, batches(split, batch_size), device, split.classes, keep)
 
 
 def latency(model: Model, split: Split, device: torch.device) -> float:

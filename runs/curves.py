@@ -45,6 +45,12 @@ class Curve(Sequence[Row]):
     def __iter__(self) -> Iterator[Row]:
         return map(self._row, self.values)
 
+    def column(self, key: str) -> NDArray[np.float64]:
+        """What each epoch logged as `key`, float64 [epochs]; NaN where it did not."""
+        if key not in self.keys:
+            return np.full(len(self), np.nan)
+        return self.values[:, self.keys.index(key)]
+
     def __repr__(self) -> str:
         return f"Curve({list(self)})"
 

@@ -1,4 +1,4 @@
-"""A trial's TensorBoard: its curves, its hyperparameters, and a few of its predictions."""
+"""The TensorBoard events of a trial: curves, hyperparameters and a few predictions."""
 
 from pathlib import Path
 from typing import Self
@@ -18,15 +18,16 @@ class Board:
     """Writes one trial's events into its folder.
 
     Args:
-        told: the settings that trials differ by.
-        metrics: what validation is scored by; the rest of an epoch's numbers are of training.
-        done: epochs that an earlier part of the trial has done; what it wrote beyond is hidden.
+        varied: the settings in which trials differ.
+        metrics: names of the validation metrics; the other numbers of an epoch are of training.
+        done: number of epochs before this part of a resumed trial; events of later epochs, which
+            an interrupted part may have written, are hidden.
     """
 
     def __init__(
         self,
         folder: Path,
-        told: Config,
+        varied: Config,
         task: str,
         metrics: tuple[str, ...],
         rgb: tuple[int, int, int] | None,
@@ -38,7 +39,7 @@ class Board:
                 events.unlink()
         self.writer = SummaryWriter(folder, purge_step=done + 1 if done else None)
         if not done:
-            for summary in hparams(told, dict.fromkeys(self._metric_tags(), 0.0)):
+            for summary in hparams(varied, dict.fromkeys(self._metric_tags(), 0.0)):
                 self.writer._get_file_writer().add_summary(summary)
 
     def __enter__(self) -> Self:

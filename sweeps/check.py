@@ -1,4 +1,4 @@
-"""What the types cannot say about a sweep: keys that do not fit together, names nobody has."""
+"""Checks of a sweep beyond its types: keys that do not fit together, names that do not exist."""
 
 import math
 import re
@@ -11,7 +11,9 @@ from pydantic import ValidationError
 from datasets import DATASETS, DataError, resolve_bands
 from models.losses.class_weights import check_class_weights
 from models.losses.names import LOSS_PREFIX, check_loss
-from sweeps.faults import Fault, Key, nearest
+from runs.arms import Arm
+from runs.errors import did_you_mean
+from sweeps.faults import Fault, Key
 from sweeps.schema import (
     HEAD_OPTIONS,
     Checkpoint,
@@ -51,7 +53,8 @@ def names_at_fault(sweep: Sweep) -> list[Fault]:
     from models.tasks import TASKS
 
     if sweep.task not in TASKS:
-        return [Fault(("task",), f"there is no task '{sweep.task}'{nearest(sweep.task, TASKS)}")]
+        hint = did_you_mean(sweep.task, TASKS)
+        return [Fault(("task",), f"there is no task '{sweep.task}'{hint}")]
     task = TASKS[sweep.task]
     labels = DATASETS[sweep.dataset.name].labels
     if task.needs not in labels and "masks" not in labels:
@@ -60,14 +63,14 @@ def names_at_fault(sweep: Sweep) -> list[Fault]:
     faults = [*_metric_faults(sweep)]
     for key, head in values_of(sweep, "head"):
         if head is not None and head not in task.heads:
-            hint = nearest(str(head), task.heads)
+            hint = did_you_mean(str(head), task.heads)
             faults.append(Fault(key, f"{sweep.task} has no head '{head}'{hint}"))
     faults = faults or [*_loss_faults(sweep)] or [*_head_faults(sweep)]
     return [*faults, *_backbone_faults(sweep), *_pretraining_faults(sweep)]
 
 
 def setting_keys(sweep: Sweep) -> Iterator[Key]:
-    """Where each setting stands: ("compare", "backbone"), ("tune", "lr"), …"""
+    """The key of each setting: ("compare", "backbone"), ("tune", "lr"), …"""
     for section in ("compare", "tune", "fixed"):
         for name in getattr(sweep, section):
             if section != "compare" or name not in sweep.variants:
@@ -79,7 +82,7 @@ def setting_keys(sweep: Sweep) -> Iterator[Key]:
 
 
 def values_of(sweep: Sweep, setting: str) -> Iterator[tuple[Key, Any]]:
-    """Every value that `setting` can take, with the place where it stands."""
+    """Every value that `setting` can take, with its key."""
     for index, value in enumerate(sweep.compare.get(setting, [])):
         yield ("compare", setting, index), value
     if setting in sweep.tune:
@@ -98,23 +101,24 @@ def _domain_values(domain: Domain) -> list[Any]:
 
 
 def _variant_faults(sweep: Sweep) -> Iterator[Fault]:
-    """A factor's choices must be among its variants, and no two factors settle the same."""
-    settled: dict[str, str] = {}
+    """Each choice of a factor needs a variant, and no two factors may give the same setting."""
+    given: dict[str, str] = {}
     for factor, choices in sweep.variants.items():
         if is_setting(factor):
-            yield Fault(("variants", factor), "a setting has this name; give the factor another")
+            yield Fault(("variants", factor), "this is the name of a setting: rename the factor")
         if factor not in sweep.compare:
-            hint = nearest(factor, sweep.compare)
+            hint = did_you_mean(factor, sweep.compare)
             yield Fault(("variants", factor), f"compare has no factor '{factor}'{hint}")
         for index, choice in enumerate(sweep.compare.get(factor, [])):
             if choice not in choices:
-                message = f"variants.{factor} has no '{choice}'{nearest(str(choice), choices)}"
+                message = f"variants.{factor} has no '{choice}'{did_you_mean(str(choice), choices)}"
                 yield Fault(("compare", factor, index), message)
         for name in dict.fromkeys(name for settings in choices.values() for name in settings):
-            if name in settled or name in sweep.compare:
-                message = f"{name} is settled by compare.{settled.get(name, name)} already"
+            if name in given or name in sweep.compare:
+                other = given.get(name, name)
+                message = f"{name} is also given by compare.{other}: remove it from one of the two"
                 yield Fault(("variants", factor), message)
-            settled[name] = factor
+            given[name] = factor
 
 
 def _settings_faults(sweep: Sweep) -> Iterator[Fault]:
@@ -123,29 +127,38 @@ def _settings_faults(sweep: Sweep) -> Iterator[Fault]:
         section, name = str(key[0]), str(key[-1])
         if not is_setting(name):
             known = [*Settings.model_fields, *HEAD_OPTIONS, f"{LOSS_PREFIX}NAME", *sweep.variants]
-            yield Fault(key, "there is no such setting" + nearest(name, known))
+            yield Fault(key, "there is no such setting" + did_you_mean(name, known))
             continue
         if section != "variants":
             if name in seen:
-                yield Fault(key, f"this stands under {seen[name]} already")
+                yield Fault(key, _given_twice(sweep, name, seen[name], section))
             seen[name] = section
         if section == "tune":
             if name in ARM_SETTINGS:
-                yield Fault(key, "compare or fix this one: it makes an arm what it is")
+                yield Fault(key, "this setting defines an arm: move it to compare or fixed")
             choices = [typed(name, value) for value in _domain_values(sweep.tune[name])]
             if len(set(map(repr, choices))) < len(choices):
-                yield Fault(key, "a choice stands twice")
+                yield Fault(key, "a choice is listed twice")
     for name in dict.fromkeys(str(key[-1]) for key in setting_keys(sweep)):
-        for place, value in values_of(sweep, name) if is_setting(name) else ():
+        for key, value in values_of(sweep, name) if is_setting(name) else ():
             if message := _value_fault(name, value):
-                yield Fault(place, message)
+                yield Fault(key, message)
     for name, field in Settings.model_fields.items():
-        if field.is_required() and name not in seen and not _settled_by_variants(sweep, name):
-            yield Fault((name,), "give this setting under compare, tune or fixed")
+        if field.is_required() and name not in seen and not _given_by_variants(sweep, name):
+            yield Fault((name,), "this setting is missing: add it under compare, tune or fixed")
 
 
-def _settled_by_variants(sweep: Sweep, name: str) -> bool:
-    """Whether every choice of some factor says what `name` is."""
+def _given_twice(sweep: Sweep, name: str, first: str, second: str) -> str:
+    """What to do about a setting that stands in two sections."""
+    message = f"{name} is also given under {first}: remove {first}.{name} or {second}.{name}"
+    if (first, second) == ("tune", "fixed"):
+        only = f"{{choice: [{sweep.fixed[name]}]}}"
+        message += f" (on the command line, tune.{name}='{only}' fixes the value)"
+    return message
+
+
+def _given_by_variants(sweep: Sweep, name: str) -> bool:
+    """Whether every choice of some factor gives `name`."""
     return any(
         all(name in choices[str(choice)] for choice in sweep.compare[factor])
         for factor, choices in sweep.variants.items()
@@ -170,19 +183,21 @@ def _budget_faults(sweep: Sweep) -> Iterator[Fault]:
     arms = math.prod(len(values) for values in sweep.compare.values())
     if sweep.allocation == "equal" and trials < arms:
         yield Fault(
-            ("budget", "trials"), f"{trials} trials cannot be shared equally among {arms} arms"
+            ("budget", "trials"),
+            f"{trials} trials are too few for {arms} arms with the same number each: raise it to "
+            f"{arms}, or set allocation to adaptive",
         )
     ranges = [name for name, domain in sweep.tune.items() if domain.choice is None]
     if sweep.sampler.name == "grid" and ranges:
-        yield Fault(("tune", ranges[0]), "a grid needs a choice here, not a range")
+        yield Fault(("tune", ranges[0]), "the grid sampler needs a choice here, not a range")
     if not ranges:
         choices = [len(domain.choice) for domain in sweep.tune.values() if domain.choice]
         points = arms * math.prod(choices)
         if sweep.sampler.name == "grid" and trials < points:
-            message = f"the grid has {points} points; {trials} trials do not cover it"
+            message = f"the grid has {points} points: raise it to {points}"
             yield Fault(("budget", "trials"), message)
         if trials > points:
-            message = f"there are only {points} configurations; {trials} trials would repeat some"
+            message = f"there are only {points} different configurations: lower it to {points}"
             yield Fault(("budget", "trials"), message)
     if sweep.scheduler.name != "none":
         yield from _scheduler_faults(sweep)
@@ -191,25 +206,26 @@ def _budget_faults(sweep: Sweep) -> Iterator[Fault]:
 def _scheduler_faults(sweep: Sweep) -> Iterator[Fault]:
     named = {value for _, value in values_of(sweep, "epochs")}
     if len(named) > 1 and sweep.allocation == "adaptive":
-        message = "arms of different epochs cannot be compared on their way: write {name: none}"
+        message = "arms with different epochs cannot be compared before they end: set it to none"
         yield Fault(("scheduler", "name"), message)
     grace = sweep.scheduler.grace_epochs
     epochs = max([sweep.budget.epochs, *(value for value in named if isinstance(value, int))])
     if grace > epochs:
-        message = f"no trial lives {grace} epochs: budget.epochs is {epochs}"
+        message = f"no trial has {grace} epochs: lower it to at most {epochs}, the longest trial"
         yield Fault(("scheduler", "grace_epochs"), message)
 
 
 def _dataset_faults(dataset: Dataset, place: Key) -> Iterator[Fault]:
     name = dataset.name
     if name not in DATASETS:
-        yield Fault((*place, "name"), f"there is no data set '{name}'{nearest(name, DATASETS)}")
+        hint = did_you_mean(name, DATASETS)
+        yield Fault((*place, "name"), f"there is no data set '{name}'{hint}")
         return
     root = dataset.root
     if root is not None and not root.is_dir():
-        yield Fault((*place, "root"), f"there is no folder {root}; null means the embedded sample")
+        yield Fault((*place, "root"), f"there is no folder {root} (null is the embedded sample)")
     if dataset.tile is not None and not DATASETS[name].tiled:
-        yield Fault((*place, "tile"), f"{name} has images of one size; leave this out")
+        yield Fault((*place, "tile"), f"{name} has images of one size: remove this key")
     try:
         resolve_bands(DATASETS[name], dataset.bands)
     except DataError as error:
@@ -217,7 +233,7 @@ def _dataset_faults(dataset: Dataset, place: Key) -> Iterator[Fault]:
 
 
 def _metric_faults(sweep: Sweep) -> Iterator[Fault]:
-    """The class in `IoU/water` is looked up when the data are found."""
+    """Names of metrics; the class in `IoU/water` is checked in the plan, with the data."""
     from models.tasks import TASKS
 
     task = TASKS[sweep.task]
@@ -227,17 +243,17 @@ def _metric_faults(sweep: Sweep) -> Iterator[Fault]:
     kind, slash, _ = sweep.metric.partition("/")
     if sweep.metric not in known and not (slash and kind in task.class_metrics):
         shown = [*known, *(f"{kind}/CLASS" for kind in task.class_metrics)]
-        hint = nearest(sweep.metric, shown)
+        hint = did_you_mean(sweep.metric, shown)
         yield Fault(("metric",), f"{sweep.task} has no metric '{sweep.metric}'{hint}")
     for index, row in enumerate(sweep.references.rows if sweep.references else ()):
         for factor in row.arm.keys() - sweep.compare.keys():
             place = ("references", "rows", index, "arm", factor)
-            message = f"compare has no factor '{factor}'{nearest(factor, sweep.compare)}"
+            message = f"compare has no factor '{factor}'{did_you_mean(factor, sweep.compare)}"
             yield Fault(place, message)
         for name in row.scores:
             if name not in known and name.partition("/")[0] not in task.class_metrics:
                 place = ("references", "rows", index, "scores", name)
-                message = f"{sweep.task} has no metric '{name}'{nearest(name, known)}"
+                message = f"{sweep.task} has no metric '{name}'{did_you_mean(name, known)}"
                 yield Fault(place, message)
 
 
@@ -261,13 +277,12 @@ def _head_faults(sweep: Sweep) -> Iterator[Fault]:
             if name.startswith(LOSS_PREFIX):
                 term = name.removeprefix(LOSS_PREFIX)
                 known = sorted({term for arm in arms for term in _terms(sweep, arm)})
-                message = f"no arm has a loss '{term}'{nearest(term, known)}; there are: "
-                yield Fault(key, message + ", ".join(known))
+                yield Fault(key, f"no arm has a loss '{term}'{did_you_mean(term, known)}")
             else:
                 yield Fault(key, "no arm has a head with this option")
 
 
-def _terms(sweep: Sweep, arm: dict[str, Any]) -> tuple[str, ...]:
+def _terms(sweep: Sweep, arm: Arm) -> tuple[str, ...]:
     from models.tasks import TASKS
     from sweeps.space import head_of, options_of
 
@@ -306,7 +321,8 @@ def _pretraining_faults(sweep: Sweep) -> Iterator[Fault]:
             yield Fault(key, "it starts from scratch, imagenet, mae or a checkpoint itself")
     for key, name in named:
         if name not in known:
-            yield Fault(key, f"there are no initial weights '{name}'{nearest(str(name), known)}")
+            hint = did_you_mean(name, known)
+            yield Fault(key, f"there are no initial weights '{name}'{hint}")
         if name == "distillation" and weights.distillation is None:
             yield Fault(key, "name the teacher under weights.distillation.teacher")
         if name == "source" and weights.source is None:

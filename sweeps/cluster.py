@@ -4,36 +4,34 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import ray
 
+from sweeps.commands import ROOT
 from sweeps.slots import Machine, this_machine
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @contextlib.contextmanager
 def cluster() -> Iterator[str]:
-    """Ray, started here or joined where RAY_ADDRESS says; gives the dashboard's address."""
+    """Ray, started here or joined where RAY_ADDRESS says; yields the dashboard's address."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Records and TensorBoard events are written by us, once.
+    # Records and TensorBoard events are written by this project; Ray would write its own as well.
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
-    # Ray's newer output draws a box even where it is told to be quiet.
+    # Ray's newer output prints a table even with verbose=0.
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
-    # A trial's failure is shown and kept with its reason; Tune would print a traceback as well.
+    # A trial's failure is shown and recorded with its reason; Tune would also print a traceback.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     joined = "RAY_ADDRESS" in os.environ
-    # Trials follow each other in a worker, each in a thread of its own. Left to give each thread an
-    # arena, glibc kept 150 MB more with every trial; with one, a worker does not grow.
+    # A worker runs its trials one after another, each in a new thread. With an arena for each
+    # thread, glibc kept 150 MB more with every trial; with a single arena, a worker does not grow.
     variables = {"MALLOC_ARENA_MAX": "1"}
     if joined:
         excludes = ["results", "cache", ".git", ".venv"]
         environment = {"working_dir": str(ROOT), "excludes": excludes, "env_vars": variables}
     else:
-        # Our packages share names with others that may be installed (`datasets`): ours must come
-        # first in every worker, wherever this process was started from.
+        # Other packages of the same names may be installed (`datasets`): this project's folder must
+        # come first in every worker, wherever the command was started.
         path = filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])
         environment = {"env_vars": {**variables, "PYTHONPATH": os.pathsep.join(path)}}
     options: dict[str, Any] = {"runtime_env": environment, "log_to_driver": False}

@@ -1,34 +1,29 @@
-"""The plan: all that is settled before the first trial. Whatever can fail early fails here."""
+"""The plan: all that is known before the first trial. What can fail early fails here."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from datasets import DATASETS, Prepared, Tiling, prepare, resolve_bands, sample
 from models.backbones import UnknownBackboneError
+from models.build import model_for
 from models.heads.detectron2_detector import EngineMissingError
 from models.pretraining.audit import WeightsDoNotFitError
 from models.pretraining.hub import WeightsUnavailableError
 from models.tasks import TASKS
-from sweeps.build import model_for
-from sweeps.faults import SweepError, nearest
-from sweeps.ledger import read_json
+from runs.arms import Arm
+from runs.directory import RunDirectory
+from runs.errors import did_you_mean
+from runs.records import RunRecord, SkippedArm
+from sweeps.faults import SweepError
 from sweeps.repeats import repeats_planned
 from sweeps.schema import Dataset, Sweep
 from sweeps.search import trials_planned
-from sweeps.slots import DoesNotFitError, Machine, Slots, share_out
-from sweeps.space import Arm, arm_label, arms_of, complete, settings_of
+from sweeps.slots import Machine, Slots, allocate
+from sweeps.space import arms_of, complete, settings_of
 from sweeps.stages import Stage, import_weights, in_order, stage_for
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """An arm that is left out, and why."""
-
-    arm: Arm
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -36,23 +31,22 @@ class Plan:
     """What a run does.
 
     Attributes:
-        run: the run directory.
         cache: folder of decoded data, samples and initial weights.
-        arms: the arms that can be had.
-        skipped: the arms that cannot, where the sweep says `unavailable: skip`.
-        starts: for each arm's label, the stage that its weights come from; None for scratch.
-        stages: what has to be there before the trials, parents first.
-        lag: see `Slots.lag`; a run keeps the one it was begun with, wherever it is gone on with.
+        arms: those that are run.
+        skipped: those whose weights are not available, where the sweep says `unavailable: skip`.
+        starts: for each of `arms`, the stage that makes its initial weights; None for scratch.
+        stages: those that must be in the store before the trials, parents first.
+        lag: see `Slots.lag`; a resumed run keeps the lag that it was started with.
     """
 
     sweep: Sweep
-    run: Path
+    directory: RunDirectory
     cache: Path
     data: Prepared
     slots: Slots
     arms: list[Arm]
-    skipped: list[Skipped]
-    starts: dict[str, Stage | None]
+    skipped: list[SkippedArm]
+    starts: dict[Arm, Stage | None]
     stages: list[Stage]
     lag: int
 
@@ -68,21 +62,23 @@ class Plan:
 
     @property
     def trainings(self) -> int:
-        """Number of trials and of their repeats."""
+        """Number of trials and repeats."""
         return self.trials + repeats_planned(self.sweep, self.arms)
 
     @property
     def missing(self) -> list[Stage]:
-        """Stages whose weights have still to be made."""
+        """Stages whose weights are not in the store yet."""
         return [stage for stage in self.stages if stage.stored(self.cache) is None]
 
-    def served_by(self, stage: Stage) -> list[str]:
-        """Labels of the arms whose initial weights need `stage`."""
-        return [label for label, start in self.starts.items() if start and stage in start.lineage()]
+    def served_by(self, stage: Stage) -> tuple[Arm, ...]:
+        """The arms whose initial weights need `stage`."""
+        return tuple(
+            arm for arm, start in self.starts.items() if start and stage in start.lineage()
+        )
 
     def weights_of(self, arm: Arm) -> Path | None:
         """Folder of the initial weights of `arm`; None for scratch."""
-        stage = self.starts[arm_label(arm)]
+        stage = self.starts[arm]
         if stage is None:
             return None
         stored = stage.stored(self.cache)
@@ -93,74 +89,61 @@ class Plan:
 def make_plan(
     sweep: Sweep, results: Path, cache: Path, machines: list[Machine], *, resume: bool = False
 ) -> Plan:
-    """Find and check data, weights and slots; to `resume` a run, that they are as it was begun.
+    """Find and check data, weights and slots.
+
+    Args:
+        resume: the run directory holds a run; its arms, data and lag are kept.
 
     Raises:
-        SweepError: what cannot be had, in a sentence that says what to do.
-        DataError: the same, of data; it names every bad file.
+        SweepError: something is not available or does not match; the message says what to do.
+        DataError: the data are missing or damaged; it names every bad file.
+        DoesNotFitError: the machines are smaller than a slot.
+        RunDirectoryError: the run that is resumed is damaged.
     """
-    try:
-        slots = share_out(sweep.resources, machines)
-    except DoesNotFitError as error:
-        raise SweepError(str(error)) from None
+    slots = allocate(sweep.resources, machines)
     data = _prepare(sweep.dataset, cache)
     source = _prepare_source(sweep, data, cache)
     _check_metric(sweep, data)
     _check_models(sweep, data)
     _check_labels(sweep, data)
-    starts: dict[str, Stage | None] = {}
+    starts: dict[Arm, Stage | None] = {}
     skipped = []
-    arms = []
     for arm in arms_of(sweep):
         try:
-            starts[arm_label(arm)] = _start(sweep, data, source, arm, cache)
-            arms.append(arm)
+            starts[arm] = _start(sweep, data, source, arm, cache)
         except (WeightsUnavailableError, WeightsDoNotFitError) as error:
-            skipped.append(Skipped(arm, str(error)))
-    if skipped and (sweep.unavailable == "error" or not arms):
-        raise SweepError(_unavailable(skipped, len(arms)))
-    run = results / sweep.name
+            skipped.append(SkippedArm(arm=arm, reason=str(error)))
+    if skipped and (sweep.unavailable == "error" or not starts):
+        raise SweepError(_unavailable(skipped, len(starts)))
+    directory = RunDirectory(results / sweep.name)
     lag = slots.lag
-    if resume and (begun := read_info(run)) is not None:
-        arms, late = _arms_as_begun(begun, arms, data, run)
-        skipped += late
-        lag = begun["lag"]
-    needed = (starts[arm_label(arm)] for arm in arms)
-    stages = in_order(stage for stage in needed if stage is not None)
-    return Plan(sweep, run, cache, data, slots, arms, skipped, starts, stages, lag)
+    if resume and directory.begun():
+        begun = directory.run()
+        skipped += _skip_new(begun, starts, data, directory.path)
+        starts = {arm: starts[arm] for arm in begun.arms}
+        lag = begun.lag
+    stages = in_order(stage for stage in starts.values() if stage is not None)
+    arms = list(starts)
+    return Plan(sweep, directory, cache, data, slots, arms, skipped, starts, stages, lag)
 
 
-def read_info(run: Path) -> dict[str, Any] | None:
-    """What `run.json` says of a run that was begun; None if there is none."""
-    file = run / "run.json"
-    if not file.exists():
-        return None
-    info = read_json(file)
-    if lacking := {"arms", "data", "lag", "started", "resumed"} - info.keys():
-        raise SweepError(f"{file} lacks {', '.join(sorted(lacking))}: another version wrote it")
-    return info
-
-
-def _arms_as_begun(
-    begun: dict[str, Any], arms: list[Arm], data: Prepared, run: Path
-) -> tuple[list[Arm], list[Skipped]]:
-    """The arms that a run was begun with, and those that can be had only now, which stay out.
+def _skip_new(
+    begun: RunRecord, available: Collection[Arm], data: Prepared, run: Path
+) -> list[SkippedArm]:
+    """The arms that are available now, but were not when the run was started: it skips them.
 
     Raises:
-        SweepError: the run that is gone on with would not be the one that was begun.
+        SweepError: the run cannot be resumed with the same weights and data.
     """
-    before = [arm_label(arm) for arm in begun["arms"]]
-    now = [arm_label(arm) for arm in arms]
-    if lost := [label for label in before if label not in now]:
+    if lost := [arm.title for arm in begun.arms if arm not in available]:
         raise SweepError(
-            f"{run} was begun with weights of {', '.join(lost)}, which cannot be had now: "
-            "bring them back, or start a new run"
+            f"{run} was started with weights that are not available now, of {', '.join(lost)}: "
+            "restore them, or start a new run"
         )
-    if begun["data"]["fingerprint"] != data.fingerprint:
-        raise SweepError(f"the data have changed since {run} was begun: start a new run")
-    reason = "its weights could not be had when the run was begun; a new run compares it too"
-    late = [Skipped(arm, reason) for arm in arms if arm_label(arm) not in before]
-    return [arm for arm in arms if arm_label(arm) in before], late
+    if begun.data.fingerprint != data.fingerprint:
+        raise SweepError(f"the data have changed since {run} was started: start a new run")
+    reason = "its weights were not available when the run was started; a new run compares it too"
+    return [SkippedArm(arm=arm, reason=reason) for arm in available if arm not in begun.arms]
 
 
 def _prepare(spec: Dataset, cache: Path) -> Prepared:
@@ -184,10 +167,10 @@ def _prepare(spec: Dataset, cache: Path) -> Prepared:
 
 
 def _prepare_source(sweep: Sweep, data: Prepared, cache: Path) -> Prepared | None:
-    """The data of `weights.source`, where the sweep names any; they must look like the sweep's own.
+    """The data of `weights.source`, if the sweep has it.
 
     Raises:
-        SweepError: one model cannot be for both.
+        SweepError: its images or classes do not match those of the sweep.
     """
     if sweep.weights.source is None:
         return None
@@ -196,13 +179,13 @@ def _prepare_source(sweep: Sweep, data: Prepared, cache: Path) -> Prepared | Non
         theirs, ours = getattr(source, what), getattr(data, what)
         if theirs != ours:
             raise SweepError(
-                f"weights.source.dataset has {what} {theirs}, the sweep's own has {ours}: "
-                "a model is carried over only between data that agree in that"
+                f"weights.source.dataset has {what} {theirs}, but dataset has {ours}: "
+                "one model needs the same in both"
             )
     if len(source.bands) != len(data.bands):
         raise SweepError(
-            f"weights.source.dataset.bands gives {len(source.bands)} bands, dataset.bands "
-            f"{len(data.bands)}: name as many"
+            f"weights.source.dataset.bands gives {len(source.bands)} bands, but dataset.bands "
+            f"gives {len(data.bands)}: give the same number in both"
         )
     return source
 
@@ -211,12 +194,12 @@ def _check_metric(sweep: Sweep, data: Prepared) -> None:
     """Raise `SweepError` if the metric is of a class that the data do not have."""
     known = TASKS[sweep.task].metrics_on(data.classes, data.labels)
     if sweep.metric not in known:
-        hint = nearest(sweep.metric, known)
-        raise SweepError(f"metric: {sweep.dataset.name} gives no '{sweep.metric}'{hint}")
+        hint = did_you_mean(sweep.metric, known)
+        raise SweepError(f"metric: there is no '{sweep.metric}' on {sweep.dataset.name}{hint}")
 
 
 def _check_labels(sweep: Sweep, data: Prepared) -> None:
-    """Raise `SweepError` if a split has nothing to find."""
+    """Raise `SweepError` if a split has no object or no labelled pixel of a class."""
     label = TASKS[sweep.task].needs
     if splits := data.without(label):
         what, remedy = {
@@ -227,23 +210,23 @@ def _check_labels(sweep: Sweep, data: Prepared) -> None:
             "masks": (f"a pixel of {' or '.join(data.classes)}", ""),
         }[label]
         raise SweepError(
-            f"no image of {' and '.join(splits)} holds {what}: nothing can be learned or scored; "
-            f"{remedy}choose other splits"
+            f"no image of {' and '.join(splits)} has {what}, so that no model can be trained or "
+            f"scored: {remedy}choose other splits"
         )
 
 
 def _check_models(sweep: Sweep, data: Prepared) -> None:
-    """Build the model of each arm, without weights, so that none fails in its trial.
+    """Build the model of each arm, without weights, so that no trial fails at it.
 
     Raises:
-        SweepError: a head that does not go with its backbone, or an option with the classes.
+        SweepError: a head does not fit its backbone, or an option does not fit the classes.
     """
     for arm in arms_of(sweep):
         try:
             with torch.device("meta"):
                 model_for(sweep.task, complete(sweep, arm), data)
         except (UnknownBackboneError, EngineMissingError, ValueError) as error:
-            raise SweepError(f"arm {arm_label(arm)}: {error}") from None
+            raise SweepError(f"arm {arm.title}: {error}") from None
 
 
 def _start(
@@ -263,9 +246,9 @@ def _start(
     return stage
 
 
-def _unavailable(skipped: list[Skipped], others: int) -> str:
-    lines = [f"weights of {len(skipped)} arms cannot be had:"]
-    lines += [f"  {arm_label(one.arm)}: {one.reason}" for one in skipped]
+def _unavailable(skipped: list[SkippedArm], others: int) -> str:
+    lines = [f"the weights of {len(skipped)} arms are not available:"]
+    lines += [f"  {one.arm.title}: {one.reason}" for one in skipped]
     if others:
-        lines.append(f"put them there, or say `unavailable: skip` to run the other {others} arms")
+        lines.append(f"add them, or write `unavailable: skip` to run the other {others} arms")
     return "\n".join(lines)

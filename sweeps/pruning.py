@@ -1,7 +1,7 @@
-"""When a trial is stopped early: a Ray scheduler whose decisions are the same twice.
+"""When a trial is stopped early: a Ray scheduler whose decisions are repeatable.
 
-Ray's own ASHA compares with whatever has been reported by then, so two runs of one sweep prune
-differently. Here a trial is compared only with trials that had ended before it was proposed.
+Ray's own ASHA compares with all that has been reported so far, so that two runs of one sweep prune
+differently. Here a trial is compared only with trials that ended before it was proposed.
 """
 
 from typing import Any
@@ -10,11 +10,12 @@ import numpy as np
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from sweeps.ledger import Ledger, Record
+from runs.records import TrialRecord
+from sweeps.ledger import Ledger, running_mean, score_by
 from sweeps.schema import Scheduler
 
 MEDIAN_NEEDS = 3
-"""Fewer peers than this have no median worth obeying."""
+"""The median of fewer peers than this stops no trial."""
 
 
 class PruneInOrder(FIFOScheduler):
@@ -22,9 +23,9 @@ class PruneInOrder(FIFOScheduler):
 
     Args:
         rule: asha or median, see `Scheduler`.
-        ledger: what the peers did.
+        ledger: the records of the peers.
         lag: a peer is at least this many numbers before the trial, and has therefore ended.
-        within_arm: compare a trial with its own arm only.
+        within_arm: compare a trial only with trials of its own arm.
     """
 
     def __init__(self, rule: Scheduler, ledger: Ledger, lag: int, within_arm: bool) -> None:
@@ -42,7 +43,7 @@ class PruneInOrder(FIFOScheduler):
             return TrialScheduler.STOP
         return TrialScheduler.CONTINUE
 
-    def _peers(self, record: Record) -> list[Record]:
+    def _peers(self, record: TrialRecord) -> list[TrialRecord]:
         return [
             other
             for other in self.ledger.records.values()
@@ -51,11 +52,11 @@ class PruneInOrder(FIFOScheduler):
             and (not self.within_arm or other.arm == record.arm)
         ]
 
-    def _stops(self, own: float, peers: list[Record], epoch: int) -> bool:
+    def _stops(self, own: float, peers: list[TrialRecord], epoch: int) -> bool:
         if self.rule.name == "asha":
             if not is_rung(epoch, self.rule.grace_epochs, self.rule.factor):
                 return False
-            reached = (peer.score_by(epoch, self.ledger.metric) for peer in peers)
+            reached = (score_by(peer, epoch, self.ledger.metric) for peer in peers)
             scores = [score for score in reached if score is not None]
             return bool(scores) and own < rung_cutoff(scores, self.rule.factor)
         if self.rule.name == "median" and epoch >= self.rule.grace_epochs:
@@ -66,19 +67,12 @@ class PruneInOrder(FIFOScheduler):
 
 
 def is_rung(epoch: int, grace: int, factor: int) -> bool:
-    """Whether `epoch` is grace · factor^k for a k from 0."""
+    """Whether `epoch` is grace · factor^k for some k ≥ 0."""
     while epoch % factor == 0 and epoch > grace:
         epoch //= factor
     return epoch == grace
 
 
 def rung_cutoff(scores: list[float], factor: int) -> float:
-    """What must be reached to be among the best 1/factor of a rung (Li et al. 2020, ASHA)."""
+    """The score that the best 1/factor of a rung reach (Li et al. 2020, ASHA)."""
     return float(np.quantile(scores, 1 - 1 / factor))
-
-
-def running_mean(record: Record, epoch: int, metric: str) -> float | None:
-    """Mean score of the epochs up to `epoch` (Golovin et al. 2017, Vizier's median rule)."""
-    if record.score_by(epoch, metric) is None:
-        return None
-    return float(np.mean([e[metric] for e in record.epochs if e["epoch"] <= epoch and metric in e]))

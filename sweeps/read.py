@@ -1,4 +1,4 @@
-"""A sweep file and what the command line overrides in it → a `Sweep`, or every fault at once."""
+"""Reads a sweep file and the overrides of the command line, or reports every fault at once."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,8 +10,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from runs.errors import did_you_mean
 from sweeps.check import keys_at_fault, names_at_fault
-from sweeps.faults import Fault, Key, SweepError, nearest
+from sweeps.faults import Fault, Key, SweepError
 from sweeps.schema import Sweep
 
 FREE_KEYS = ("compare", "tune", "fixed")
@@ -19,10 +20,10 @@ FREE_KEYS = ("compare", "tune", "fixed")
 
 MESSAGES = {
     "missing": "this key is missing",
-    "int_from_float": "this must be a whole number",
-    "model_type": "keys and values belong here, such as {key: value}",
+    "int_from_float": "this should be a whole number",
+    "model_type": "this should be keys and values, such as {key: value}",
     "path_type": "this should be a path",
-    "string_pattern_mismatch": "only letters, digits, dots, dashes and underscores may stand here",
+    "string_pattern_mismatch": "only letters, digits, dots, dashes and underscores are allowed",
 }
 
 
@@ -30,40 +31,41 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> Sweep:
     """Read `path`, apply dotted overrides such as `budget.trials=6`, and check everything.
 
     Raises:
-        SweepError: with one line a fault: file, line, key, what is wrong, the nearest right name.
+        SweepError: one line for each fault: file, line, key, what is wrong, the nearest name.
     """
     document = _load(path)
     typed = [_parse(text) for text in overrides]
-    places = _overlay(path, document, typed)
+    origins = _overlay(path, document, typed)
     try:
         plain = _plain(document)
-        # A section whose lines are all commented out is as good as not there.
+        # A section whose lines are all commented out counts as absent.
         sweep = Sweep.model_validate({k: value for k, value in plain.items() if value is not None})
     except ValidationError as error:
-        raise _error(path, document, places, _faults(error)) from None
-    # Names of models are looked up only in a file that is otherwise sound: it costs an import
-    # of torch and timm.
+        raise _error(path, document, origins, _faults(error)) from None
+    # Names of models are checked only in a file without other faults, because torch and timm are
+    # slow to import.
     for check in (keys_at_fault, names_at_fault):
         if faults := check(sweep):
-            raise _error(path, document, places, faults)
+            raise _error(path, document, origins, faults)
     return sweep
 
 
 def _overlay(
     path: Path, document: CommentedMap, typed: Sequence[tuple[str, Any]]
 ) -> dict[Key, str]:
-    """Write into `document` what the command line says and, under that, what the sample needs.
+    """Write into `document` the values of `on_sample` and, over them, those of the command line.
 
-    Returns the place of each value that does not stand where the document has it.
+    Returns:
+        For the key of each value that is not from its line in the file: where it is from.
     """
     on_sample = document.pop("on_sample", None)
-    places = {_override(document, dotted, value): "command line" for dotted, value in typed}
+    origins = {_override(document, dotted, value): "command line" for dotted, value in typed}
     if "on_sample" in document:
-        raise SweepError("command line: say the key itself instead of on_sample, it goes before")
+        raise SweepError("command line: override the key itself, not on_sample: it has priority")
     dataset = document.get("dataset")
     real = isinstance(dataset, CommentedMap) and dataset.get("root") is not None
     if on_sample is None or real:
-        return places
+        return origins
     if not isinstance(on_sample, CommentedMap):
         raise SweepError(f"{path}: on_sample: write keys and values, such as budget.trials: 12")
     lines = {key: on_sample.lc.key(key)[0] + 1 for key in on_sample}
@@ -73,7 +75,7 @@ def _overlay(
     }
     for dotted, value in typed:
         _override(document, dotted, value)
-    return beneath | places
+    return beneath | origins
 
 
 def _load(path: Path) -> CommentedMap:
@@ -111,7 +113,7 @@ def _parse(text: str) -> tuple[str, Any]:
 
 
 def _override(document: CommentedMap, dotted: str, value: Any) -> Key:
-    """Write `value` at a dotted key of `document`; gives the key's parts."""
+    """Write `value` at a dotted key of `document`; returns the parts of the key."""
     parts = dotted.split(".")
     if parts[0] in FREE_KEYS and len(parts) > 1:
         parts = [parts[0], ".".join(parts[1:])]
@@ -143,7 +145,7 @@ def _plain(node: Any) -> Any:
 
 
 def _faults(error: ValidationError) -> list[Fault]:
-    """Pydantic's errors as faults. A key that is missing because it is misspelt is told once."""
+    """Pydantic's errors as faults. A key that is missing because it is misspelt is one fault."""
     faults = [_fault(details) for details in error.errors()]
     meant = {
         (*fault.key[:-1], name)
@@ -158,7 +160,9 @@ def _fault(details: Any) -> Fault:
     key: Key = details["loc"]
     kind = details["type"]
     if kind == "extra_forbidden":
-        return Fault(key, "there is no such key" + nearest(str(key[-1]), _siblings(key[:-1])))
+        return Fault(key, "there is no such key" + did_you_mean(str(key[-1]), _siblings(key[:-1])))
+    if kind == "model_type" and key[0] == "tune":
+        return Fault(key, _no_domain(str(key[-1]), details["input"]))
     if kind in MESSAGES:
         return Fault(key, MESSAGES[kind])
     message = details["msg"].removeprefix("Value error, ").replace("Input should", "this should")
@@ -168,13 +172,21 @@ def _fault(details: Any) -> Fault:
     return Fault(key, message if own_words else message + got)
 
 
+def _no_domain(name: str, value: Any) -> str:
+    """What to write where a tuned setting has no range and no choices."""
+    message = f"write a range or choices, such as tune.{name}='{{log_uniform: [1e-4, 1e-2]}}'"
+    if isinstance(value, bool | int | float | str):
+        message += f", or fix the value with fixed.{name}={value} and remove tune.{name}"
+    return message
+
+
 def _siblings(key: Key) -> Iterable[str]:
-    """The keys that may stand in the section `key` of a sweep."""
+    """The keys of the section `key` of a sweep."""
     section: Any = Sweep
     for part in key:
         field = section.model_fields.get(part) if _is_section(section) else None
         if field is None:
-            # an entry of a mapping such as tune or weights.checkpoints: its type is the section
+            # an entry of a mapping such as tune or weights.checkpoints, whose type is the section
             continue
         section = _section_of(field.annotation)
     return list(section.model_fields)
@@ -195,14 +207,14 @@ def _section_of(annotation: Any) -> Any:
 
 
 def _error(
-    path: Path, document: CommentedMap, places: dict[Key, str], faults: Iterable[Fault]
+    path: Path, document: CommentedMap, origins: dict[Key, str], faults: Iterable[Fault]
 ) -> SweepError:
     lines = []
     for fault in faults:
         written = f"{path}:{_line(document, fault.key)}"
-        around = [key for key in places if _same_branch(key, fault.key)]
-        place = places[max(around, key=len)] if around else written
-        lines.append(f"{place}: {'.'.join(map(str, fault.key))}: {fault.message}")
+        around = [key for key in origins if _same_branch(key, fault.key)]
+        origin = origins[max(around, key=len)] if around else written
+        lines.append(f"{origin}: {'.'.join(map(str, fault.key))}: {fault.message}")
     return SweepError("\n".join(lines))
 
 
@@ -212,7 +224,7 @@ def _same_branch(one: Key, other: Key) -> bool:
 
 
 def _line(document: CommentedMap, key: Key) -> int:
-    """The line of `key`, from 1; of the nearest section around it where it does not stand."""
+    """The line of `key`, from 1; if it is not in the file, of the nearest section around it."""
     node: Any = document
     line = 1
     for part in key:

@@ -1,64 +1,60 @@
-"""Seed repeats: the best configurations, trained again under other seeds, to tell merit from luck.
+"""Seed repeats: the best trials, trained again under other seeds, to tell merit from luck.
 
-Only the training's seed changes: data, their split and initial weights are the trials' own.
+Only the seed of training changes: data, their split and initial weights are those of the trial.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 from ray.tune.search import Searcher
 
-from sweeps.ledger import Ledger, Record
+from runs.arms import Arm
+from runs.records import TrialRecord
+from sweeps.ledger import Ledger
 from sweeps.schema import Sweep
-from sweeps.space import Arm, Config
+from sweeps.space import Config
 
 
-def repeats_planned(sweep: Sweep, arms: list[Arm]) -> int:
-    """How many trainings the repeats of a sweep over `arms` are."""
+def repeats_planned(sweep: Sweep, arms: Sequence[Arm]) -> int:
+    """The number of repeats of a sweep over `arms`."""
     return min(sweep.repeats.top, len(arms)) * sweep.repeats.seeds if sweep.repeats else 0
 
 
-def open_repeats(sweep: Sweep, arms: list[Arm], trials: Ledger, repeats: Ledger) -> list[Record]:
-    """The repeats that the ended `trials` ask for, in the ledger of `repeats`: begun, or on record.
+def open_repeats(sweep: Sweep, trials: Ledger, repeats: Ledger) -> list[TrialRecord]:
+    """The repeats of the first trials of the best arms, in the order of `runs.winner`.
 
-    One on record whose arm has a better trial by now is left as it is, and is not asked for.
+    Those that are not on record yet are opened in `repeats`. A repeat on record whose arm has a
+    better trial by now stays as it is, and is not among those returned.
     """
-    wanted = []
+    assert sweep.repeats is not None
     known = {record.name: record for record in repeats.records.values()}
-    for best in _best_of_top(sweep, arms, trials):
-        for seed in _seeds(sweep):
+    wanted = []
+    for standing in trials.standings()[: sweep.repeats.top]:
+        best = standing.trial
+        for seed in range(sweep.seed + 1, sweep.seed + 1 + sweep.repeats.seeds):
             name = f"{best.name}-seed{seed}"
             if name not in known:
                 number = len(repeats.records)
-                config = {**best.config, "number": number, "seed": seed}
-                record = Record(number, name, best.arm, config, best.tuned, of=best.name)
-                repeats.open(record)
-                known[name] = record
+                known[name] = TrialRecord(
+                    number=number,
+                    name=name,
+                    arm=best.arm,
+                    config={**best.config, "number": number, "seed": seed},
+                    tuned=best.tuned,
+                    of=best.name,
+                )
+                repeats.open(known[name])
             wanted.append(known[name])
     return wanted
 
 
-def _best_of_top(sweep: Sweep, arms: list[Arm], trials: Ledger) -> list[Record]:
-    """The best trial of each of the best arms, on validation, the best first."""
-    assert sweep.repeats is not None
-    best = [record for arm in arms if (record := trials.best_of(arm)) is not None]
-    return sorted(best, key=lambda record: (-(record.score or 0), record.number))[
-        : sweep.repeats.top
-    ]
-
-
-def _seeds(sweep: Sweep) -> Iterator[int]:
-    assert sweep.repeats is not None
-    yield from range(sweep.seed + 1, sweep.seed + 1 + sweep.repeats.seeds)
-
-
 class InTurn(Searcher):
-    """Gives Ray Tune configurations that are settled already, one after another.
+    """Gives Ray Tune fixed configurations, one after another.
 
     Args:
         configs: what is to be run.
-        ledger: its records tell how long an epoch takes.
-        deadline: as of `SearchInOrder`, and one is always given.
+        ledger: knows how long an epoch takes.
+        deadline: see `SearchInOrder`; one configuration is always given.
     """
 
     def __init__(self, configs: list[Config], ledger: Ledger, deadline: float | None) -> None:
@@ -81,10 +77,10 @@ class InTurn(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Nothing: there is nothing to learn."""
+        """Does nothing: there is nothing to learn."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the ledger is the memory of a run."""
+        """Does nothing: the ledger is the memory of a run."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing, as for `save`."""
+        """Does nothing, as `save`."""

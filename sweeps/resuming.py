@@ -1,4 +1,4 @@
-"""What a training that is cut short leaves behind, so that the next command goes on with it."""
+"""The state of an interrupted training, from which the next command resumes it."""
 
 import pickle
 import time
@@ -8,23 +8,23 @@ from typing import Any
 
 import torch
 
-from sweeps.ledger import whole_file
+from runs.files import whole_file
 
 RESUME_EVERY_S = 60.0
-"""A training that is cut short loses at most this much, and writes its state no more often."""
+"""An interrupted training loses about this much: its state is written no more often."""
 
 
 class ResumeFile:
-    """The file that a training goes on from; whoever ends the training removes it."""
+    """The file that a training resumes from; the caller removes it when the training has ended."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self.written_at = time.perf_counter()
 
     def read(self, device: torch.device) -> dict[str, Any] | None:
-        """What an earlier part left; None if nothing, or nothing that can be read.
+        """The state that was written; None if there is none, or it is damaged.
 
-        Beginning again gives the same training, only later.
+        Without it the training starts again, with the same result.
         """
         if not self.file.exists():
             return None
@@ -34,11 +34,11 @@ class ResumeFile:
             return None
 
     def due(self) -> bool:
-        """Whether enough would be lost by now."""
+        """Whether `RESUME_EVERY_S` have passed since the last state."""
         return time.perf_counter() - self.written_at > RESUME_EVERY_S
 
     def write(self, state: Mapping[str, Any]) -> None:
-        """Keep tensors and plain values."""
+        """Write a state of tensors and plain values."""
         self.written_at = time.perf_counter()
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(self.file) as partial:
@@ -46,5 +46,5 @@ class ResumeFile:
 
 
 def time_for_another(deadline: float | None, seconds: float) -> bool:
-    """Whether an epoch of so many `seconds` ends before the `deadline`."""
+    """Whether an epoch that takes `seconds` ends before the `deadline`."""
     return deadline is None or time.time() + seconds < deadline

@@ -1,4 +1,4 @@
-"""A run: from a plan to a run directory with a ranking in it, on Ray."""
+"""A run on Ray: makes initial weights, trains and repeats trials, and scores the best on test."""
 
 import contextlib
 import shutil
@@ -11,24 +11,27 @@ from typing import Any, cast
 import ray
 from ray import tune
 
+from runs.directory import RunDirectory
+from runs.errors import EosweepError
+from runs.records import StageRecord, TestRecord, TrialRecord
 from sweeps.follow import Follow, View
-from sweeps.ledger import Ledger, read_json, write_json
+from sweeps.ledger import Ledger
 from sweeps.plan import Plan
 from sweeps.pruning import PruneInOrder
 from sweeps.repeats import InTurn, open_repeats
 from sweeps.search import SearchInOrder
-from sweeps.space import Config, arm_label, arm_of, trial_name
+from sweeps.space import Config, arm_of, trial_name
 from sweeps.stages import Stage, train_stage
-from sweeps.trial import Setting, run_trial, score_on_test
+from sweeps.trial import TrialContext, run_trial, score_on_test
 
 
 def run_plan(plan: Plan, ledger: Ledger, repeats: Ledger, view: View) -> None:
-    """Make the stages, run the trials, repeat the best, score on test. Ray must be up.
+    """Make the stages, run the trials, repeat the best, score on test. Ray must have started.
 
     Raises:
-        RunError: initial weights could not be made, or test could not be scored.
-        OutOfTimeError: `budget.hours` are over; what has been done is on record.
-        KeyboardInterrupt: cut short by the user; likewise.
+        RunError: initial weights could not be made, or a trial could not be scored on test.
+        OutOfTimeError: `budget.hours` are over; everything that was done is on record.
+        KeyboardInterrupt: interrupted by the user; everything that was done is on record.
     """
     hours = plan.sweep.budget.hours
     deadline = None if hours is None else time.time() + hours * 3600
@@ -40,22 +43,22 @@ def run_plan(plan: Plan, ledger: Ledger, repeats: Ledger, view: View) -> None:
     score_on_test_split(plan, ledger, repeats, view)
 
 
-class RunError(RuntimeError):
-    """The run cannot go on; the message says what failed and what to do."""
+class RunError(EosweepError):
+    """The run cannot continue; the message says what failed."""
 
 
-class OutOfTimeError(RuntimeError):
-    """The sweep's `budget.hours` are over; `--resume` goes on."""
+class OutOfTimeError(EosweepError):
+    """The sweep's `budget.hours` are over; `--resume` continues the run."""
 
 
 def make_stages(
     missing: list[Stage], plan: Plan, view: View, deadline: float | None = None
 ) -> None:
-    """Train what is missing in the store, in parallel on the slots, parents before children.
+    """Train the `missing` stages in parallel on the slots, parents before children.
 
     Raises:
-        RunError: naming the stage and why.
-        OutOfTimeError: the deadline has come; what was done of a stage is in the store.
+        RunError: a stage failed; the message names it and the reason.
+        OutOfTimeError: the deadline has passed; unfinished stages will be resumed.
     """
     remote = ray.remote(train_stage).options(
         num_cpus=plan.slots.cpu, num_gpus=plan.slots.gpu, num_returns="streaming"
@@ -95,13 +98,13 @@ def make_stages(
 
 
 def reason_in(error: ray.exceptions.RayError) -> str:
-    """The first line of what went wrong in a worker."""
+    """The first line of the error in a worker."""
     cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
     return str(cause).strip().partition("\n")[0]
 
 
 def record_stages(plan: Plan) -> None:
-    """Write into `stages.json` what the trained initial weights cost, and which arms they serve."""
+    """Write `stages.json`: what trained initial weights cost, and which arms start from them."""
     rows = []
     for stage in plan.stages:
         stored = stage.stored(plan.cache)
@@ -109,51 +112,51 @@ def record_stages(plan: Plan) -> None:
         if stage.file is None:
             log = cast(list[dict[str, float]], stored.record["epochs_log"])
             rows.append(
-                {
-                    "name": stage.name,
-                    "kind": stage.kind,
-                    "seconds": sum(epoch["seconds"] for epoch in log),
-                    "device": stored.record["device"],
-                    "arms": plan.served_by(stage),
-                }
+                StageRecord(
+                    name=stage.name,
+                    kind=stage.kind,
+                    seconds=sum(epoch["seconds"] for epoch in log),
+                    device=cast(str, stored.record["device"]),
+                    arms=plan.served_by(stage),
+                )
             )
-    write_json(plan.run / "stages.json", rows)
+    plan.directory.write_stages(rows)
 
 
 def run_trials(plan: Plan, ledger: Ledger, view: View, deadline: float | None = None) -> None:
-    """Run every trial that the records lack, or as many as there is time for.
+    """Run every trial that has not ended, or as many as there is time for.
 
     Raises:
-        OutOfTimeError, KeyboardInterrupt: some are left.
+        OutOfTimeError, KeyboardInterrupt: some have not ended.
     """
     sweep = plan.sweep
     left = plan.trials - ledger.ended
     if left <= 0:
         return
-    search = SearchInOrder(sweep, plan.arms, ledger, plan.lag, plan.run, deadline)
+    search = SearchInOrder(sweep, plan.arms, ledger, plan.lag, deadline)
     rule = sweep.scheduler
     within_arm = sweep.allocation == "equal"
     pruning = PruneInOrder(rule, ledger, plan.lag, within_arm) if rule.name != "none" else None
     named = partial(trial_name, sweep)
-    trial = trainable(plan, setting_of(plan, ledger, deadline), named)
+    trial = trainable(plan, context_of(plan, ledger, deadline), named)
     tuning = tune.TuneConfig(search_alg=search, scheduler=pruning, num_samples=left)
     _fit(plan, trial, tuning, named, Follow(ledger, view, pruning))
     search.finish()
     if ledger.ended < plan.trials:
         if search.out_of_time:
             raise OutOfTimeError
-        raise KeyboardInterrupt  # Tune takes the signal for itself, and returns
+        raise KeyboardInterrupt  # Tune handles the signal itself and returns
 
 
 def run_repeats(
     plan: Plan, trials: Ledger, repeats: Ledger, view: View, deadline: float | None = None
 ) -> None:
-    """Train the best configurations again under the new seeds, as far as that has not been done.
+    """Train the best configurations again under the new seeds, unless that is on record.
 
     Raises:
-        OutOfTimeError, KeyboardInterrupt: some are left.
+        OutOfTimeError, KeyboardInterrupt: some have not ended.
     """
-    wanted = open_repeats(plan.sweep, plan.arms, trials, repeats)
+    wanted = open_repeats(plan.sweep, trials, repeats)
     left = [record for record in wanted if not record.ended]
     if not left:
         return
@@ -165,7 +168,7 @@ def run_repeats(
         return names[config["number"]]
 
     search = InTurn([record.config for record in left], repeats, deadline)
-    trial = trainable(plan, setting_of(plan, repeats, deadline), named)
+    trial = trainable(plan, context_of(plan, repeats, deadline), named)
     tuning = tune.TuneConfig(search_alg=search, num_samples=len(left))
     _fit(plan, trial, tuning, named, Follow(repeats, view, None))
     if not all(record.ended for record in left):
@@ -181,17 +184,18 @@ def _fit(
     named: Callable[[Config], str],
     follow: Follow,
 ) -> None:
-    """Have Ray Tune run `trial` in the plan's slots, on what the search of `tuning` proposes."""
+    """Let Ray Tune run `trial` in the plan's slots, on what the search of `tuning` proposes."""
     tuning.reuse_actors = True
     tuning.trial_name_creator = tuning.trial_dirname_creator = lambda one: named(one.config)
     slot = {"cpu": plan.slots.cpu, "gpu": plan.slots.gpu}
-    shutil.rmtree(plan.run / "ray", ignore_errors=True)
+    run = plan.directory.path.resolve()
+    shutil.rmtree(run / "ray", ignore_errors=True)
     tuner = tune.Tuner(
         tune.with_resources(trial, slot),
         tune_config=tuning,
         run_config=tune.RunConfig(
             name="ray",
-            storage_path=str(plan.run.resolve()),
+            storage_path=str(run),
             callbacks=[follow],
             verbose=0,
         ),
@@ -202,7 +206,7 @@ def _fit(
 
 @contextlib.contextmanager
 def _own_signals() -> Iterator[None]:
-    """Take Ctrl-C back when Tune is through: it keeps the handler that it installs."""
+    """Restore our signal handlers after Tune has run: it does not remove its own."""
     taken = (signal.SIGINT, signal.SIGUSR1)
     before = {number: signal.getsignal(number) for number in taken}
     try:
@@ -213,49 +217,52 @@ def _own_signals() -> Iterator[None]:
 
 
 def trainable(
-    plan: Plan, setting: Setting, named: Callable[[Config], str]
+    plan: Plan, context: TrialContext, named: Callable[[Config], str]
 ) -> Callable[[Config], None]:
     """The function that Ray calls with each configuration."""
     sweep = plan.sweep
 
     def trial(config: Config) -> None:
-        run_trial(config, setting, named(config), arm_label(arm_of(sweep, config)))
+        run_trial(config, context, named(config), arm_of(sweep, config))
 
     return trial
 
 
-def setting_of(plan: Plan, ledger: Ledger, deadline: float | None = None) -> Setting:
+def context_of(plan: Plan, ledger: Ledger, deadline: float | None = None) -> TrialContext:
     """What the trials of a ledger have in common."""
-    return Setting(
+    return TrialContext(
         task=plan.sweep.task,
         metric=plan.sweep.metric,
         metrics=plan.metrics,
         data=plan.data,
         slots=plan.slots,
         varied=(*plan.sweep.compare, *plan.sweep.tune),
-        trials=ledger.trials.resolve(),
-        weights={arm_label(arm): plan.weights_of(arm) for arm in plan.arms},
+        directory=RunDirectory(plan.directory.path.resolve()),
+        kind=ledger.kind,
+        weights={arm: plan.weights_of(arm) for arm in plan.arms},
         deadline=deadline,
     )
 
 
+def chosen_for_test(trials: Ledger, repeats: Ledger) -> list[TrialRecord]:
+    """The first trial of each arm and its repeats, in the order of `runs.winner`."""
+    standings = trials.standings(repeats)
+    return [record for arm in standings for record in (arm.trial, *arm.repeats)]
+
+
 def score_on_test_split(plan: Plan, trials: Ledger, repeats: Ledger, view: View) -> None:
-    """Score the best trial of each arm, and each repeat, on test, once, into `test.json`.
+    """Score the first trial of each arm, and its repeats, on test, once, into `test.json`.
 
     Raises:
         RunError: naming the trials that could not be scored; the others are.
     """
-    file = plan.run / "test.json"
-    scores = read_json(file) if file.exists() else {}
-    best = [record for arm in plan.arms if (record := trials.best_of(arm)) is not None]
-    repeated = [record for record in repeats.records.values() if record.best_epoch is not None]
+    scores = dict(plan.directory.test().scores)
     remote = ray.remote(score_on_test).options(num_cpus=plan.slots.cpu, num_gpus=plan.slots.gpu)
+    context = ray.put(context_of(plan, trials))
     scoring = {
-        one.name: remote.remote(one.config, setting, one.name, one.best_epoch)
-        for ledger, chosen in ((trials, best), (repeats, repeated))
-        for setting in (ray.put(setting_of(plan, ledger)),)
-        for one in chosen
-        if one.name not in scores
+        record.name: remote.remote(record, context)
+        for record in chosen_for_test(trials, repeats)
+        if record.name not in scores
     }
     view.scoring(len(scoring))
     failed = []
@@ -264,6 +271,6 @@ def score_on_test_split(plan: Plan, trials: Ledger, repeats: Ledger, view: View)
             scores[name] = ray.get(score)
         except ray.exceptions.RayError as error:
             failed.append(f"{name} could not be scored on test: {reason_in(error)}")
-        write_json(file, scores)
+        plan.directory.write_test(TestRecord(scores=scores))
     if failed:
         raise RunError("\n".join(failed))

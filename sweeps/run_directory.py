@@ -1,63 +1,96 @@
-"""The run directory: whose it is, and what a run can be rebuilt from."""
+"""Starting a run directory: whether it may be used, and what a run can be rebuilt from."""
 
 import contextlib
 import importlib.metadata
 import io
+import os
 import platform
-import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from datasets import open_split
+from runs.directory import RunDirectory
+from runs.errors import first_fault
+from runs.files import write_text
+from runs.records import DataRecord, Machine, RunRecord
+from sweeps.commands import ROOT
 from sweeps.faults import SweepError
-from sweeps.ledger import write_json, write_whole
-from sweeps.plan import Plan, read_info
+from sweeps.plan import Plan
 from sweeps.schema import Sweep
-from sweeps.space import arm_label
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("ray", "optuna", "torch", "torchvision", "timm", "numpy")
+PACKAGES = (
+    "ray",
+    "optuna",
+    "torch",
+    "torchvision",
+    "timm",
+    "segmentation-models-pytorch",
+    "torchmetrics",
+    "faster-coco-eval",
+    "numpy",
+    "scipy",
+    "rasterio",
+    "shapely",
+    "h5py",
+    "pillow",
+)
+"""Those of requirements.txt on which the result of a run may depend."""
 
 
-def check_run_directory(run: Path, sweep: Sweep, resume: bool) -> None:
-    """Raise `SweepError` unless the run directory is new, or holds this sweep and is resumed."""
-    kept = run / "sweep.yaml"
+def check_run_directory(directory: RunDirectory, sweep: Sweep, resume: bool) -> None:
+    """Check that the run directory is new or, to `resume`, that it holds a run of this sweep.
+
+    Raises:
+        SweepError: it is not; the message says what to do.
+    """
+    run, kept = directory.path, directory.sweep_file
     if not kept.exists() and run.exists() and any(run.iterdir()):
-        raise SweepError(f"{run} is not empty and holds no run: name another place, or clear it")
+        raise SweepError(
+            f"{run} is not empty and holds no run: clear it, or choose another folder with "
+            "--results DIR"
+        )
     if resume and not kept.exists():
-        raise SweepError(f"{run} holds no run to resume; leave --resume out to start one")
+        raise SweepError(f"{run} holds no run to resume: leave out --resume to start one")
     if not kept.exists():
         return
     if not resume:
         raise SweepError(
-            f"{run} holds a run already: go on with it with --resume, give this one another "
-            "place with --results DIR or another name with name=NAME, or delete the folder"
+            f"{run} holds a run already: resume it with --resume, choose another folder with "
+            "--results DIR or another name with name=NAME, or delete it"
         )
-    try:
-        before = Sweep.model_validate(YAML(typ="safe").load(kept))
-    except (YAMLError, ValidationError) as error:
-        raise SweepError(f"{kept} is damaged and its run cannot be gone on with: {error}") from None
+    before = _sweep_in(kept)
     then, now = _resumable(before), _resumable(sweep)
     if changed := [key for key in now if then[key] != now[key]]:
         raise SweepError(
-            f"{run} was made with another {' and '.join(changed)}; a run is resumed as it was "
-            "begun (only budget.trials may grow, and budget.hours, repeats, cost and references "
-            f"change): see {kept}"
+            f"{run} was started with another {' and '.join(changed)}, see {kept}: only a larger "
+            "budget.trials, and other budget.hours, repeats, cost and references can be given when "
+            "a run is resumed"
         )
     if sweep.budget.trials < before.budget.trials:
         raise SweepError(
-            f"{run} was begun with {before.budget.trials} trials; resuming cannot lower that"
+            f"{run} was started with {before.budget.trials} trials: a resumed run cannot have fewer"
         )
+
+
+def _sweep_in(file: Path) -> Sweep:
+    """The sweep that a run was started with."""
+    try:
+        return Sweep.model_validate(YAML(typ="safe").load(file))
+    except YAMLError as error:
+        problem = str(error).strip().splitlines()[0]
+    except ValidationError as error:
+        problem = first_fault(error)
+    raise SweepError(f"{file} is damaged ({problem}): restore it, or start a new run")
 
 
 def _resumable(sweep: Sweep) -> dict[str, Any]:
@@ -73,34 +106,33 @@ def _resumable(sweep: Sweep) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def exclusive(run: Path) -> Iterator[None]:
-    """Keep other processes out of a run directory. SweepError: one is in it."""
+    """Keep other processes out of a run directory. SweepError: another one uses it."""
     run.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(run.parent / f".{run.name}.lock", timeout=0):
             yield
     except Timeout:
-        raise SweepError(f"another process is running in {run}: wait for it") from None
+        raise SweepError(f"another process is running in {run}: wait until it has ended") from None
 
 
 def begin_run_directory(plan: Plan, command: str) -> None:
     """Write what the run can be rebuilt from: the resolved sweep, the data, the versions."""
-    sweep = plan.sweep
-    plan.run.mkdir(parents=True, exist_ok=True)
-    resolved = io.StringIO()
-    YAML(typ="rt").dump(sweep.model_dump(mode="json", exclude={"on_sample"}), resolved)
-    write_whole(plan.run / "sweep.yaml", resolved.getvalue())
-    write_json(
-        plan.run / "run.json",
+    sweep, directory = plan.sweep, plan.directory
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    before = directory.run() if directory.begun() else None
+    record = RunRecord.model_validate(
         {
             "name": sweep.name,
             "task": sweep.task,
             "metric": sweep.metric,
-            "metrics": list(plan.metrics),
+            "metrics": plan.metrics,
             "sample": sweep.uses_sample,
             "seed": sweep.seed,
-            "factors": list(sweep.compare),
+            "factors": tuple(sweep.compare),
             "arms": plan.arms,
-            "skipped": [{"arm": one.arm, "reason": one.reason} for one in plan.skipped],
+            "skipped": plan.skipped,
+            "weights": [stage and f"{stage.name}-{stage.key}" for stage in plan.starts.values()],
+            "tune": {name: domain.model_dump() for name, domain in sweep.tune.items()},
             "budget": sweep.budget.model_dump(),
             "repeats": sweep.repeats and sweep.repeats.model_dump(),
             "cost": sweep.cost and sweep.cost.model_dump(),
@@ -113,56 +145,65 @@ def begin_run_directory(plan: Plan, command: str) -> None:
             },
             "lag": plan.lag,
             "data": _data_record(plan),
-            "weights": {arm_label(arm): _weights_record(plan, arm) for arm in plan.arms},
-            **_times(plan.run),
+            "started": before.started if before else now,
+            "resumed": (*before.resumed, now) if before else (),
             "command": command,
+            "machine": _machine(),
             "versions": {
                 "python": platform.python_version(),
                 **{name: importlib.metadata.version(name) for name in PACKAGES},
             },
             "git": git_revision(),
-        },
+        }
+    )
+    resolved = io.StringIO()
+    YAML(typ="rt").dump(sweep.model_dump(mode="json", exclude={"on_sample"}), resolved)
+    directory.path.mkdir(parents=True, exist_ok=True)
+    write_text(directory.sweep_file, resolved.getvalue())
+    directory.write_run(record)
+
+
+def _data_record(plan: Plan) -> DataRecord:
+    data, root = plan.data, plan.sweep.dataset.root
+    training = open_split(data, "train")
+    return DataRecord.model_validate(
+        {
+            "name": plan.sweep.dataset.name,
+            "root": root and str(root.resolve()),
+            "cache": str(data.folder.resolve()),
+            "fingerprint": data.fingerprint,
+            "counts": data.counts,
+            "classes": data.classes,
+            "class_pixels": data.class_pixels["train"],
+            "class_areas": data.class_areas["train"],
+            "labels": sorted(data.labels),
+            "bands": data.bands,
+            "rgb": data.rgb,
+            "image_size": data.image_size,
+            "window": np.median(training.sizes, axis=0).astype(int).tolist(),
+            "dtype": str(training.images.dtype),
+            "stretch": None if training.stretch is None else training.stretch.tolist(),
+            "mean": training.mean.tolist(),
+            "std": training.std.tolist(),
+            "skipped_files": [(str(file), reason) for file, reason in data.skipped],
+        }
     )
 
 
-def _data_record(plan: Plan) -> dict[str, Any]:
-    """The data learned from, and all that it takes to ask a model about other images."""
-    data, root = plan.data, plan.sweep.dataset.root
-    training = open_split(data, "train")
-    return {
-        "name": plan.sweep.dataset.name,
-        "root": root and str(root.resolve()),
-        "cache": str(data.folder.resolve()),
-        "fingerprint": data.fingerprint,
-        "counts": data.counts,
-        "classes": data.classes,
-        "class_pixels": data.class_pixels["train"],
-        "class_areas": data.class_areas["train"],
-        "labels": sorted(data.labels),
-        "bands": data.bands,
-        "rgb": data.rgb,
-        "image_size": data.image_size,
-        "window": np.median(training.sizes, axis=0).astype(int).tolist(),
-        "dtype": str(training.images.dtype),
-        "stretch": None if training.stretch is None else training.stretch.tolist(),
-        "mean": training.mean.tolist(),
-        "std": training.std.tolist(),
-        "skipped_files": [[str(file), reason] for file, reason in data.skipped],
-    }
+def _machine() -> Machine:
+    """The machine that the command runs on."""
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return Machine(processor=_processor(), cores=os.cpu_count() or 1, gpus=tuple(gpus))
 
 
-def _times(run: Path) -> dict[str, Any]:
-    """When the run was begun, and each time it was gone on with."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    before = read_info(run)
-    if before is None:
-        return {"started": now, "resumed": []}
-    return {"started": before["started"], "resumed": [*before["resumed"], now]}
-
-
-def _weights_record(plan: Plan, arm: Any) -> str | None:
-    stage = plan.starts[arm_label(arm)]
-    return f"{stage.name}-{stage.key}" if stage else None
+def _processor() -> str:
+    """The model name of the processor: of Linux's list if it has one, or of the platform."""
+    listed = Path("/proc/cpuinfo")
+    for line in listed.read_text().splitlines() if listed.exists() else ():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine()
 
 
 def git_revision() -> str | None:
@@ -178,8 +219,3 @@ def git_revision() -> str | None:
     except FileNotFoundError:
         return None
     return described.stdout.strip() or None
-
-
-def command_line() -> str:
-    """The command that was typed."""
-    return shlex.join(["python", *sys.argv])

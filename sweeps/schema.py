@@ -1,11 +1,11 @@
-"""What may stand in a sweep file: every key, its type, its default and what it means.
+"""The sweep file: every key, its type, its default and what it means.
 
 Three groups of hyperparameters, in the words of the Deep Learning Tuning Playbook (Godbole et al.
 2023): `compare` holds the scientific ones (each combination is an arm, a row of the table),
 `tune` the nuisance ones (searched within every arm, so that arms are compared at their best), and
-`fixed` the rest. All three take the keys of `Settings`, the options of the heads (`models.heads.options`)
-and weights of loss terms. A factor of `compare` that is several settings at once has its choices
-spelt out under `variants`.
+`fixed` the rest. All three take the keys of `Settings`, the options of the heads
+(`models.heads.options`) and weights of loss terms. If a factor of `compare` stands for several
+settings at once, `variants` has the settings of each choice.
 """
 
 import contextlib
@@ -24,17 +24,16 @@ from pydantic import (
     model_validator,
 )
 
-from models.losses.names import LOSS_PREFIX
 from models.heads.options import HeadOptions, HypercolumnOptions, SegmenterOptions
-
-Scalar = bool | int | float | str
+from models.losses.names import LOSS_PREFIX
+from runs.arms import Scalar
 
 
 def _distinct(values: list[Scalar]) -> list[Scalar]:
     if not values:
         raise ValueError("the list of choices is empty")
     if len(set(map(repr, values))) < len(values):
-        raise ValueError("a choice stands twice")
+        raise ValueError("a choice is listed twice")
     return values
 
 
@@ -47,15 +46,15 @@ class _Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_truth_as_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """YAML's true would pass for 1."""
+        """Refuse true where a number is expected: pydantic would read it as 1."""
         kind = cls.model_fields[str(info.field_name)].annotation
         if isinstance(value, bool) and kind is not bool and kind is not Any:
-            raise ValueError(f"{str(value).lower()} does not belong here")
+            raise ValueError(f"{str(value).lower()} is not a value of this key")
         return value
 
 
 class Settings(_Section):
-    """What one trial is told: the keys of `compare`, `tune` and `fixed`.
+    """The settings of one trial: the keys of `compare`, `tune` and `fixed`.
 
     `backbone`, `pretraining` and `lr` must be given in one of the three; the others have the
     defaults below. Weights of loss terms (`loss_weights.NAME`, default 1) and the options of the
@@ -81,7 +80,7 @@ class Settings(_Section):
     batch_size: int = Field(8, ge=1, description="images a step")
     warmup_epochs: float = Field(0.5, ge=0, description="linear rise of the learning rate")
     clip_norm: float = Field(5.0, gt=0, description="largest norm of the gradient")
-    augment: bool = Field(True, description="turn and mirror training images at random")
+    augment: bool = Field(True, description="rotate and flip training images at random")
 
 
 HEAD_OPTIONS: dict[str, type[HeadOptions]] = {
@@ -93,7 +92,7 @@ HEAD_OPTIONS: dict[str, type[HeadOptions]] = {
 
 
 def is_setting(name: str) -> bool:
-    """Whether `name` may stand under `compare`, `tune` or `fixed`."""
+    """Whether `name` can be a key of `compare`, `tune` or `fixed`."""
     return name in Settings.model_fields or name in HEAD_OPTIONS or name.startswith(LOSS_PREFIX)
 
 
@@ -107,9 +106,9 @@ def setting_adapter(name: str) -> TypeAdapter[Any]:
 
 
 def typed(name: str, value: Any) -> Any:
-    """`value` in the type of the setting `name`; as it is where it does not fit, to be told of.
+    """`value` in the type of the setting `name`; unchanged if it does not fit: a check reports it.
 
-    A list of numbers (class weights) becomes text: what a trial is told is flat.
+    A list of numbers (class weights) becomes text, because configurations are flat.
     """
     if isinstance(value, list) and all(type(part) in (int, float) for part in value):
         value = ", ".join(f"{part:g}" for part in value)
@@ -122,7 +121,7 @@ def typed(name: str, value: Any) -> Any:
 
 
 class Domain(_Section):
-    """Where a tuned value may lie: exactly one of the three."""
+    """The range or choices of a tuned value: exactly one of the three."""
 
     uniform: tuple[float, float] | None = None
     log_uniform: tuple[float, float] | None = None
@@ -144,7 +143,7 @@ class Domain(_Section):
 
     @property
     def middle(self) -> Scalar:
-        """The value an arm is first tried at: the (geometric) middle, or the first choice."""
+        """The first value that is tried in an arm: the (geometric) middle, or the first choice."""
         if self.choice is not None:
             return self.choice[0]
         if self.log_uniform is not None:
@@ -154,12 +153,12 @@ class Domain(_Section):
 
 
 class Split(_Section):
-    """How labelled images are shared out where the data set brings no split of its own."""
+    """How labelled images are divided if the data set has no split of its own."""
 
     val: float = Field(0.15, gt=0, lt=1)
     test: float = Field(0.15, gt=0, lt=1)
     seed: int = Field(42, ge=0)
-    remake: bool = Field(False, description="share out the training images even where it does")
+    remake: bool = Field(False, description="divide the training images even if it has one")
 
     @model_validator(mode="after")
     def _leaves_training(self) -> Self:
@@ -175,22 +174,22 @@ class Dataset(_Section):
     root: Path | None = Field(None, description="folder of the data; null: the embedded sample")
     bands: str | list[str | int] = Field("rgb", description="rgb, all, or names or indices")
     image_size: int = Field(128, ge=32, multiple_of=32, description="px a side, as trained on")
-    min_area: float = Field(
-        32, ge=0, description="px² at image_size: smaller objects are no objects"
-    )
+    min_area: float = Field(32, ge=0, description="px² at image_size: smaller objects are ignored")
     tile: int | None = Field(
-        None, ge=32, description="px of the file a side that scenes are cut into; null: whole"
+        None,
+        ge=32,
+        description="px of the file: side of the tiles that scenes are cut into; null: whole",
     )
-    overlap: int = Field(0, ge=0, description="px that neighbouring tiles share")
+    overlap: int = Field(0, ge=0, description="overlap of neighbouring tiles, px")
     stretch: tuple[float, float] | None = Field(
         None, description="percentiles of the training pixels that become 0 and 1; null: as stored"
     )
     ignore_index: int = Field(
-        255, ge=0, le=255, description="mask value that neither losses nor metrics count"
+        255, ge=0, le=255, description="mask value that losses and metrics ignore"
     )
     only_with_objects: bool = Field(False, description="leave out images without an object")
     split: Split = Split()
-    skip_bad: bool = Field(False, description="leave unreadable files out instead of stopping")
+    skip_bad: bool = Field(False, description="skip unreadable files instead of stopping")
 
     @field_validator("root")
     @classmethod
@@ -200,7 +199,7 @@ class Dataset(_Section):
     @model_validator(mode="after")
     def _tiles_advance(self) -> Self:
         if self.overlap and self.tile is None:
-            raise ValueError("overlap is of tiles: give tile too")
+            raise ValueError("overlap needs tiles: give tile as well")
         if self.tile is not None and self.overlap >= self.tile:
             raise ValueError(f"tiles of {self.tile} px cannot overlap by {self.overlap}")
         return self
@@ -279,24 +278,24 @@ class Weights(_Section):
 
 
 class Budget(_Section):
-    """How much is done. `pretraining_epochs` is for each stage of initial weights."""
+    """How much is trained. `pretraining_epochs` is for each stage of initial weights."""
 
     trials: int = Field(ge=1)
     epochs: int = Field(ge=1)
     pretraining_epochs: int = Field(50, ge=1)
     hours: float | None = Field(
-        None, gt=0, description="of this command; what is not done by then, --resume goes on with"
+        None, gt=0, description="of this command; after them, --resume continues the run"
     )
 
 
 class Cost(_Section):
-    """What a machine costs, for the table's column of money."""
+    """What a machine costs, for the column of costs in the table."""
 
     usd_per_hour: float = Field(gt=0)
 
 
 class Reference(_Section):
-    """One published row: an arm, as far as it has this sweep's factors, and its scores."""
+    """One published row: the values of some of the sweep's factors, and scores."""
 
     arm: dict[str, Scalar]
     scores: dict[str, float]
@@ -306,15 +305,15 @@ class References(_Section):
     """Published numbers that the ranking shows beside its own, marked as such."""
 
     source: str
-    note: str = Field("", description="what a reader must know before comparing")
+    note: str = Field("", description="what a reader should know before comparing")
     rows: list[Reference] = Field(min_length=1)
 
 
 class Scheduler(_Section):
     """When a trial is stopped early.
 
-    asha: at epochs grace, grace·factor, grace·factor², … only the best 1/factor goes on.
-    median: after `grace_epochs`, whoever falls below the median of the others stops.
+    asha: at epochs grace, grace·factor, grace·factor², … only the best 1/factor continue.
+    median: from `grace_epochs` on, trials below the median of the others stop.
     """
 
     name: Literal["asha", "median", "none"] = "asha"
@@ -323,24 +322,24 @@ class Scheduler(_Section):
 
 
 class Repeats(_Section):
-    """Best configurations trained again under other seeds, once the search is over."""
+    """The best configurations, trained again under other seeds after the search."""
 
-    top: int = Field(3, ge=1, description="arms, the best on validation")
+    top: int = Field(3, ge=1, description="number of arms, the best on validation")
     seeds: int = Field(3, ge=2, description="trainings of each")
 
 
 class Sampler(_Section):
-    """Who proposes the tuned values: Optuna's TPE, chance, or all combinations of choices."""
+    """How values are proposed: Optuna's TPE, random sampling, or all combinations of choices."""
 
     name: Literal["tpe", "random", "grid"] = "tpe"
-    startup_trials: int = Field(10, ge=1, description="tpe: trials at random before it models")
+    startup_trials: int = Field(10, ge=1, description="tpe: random trials before it uses its model")
 
 
 class Resources(_Section):
-    """The slot of one trial. Without a GPU `gpu` is dropped, which the plan says."""
+    """The slot of one trial. Without a GPU `gpu` is ignored, and the plan says so."""
 
     cpu: int = Field(1, ge=1)
-    gpu: float = Field(0, ge=0, le=1, description="a share of one GPU; a trial uses no more")
+    gpu: float = Field(0, ge=0, le=1, description="a share of one GPU, which limits its memory")
 
 
 def _all_typed(settings: Any) -> Any:
@@ -361,26 +360,26 @@ class Sweep(_Section):
     fixed: dict[str, Any] = {}
     variants: dict[str, dict[str, dict[str, Any]]] = Field(
         {},
-        description="what the choices of a factor mean that is several settings at once: "
-        "FACTOR: {CHOICE: {setting: value}}; these go before tune and fixed",
+        description="the settings that each choice of a factor stands for: "
+        "FACTOR: {CHOICE: {setting: value}}; they have priority over tune and fixed",
     )
     weights: Weights = Weights()
     budget: Budget
     on_sample: dict[str, Any] = Field(
         {},
         description="what is different on the embedded sample, written like overrides of the "
-        "command line, which go before these: budget.trials: 12",
+        "command line, which have priority: budget.trials: 12",
     )
     scheduler: Scheduler = Scheduler()
     sampler: Sampler = Sampler()
     allocation: Literal["adaptive", "equal"] = Field(
         "adaptive",
-        description="adaptive: each arm once, then the sampler chooses arms too; "
-        "equal: every arm the same number of trials, searched for itself",
+        description="adaptive: each arm once, then the sampler chooses arms as well; "
+        "equal: the same number of trials for every arm, each with its own search",
     )
     resources: Resources = Resources()
     unavailable: Literal["error", "skip"] = Field(
-        "error", description="arms whose weights cannot be had"
+        "error", description="for arms whose weights are not available"
     )
     repeats: Repeats | None = None
     cost: Cost | None = None
@@ -407,7 +406,7 @@ class Sweep(_Section):
     @field_validator("compare", mode="before")
     @classmethod
     def _typed_compare(cls, compare: Any) -> Any:
-        """Choices in their setting's type: 1 becomes 1.0, in an arm's name as in its trials."""
+        """Choices in the type of their setting: 1 becomes 1.0, in an arm and in its trials."""
         if not isinstance(compare, dict):
             return compare
         return {
@@ -417,5 +416,5 @@ class Sweep(_Section):
 
     @property
     def uses_sample(self) -> bool:
-        """Whether the sweep runs on the embedded sample: it names no data of its own."""
+        """Whether the sweep runs on the embedded sample, because it names no data."""
         return self.dataset.root is None

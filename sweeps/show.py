@@ -1,21 +1,14 @@
-"""The plan, as text: what will be done, with what, and what was left out."""
-
-from pathlib import Path
+"""The plan as text: what will be done, with what, and what is skipped."""
 
 from rich.console import Console
 from rich.table import Table
 
 from datasets.source import BACKGROUND
+from sweeps.commands import from_here
 from sweeps.plan import Plan
 from sweeps.schema import Domain
-from sweeps.space import arm_label, complete
+from sweeps.space import complete
 from sweeps.stages import Stage
-
-
-def from_here(path: Path) -> Path:
-    """`path` as it is typed from the current folder, if it lies below it."""
-    here = Path.cwd()
-    return path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path
 
 
 def show_plan(plan: Plan, console: Console) -> None:
@@ -28,7 +21,7 @@ def show_plan(plan: Plan, console: Console) -> None:
     console.print(facts, highlight=False, markup=False)
     for one in plan.skipped:
         console.print(
-            f"left out: {arm_label(one.arm)}: {one.reason}",
+            f"skipped arm: {one.arm.title}: {one.reason}",
             style="yellow",
             highlight=False,
             markup=False,
@@ -52,7 +45,7 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         ("data", f"{kind}{sweep.dataset.name}: {counts}; {bands}"),
         *_classes(plan),
         *(("", note) for note in data.notes),
-        *(("", f"skipped {file}: {reason}") for file, reason in data.skipped),
+        *(("", f"skipped file {file}: {reason}") for file, reason in data.skipped),
         ("arms", _arms(plan)),
         ("tuned", ", ".join(tuned) or "nothing"),
         ("weights", _weights(plan)),
@@ -61,18 +54,18 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         *_repeats(plan),
         ("slots", f"{slots.count} trials at once, each on {_slot(plan)}"),
         *([("", slots.note)] if slots.note else []),
-        ("results", str(from_here(plan.run))),
+        ("results", str(from_here(plan.directory.path))),
     ]
 
 
 def _arms(plan: Plan) -> str:
     compared = [f"{len(values)} {factor}" for factor, values in plan.sweep.compare.items()]
-    without = f", without the {len(plan.skipped)} left out below" if plan.skipped else ""
+    without = f"; {len(plan.skipped)} more are skipped, see below" if plan.skipped else ""
     return f"{len(plan.arms)}, of {' × '.join(compared)}{without}"
 
 
 def _classes(plan: Plan) -> list[tuple[str, str]]:
-    """Each class with its share of the training pixels; nothing where there are no masks."""
+    """The classes; where there are masks, each with its share of the training pixels."""
     pixels = plan.data.class_pixels.get("train", ())
     names = (BACKGROUND, *plan.data.classes)
     if not pixels:
@@ -87,7 +80,7 @@ def _epochs(plan: Plan) -> int:
 
 def _untried(plan: Plan) -> list[tuple[str, str]]:
     untried = len(plan.arms) - plan.trials
-    few = f"fewer trials than arms: {untried} of {len(plan.arms)} arms will not be tried"
+    few = f"fewer trials than arms: {untried} of {len(plan.arms)} arms get no trial"
     return [("", few)] if untried > 0 else []
 
 
@@ -128,7 +121,7 @@ def _search(plan: Plan) -> str:
     stops = (
         "none stopped early"
         if sweep.scheduler.name == "none"
-        else f"{sweep.scheduler.name} stops the poor early"
+        else f"{sweep.scheduler.name} stops poor trials early"
     )
     return (
         f"{sweep.allocation} allocation, {sweep.sampler.name} sampler, {stops}, seed {sweep.seed}"

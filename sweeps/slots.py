@@ -4,19 +4,20 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runs.errors import EosweepError
 from sweeps.schema import Resources
 
 if TYPE_CHECKING:
     import torch
 
 
-class DoesNotFitError(ValueError):
+class DoesNotFitError(EosweepError):
     """Not a single trial fits the machine."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What there is to share out; of a cluster, each node is one."""
+    """The resources of one machine, or of one node of a cluster."""
 
     cpus: int
     gpus: int
@@ -24,14 +25,14 @@ class Machine:
 
 @dataclass(frozen=True)
 class Slots:
-    """The slots that a sweep runs in.
+    """The slots in which a sweep's trials run.
 
     Attributes:
         cpu: CPU cores, and torch threads, of each.
         gpu: share of one GPU, at most 1; 0 without one.
         count: how many trials run at once.
         per_machine: how many of them on the machine that takes most.
-        note: what was decided for the user, in a sentence; empty if nothing.
+        note: how this differs from what the sweep asks for, in a sentence; empty if it does not.
     """
 
     cpu: int
@@ -42,11 +43,11 @@ class Slots:
 
     @property
     def lag(self) -> int:
-        """A trial learns from the trials numbered at least this many before it.
+        """Trial n learns from the trials up to n − lag.
 
-        All of those have ended when it is proposed, whatever finished first: that makes search
-        and pruning the same twice. One and a half rounds of slots leave room for slow trials,
-        so that a slot seldom waits; a single slot needs none.
+        All of those have ended when it is proposed, in whatever order they finish: that makes
+        search and pruning repeatable. One and a half rounds of slots leave time for slow trials,
+        so that a slot seldom waits; a single slot needs no lag.
         """
         return self.count + self.count // 2
 
@@ -58,11 +59,11 @@ def this_machine() -> Machine:
     return Machine(len(os.sched_getaffinity(0)), torch.cuda.device_count())
 
 
-def share_out(resources: Resources, machines: list[Machine]) -> Slots:
-    """Slots of the asked size on `machines`.
+def allocate(resources: Resources, machines: list[Machine]) -> Slots:
+    """Divide `machines` into slots of the size that the sweep asks for.
 
-    Several GPUs are not one pool: a trial's share comes from a single GPU, so 0.3 fits three
-    times on each.
+    Several GPUs are not one pool: a trial's share is of a single GPU, so that three shares of 0.3
+    fit on each.
 
     Raises:
         DoesNotFitError: saying which resource is short.
@@ -81,18 +82,21 @@ def share_out(resources: Resources, machines: list[Machine]) -> Slots:
         )
     note = ""
     if resources.gpu and not gpus:
-        note = "no GPU here: trials share the CPU cores instead"
+        note = "no GPU was found: trials run on the CPU cores"
     elif gpu and _per_gpu(gpu) * gpu < 0.999:
         idle = 1 - _per_gpu(gpu) * gpu
         note = f"{gpu:g} does not divide a GPU: {_per_gpu(gpu)} trials on each, {idle:.0%} idle"
     return Slots(resources.cpu, gpu, count, max(fitting), note)
 
 
-def occupy(slots: Slots) -> "torch.device":
-    """Keep this worker within its slot: its threads, and its share of the GPU's memory.
+def limit_to_slot(slots: Slots) -> "torch.device":
+    """Limit this worker to its slot: its threads, and its share of the GPU's memory.
 
-    A share of a GPU limits nothing by itself. Held to it, a trial that needs more fails by itself,
-    with a reason, instead of taking its neighbours down.
+    Ray does not enforce a share of a GPU. With the limit, a trial that needs more memory fails
+    alone, with a reason, and the other trials on that GPU continue.
+
+    Returns:
+        The device to train on.
     """
     import torch
 
@@ -105,7 +109,7 @@ def occupy(slots: Slots) -> "torch.device":
 
 
 def device_name(device: "torch.device") -> str:
-    """What the table calls a device: the GPU's name, or `cpu`."""
+    """The name of a device in the records: that of the GPU, or `cpu`."""
     import torch
 
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
@@ -119,5 +123,5 @@ def _fit(machine: Machine, cpu: int, gpu: float) -> int:
 
 
 def _per_gpu(share: float) -> int:
-    # 1 / 0.1 is 9.999…: a hair is forgiven, as Ray's own fixed-point shares do.
+    # 1 / 0.1 is 9.999…: rounding errors are ignored, as in Ray's own fixed-point shares.
     return int(1 / share + 1e-4)

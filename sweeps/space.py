@@ -1,83 +1,86 @@
-"""Arms and the space around them: from a sweep to what Optuna is asked and a trial is told.
+"""The search space: a sweep's arms, the parameters that Optuna draws, and configurations.
 
 A trial's configuration is one flat dict of plain values: every `Settings` key, the options of its
 head, the `loss_weights.NAME` in force, its factors, `seed` and the trial's `number`.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import optuna
 
-from models.losses.names import LOSS_PREFIX
 from models.heads.options import HeadOptions
+from models.losses.names import LOSS_PREFIX
 from models.tasks import TASKS, Head
-from sweeps.schema import Domain, Scalar, Settings, Sweep
+from runs.arms import Arm, Scalar, arm_slugs
+from sweeps.schema import Domain, Settings, Sweep
 
-Arm = dict[str, Scalar]
 Config = dict[str, Any]
 
 
 def arms_of(sweep: Sweep) -> list[Arm]:
     """Every combination of what is compared, the first factor changing slowest."""
     return [
-        dict(zip(sweep.compare, values, strict=True))
+        Arm(zip(sweep.compare, values, strict=True))
         for values in itertools.product(*sweep.compare.values())
     ]
 
 
-def arm_label(arm: Arm) -> str:
-    """How an arm is called in names, also of folders: its values, joined."""
-    return "-".join(str(value).replace("/", "_") for value in arm.values())
-
-
 def arm_of(sweep: Sweep, config: Config) -> Arm:
     """The arm that a trial's configuration belongs to."""
-    return {factor: config[factor] for factor in sweep.compare}
+    return Arm({factor: config[factor] for factor in sweep.compare})
+
+
+def arm_slug(sweep: Sweep, arm: Arm) -> str:
+    """The name of `arm` in names of files and studies.
+
+    It is the same whether or not other arms of the sweep are skipped.
+    """
+    return arm_slugs(arms_of(sweep))[arm]
 
 
 def trial_name(sweep: Sweep, config: Config) -> str:
-    """`007-resnet18-mae`: unique in the run, sortable, and it says the arm."""
-    return f"{config['number']:03d}-{arm_label(arm_of(sweep, config))}"
+    """`007-resnet18-mae`: unique in the run, in the order of numbers, and it names the arm."""
+    return f"{config['number']:03d}-{arm_slug(sweep, arm_of(sweep, config))}"
 
 
-def spelt_out(sweep: Sweep, chosen: dict[str, Any]) -> dict[str, Any]:
-    """`chosen` values by setting: choices of a factor with variants become what they stand for."""
+def expand_variants(sweep: Sweep, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that `chosen` stands for: a choice of a factor with variants is several."""
     settings: dict[str, Any] = {}
     for name, value in chosen.items():
         settings |= sweep.variants[name][value] if name in sweep.variants else {name: value}
     return settings
 
 
-def settings_of(sweep: Sweep, chosen: dict[str, Any]) -> Settings:
+def settings_of(sweep: Sweep, chosen: Mapping[str, Any]) -> Settings:
     """The settings of an arm or a trial; where a tuned value is not chosen yet, its middle."""
     values = _values(sweep, chosen)
     return Settings(**{name: values[name] for name in Settings.model_fields if name in values})
 
 
-def head_of(sweep: Sweep, chosen: dict[str, Any]) -> str:
+def head_of(sweep: Sweep, chosen: Mapping[str, Any]) -> str:
     """Name of the head of an arm or a trial."""
     return settings_of(sweep, chosen).head or next(iter(TASKS[sweep.task].heads))
 
 
-def options_of(sweep: Sweep, chosen: dict[str, Any]) -> HeadOptions:
+def options_of(sweep: Sweep, chosen: Mapping[str, Any]) -> HeadOptions:
     """The options of its head."""
     values, options = _values(sweep, chosen), _head(sweep, chosen).options
     return options(**{name: values[name] for name in options.model_fields if name in values})
 
 
-def _values(sweep: Sweep, chosen: dict[str, Any]) -> dict[str, Any]:
+def _values(sweep: Sweep, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Every value that the sweep gives: of tuned ones that are not chosen, the middle."""
     middles = {name: domain.middle for name, domain in sweep.tune.items()}
-    return {**middles, **sweep.fixed, **spelt_out(sweep, chosen)}
+    return {**middles, **sweep.fixed, **expand_variants(sweep, chosen)}
 
 
 def suggest(sweep: Sweep, trial: optuna.Trial, arm: Arm | None = None) -> Config:
     """Draw a configuration: first the arm, unless it is given, then what is tuned within it.
 
-    What means nothing in the arm (the weight of a loss that its head does not have) is not drawn,
-    so that it is no parameter of that trial and teaches the sampler nothing false.
+    What has no effect in the arm (the weight of a loss that its head does not have) is not drawn:
+    it is no parameter of that trial, and the sampler learns nothing false from it.
     """
     chosen: dict[str, Any] = dict(arm or {})
     if arm is None:
@@ -88,7 +91,7 @@ def suggest(sweep: Sweep, trial: optuna.Trial, arm: Arm | None = None) -> Config
     return complete(sweep, chosen)
 
 
-def complete(sweep: Sweep, chosen: dict[str, Any]) -> Config:
+def complete(sweep: Sweep, chosen: Mapping[str, Any]) -> Config:
     """The whole flat configuration around the `chosen` values."""
     settings, options = settings_of(sweep, chosen), options_of(sweep, chosen)
     values = _values(sweep, chosen)
@@ -108,13 +111,13 @@ def complete(sweep: Sweep, chosen: dict[str, Any]) -> Config:
     }
 
 
-def tuned_in(sweep: Sweep, arm: dict[str, Any]) -> list[str]:
-    """Names of the tuned parameters that mean something in `arm`."""
+def tuned_in(sweep: Sweep, arm: Mapping[str, Any]) -> list[str]:
+    """Names of the tuned parameters that have an effect in `arm`."""
     return [name for name in sweep.tune if _applies(sweep, name, arm)]
 
 
 def middle_point(sweep: Sweep, arm: Arm) -> dict[str, Scalar]:
-    """Where every arm is tried first: the middle of all ranges. Optuna's parameters only."""
+    """The first point tried in every arm: the middle of all ranges. Optuna's parameters only."""
     return {name: sweep.tune[name].middle for name in tuned_in(sweep, arm)}
 
 
@@ -126,14 +129,14 @@ def grid_points(sweep: Sweep, arm: Arm) -> Iterator[dict[str, Scalar]]:
         yield dict(zip(names, values, strict=True))
 
 
-def _applies(sweep: Sweep, name: str, chosen: dict[str, Any]) -> bool:
-    """Whether the tuned `name` means something in an arm: it is not settled, nor of no effect."""
-    if name in spelt_out(sweep, chosen) or settings_of(sweep, chosen).epochs == 0:
+def _applies(sweep: Sweep, name: str, chosen: Mapping[str, Any]) -> bool:
+    """Whether the tuned `name` has an effect in an arm that does not set it itself."""
+    if name in expand_variants(sweep, chosen) or settings_of(sweep, chosen).epochs == 0:
         return False
     return applies(sweep, name, chosen)
 
 
-def applies(sweep: Sweep, name: str, arm: dict[str, Any]) -> bool:
+def applies(sweep: Sweep, name: str, arm: Mapping[str, Any]) -> bool:
     """Whether the head of `arm` knows the setting `name`."""
     options = options_of(sweep, arm)
     if name.startswith(LOSS_PREFIX):
@@ -141,7 +144,7 @@ def applies(sweep: Sweep, name: str, arm: dict[str, Any]) -> bool:
     return name in Settings.model_fields or name in type(options).model_fields
 
 
-def _head(sweep: Sweep, chosen: dict[str, Any]) -> Head:
+def _head(sweep: Sweep, chosen: Mapping[str, Any]) -> Head:
     return TASKS[sweep.task].heads[head_of(sweep, chosen)]
 
 

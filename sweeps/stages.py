@@ -21,16 +21,15 @@ from torch import Tensor, nn
 from datasets import Prepared, Split, open_split
 from datasets.batches import Batch, batch_count, batches
 from models.backbones import Backbone
-from models.build import recipe_of
+from models.build import model_for, recipe_of
 from models.pretraining import checkpoint, distillation, imagenet, mae, store
 from models.pretraining.audit import Audit
 from models.pretraining.training import Recipe, StageEpoch
 from models.tasks import TASKS
 from models.training import train
-from sweeps.build import model_for
 from sweeps.resuming import ResumeFile, time_for_another
 from sweeps.schema import Sweep
-from sweeps.slots import Slots, device_name, occupy
+from sweeps.slots import Slots, device_name, limit_to_slot
 from sweeps.space import Arm, Config, complete, settings_of
 
 Kind = Literal["imagenet", "checkpoint", "mae", "teacher", "distillation", "source"]
@@ -200,7 +199,7 @@ def train_stage(
             always done, so that every slice of time gets on.
     """
     yield {"epoch": 0}
-    device = occupy(slots)
+    device = limit_to_slot(slots)
     torch.manual_seed(sweep.seed)
     unfinished = ResumeFile(store.unfinished(cache, stage.name, stage.key))
     resume = unfinished.read(device)

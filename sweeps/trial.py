@@ -1,4 +1,4 @@
-"""One trial: a flat configuration → a trained model, reported epoch by epoch. Runs in a worker."""
+"""One trial: trains a flat configuration, reporting each epoch. Runs in a Ray worker."""
 
 import gc
 import time
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import torch
 from ray import tune
 from ray._raylet import setproctitle  # type: ignore[attr-defined]
@@ -16,16 +15,21 @@ from torch import nn
 from datasets import Prepared, Split, open_split
 from datasets.batches import batch_of
 from models.architecture import ARCHITECTURE, architecture, load_same
-from models.build import recipe_of
-from models.pretraining import store
+from models.build import model_for, recipe_of
 from models.model import Model
+from models.pretraining import store
 from models.tasks import TASKS
 from models.training import latency, score, train
+from runs.arms import Arm
+from runs.directory import Kind, RunDirectory
+from runs.files import whole_file
+from runs.predictions import write_predictions
+from runs.records import TrialRecord
+from runs.tallies import write_tally
 from sweeps.board import Board
-from sweeps.build import model_for
-from sweeps.ledger import whole_file
+from sweeps.ledger import RESUME_FILE
 from sweeps.resuming import ResumeFile, time_for_another
-from sweeps.slots import Slots, device_name, occupy
+from sweeps.slots import Slots, device_name, limit_to_slot
 from sweeps.space import Config
 
 PICTURES = 4
@@ -33,15 +37,17 @@ PICTURES = 4
 
 
 @dataclass(frozen=True)
-class Setting:
-    """Where a trial finds things; the configuration says what it does with them.
+class TrialContext:
+    """What the trials of a run have in common, beside their configurations.
 
     Attributes:
-        metrics: all that validation is scored by; `metric` is the one that decides.
+        metric: the one that trials are ranked by.
+        metrics: all that validation is scored by.
         varied: the settings that differ between trials: compared and tuned.
-        trials: folder of all trials.
-        weights: for each arm's label, the folder of its initial weights; None for scratch.
-        deadline: when trials stop at a checkpoint, in seconds since the epoch; None for never.
+        directory: of the run, by its absolute path.
+        kind: whether these are the run's trials or its seed repeats.
+        weights: for each arm, the folder of its initial weights; None for scratch.
+        deadline: unix time in seconds at which trials stop at a checkpoint; None for never.
     """
 
     task: str
@@ -50,78 +56,79 @@ class Setting:
     data: Prepared
     slots: Slots
     varied: tuple[str, ...]
-    trials: Path
-    weights: dict[str, Path | None]
+    directory: RunDirectory
+    kind: Kind
+    weights: dict[Arm, Path | None]
     deadline: float | None
 
 
-def run_trial(config: Config, setting: Setting, name: str, arm: str) -> None:
+def run_trial(config: Config, context: TrialContext, name: str, arm: Arm) -> None:
     """Train one configuration, reporting to Ray Tune after each epoch.
 
-    Beside the reports it leaves in its folder: the weights of its best epoch, what it needs to
-    go on if it is cut short, and TensorBoard events. Out of time, it ends after an epoch whose
-    report says that it was `cut`; one epoch is always done, so that every slice of time gets on.
+    In its folder it writes the weights of its best epoch, TensorBoard events and, while it is
+    unfinished, what it resumes from. Out of time, it ends after an epoch whose report has `cut`;
+    at least one epoch is trained, so that every time slice makes progress.
     """
     held_since = time.perf_counter()
-    # Optimiser and schedule refer to each other: without this, a worker keeps the models of the
-    # trials before until Python happens to look for such rings.
+    # Optimiser and schedule refer to each other: without this, a worker keeps the models of
+    # earlier trials until Python next collects reference cycles.
     gc.collect()
-    device = occupy(setting.slots)
-    folder = setting.trials / name
+    device = limit_to_slot(context.slots)
+    folder = context.directory.path / context.kind / name
     folder.mkdir(parents=True, exist_ok=True)
-    training, validation = _split(setting.data, "train"), _split(setting.data, "val")
-    pictures = batch_of(validation, validation.first_with(TASKS[setting.task].needs, PICTURES))
-    model = initial_model(config, setting, setting.weights[arm])
-    unfinished = ResumeFile(folder / "resume.pt")
+    training, validation = _split(context.data, "train"), _split(context.data, "val")
+    pictures = batch_of(validation, validation.first_with(TASKS[context.task].needs, PICTURES))
+    model = initial_model(config, context, context.weights[arm])
+    unfinished = ResumeFile(folder / RESUME_FILE)
     resume = unfinished.read(device)
     best = resume["best"] if resume else -1.0
-    # Ray titles a worker's process with its class's name. Titled after the trial, it is recognised
-    # in the dashboard's list of workers and in `top`; only Ray's own function can change the title.
+    # Ray names a worker's process after its class. Named after the trial, it is recognised in the
+    # dashboard's list of workers and in `top`; only Ray's own function can change the name.
     setproctitle(f"trial {name}")
-    told = {name: config[name] for name in setting.varied if name in config}
-    metrics, rgb = setting.metrics, setting.data.rgb
+    varied = {name: config[name] for name in context.varied if name in config}
+    metrics, rgb = context.metrics, context.data.rgb
     done = resume["epoch"] if resume else 0
-    with Board(folder, told, setting.task, metrics, rgb, done) as board:
+    with Board(folder, varied, context.task, metrics, rgb, done) as board:
         epochs = train(
-            model, TASKS[setting.task], training, validation, recipe_of(config), device, resume
+            model, TASKS[context.task], training, validation, recipe_of(config), device, resume
         )
         for epoch in epochs:
-            reached = epoch.metrics.get(setting.metric, best)
+            reached = epoch.metrics.get(context.metric, best)
             if reached > best:
                 best = reached
                 _save_weights(model, folder / "weights.safetensors", epoch.number)
                 board.draw(model, epoch.number, pictures, device)
-            # The time the slot was held counts, with loading and saving, not the training alone.
-            held = time.perf_counter() - held_since
-            numbers = epoch.metrics | {"seconds": held, "time": time.time()}
+            # An epoch costs the time that the slot was held, loading and saving included.
+            numbers = epoch.metrics | {"seconds": time.perf_counter() - held_since}
             held_since = time.perf_counter()
             board.epoch(epoch.number, numbers)
             more = not epoch.diverged and epoch.number < config["epochs"]
-            cut = more and not time_for_another(setting.deadline, numbers["seconds"])
+            cut = more and not time_for_another(context.deadline, numbers["seconds"])
             tune.report(
                 {
                     "epoch": epoch.number,
                     "score": best,
                     "diverged": epoch.diverged,
                     "cut": cut,
-                    "metrics": numbers,
+                    "metrics": numbers | {"time": time.time()},
                     "device": device_name(device),
                     "architecture": architecture(model),
                     "parameters": sum(part.numel() for part in model.parameters()),
                 }
             )
             setproctitle(f"trial {name}")
-            # Only what is on record need not be done again, and by now this report is.
+            # The state is written after the report: an epoch that is in the state but not in the
+            # record would be missing from it for ever.
             if cut or (more and unfinished.due()):
                 unfinished.write({**epoch.state(), "best": best})
             if cut:
                 return
 
 
-def initial_model(config: Config, setting: Setting, weights: Path | None) -> Model:
-    """The model of a configuration at its initial weights: a backbone's, or (source) all of it."""
+def initial_model(config: Config, context: TrialContext, weights: Path | None) -> Model:
+    """The model of a configuration at its initial weights: of its backbone, or of all its parts."""
     torch.manual_seed(config["seed"])
-    model = model_for(setting.task, config, setting.data)
+    model = model_for(context.task, config, context.data)
     if weights is not None:
         stored = store.open_stored(weights)
         whole = stored.record["kind"] == "source"
@@ -129,23 +136,28 @@ def initial_model(config: Config, setting: Setting, weights: Path | None) -> Mod
     return model
 
 
-def score_on_test(config: Config, setting: Setting, name: str, epoch: int) -> dict[str, float]:
-    """The metrics, on test, of a trial's best `epoch`, and `latency_ms`; its tally goes beside it.
+def score_on_test(record: TrialRecord, context: TrialContext) -> dict[str, float]:
+    """Score a trial or repeat on test; its tally and predictions are written into its folder.
+
+    Returns:
+        The metrics, and `latency_ms`.
 
     Raises:
-        ArchitectureChangedError: the weights that were kept are of other code.
-        ValueError: they are of another epoch.
+        ArchitectureChangedError: the code now builds another model than the weights are of.
+        ValueError: the weights are not of the trial's best epoch.
     """
-    device = occupy(setting.slots)
-    model = model_for(setting.task, config, setting.data)
-    file = setting.trials / name / "weights.safetensors"
-    kept = int(load_same(model, file)["epoch"])
-    if kept != epoch:
-        raise ValueError(f"{file} is of epoch {kept}, but {epoch} is on record as the best")
-    test = _split(setting.data, "test")
-    scored = score(model.to(device), TASKS[setting.task], test, config["batch_size"], device)
-    with whole_file(file.with_name("test.npz")) as partial, partial.open("wb") as opened:
-        np.savez_compressed(opened, **scored.tally())  # type: ignore[arg-type]
+    device = limit_to_slot(context.slots)
+    model = model_for(context.task, record.config, context.data)
+    directory = context.directory
+    file = directory.weights_file(record)
+    epoch = int(load_same(model, file)["epoch"])
+    if epoch != record.best_epoch:
+        raise ValueError(f"{file} is of epoch {epoch}, but the best epoch is {record.best_epoch}")
+    task, test = TASKS[context.task], _split(context.data, "test")
+    batch_size = record.config["batch_size"]
+    with write_predictions(directory.predictions_file(record)) as predictions:
+        scored = score(model.to(device), task, test, batch_size, device, keep=predictions.add)
+    write_tally(directory.tally_file(record), scored.tally)
     return scored.metrics | {"latency_ms": latency(model, test, device)}
 
 
@@ -155,7 +167,7 @@ def _split_at(folder: Path, name: str) -> Split:
 
 
 def _split(data: Prepared, name: str) -> Split:
-    """A split, mapped once a worker: workers outlive trials."""
+    """A split. A worker runs many trials and maps the file once."""
     return _split_at(data.folder, name)
 
 

@@ -1,4 +1,4 @@
-"""What one sees of a run: a live view in a terminal, one plain line an event elsewhere."""
+"""The view of a run: live in a terminal, elsewhere one plain line for each event."""
 
 import time
 from collections.abc import Sequence
@@ -10,10 +10,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from runs.records import TrialRecord
+from runs.winner import Scored, first
 from sweeps.follow import View
-from sweeps.ledger import Ledger, Record
+from sweeps.ledger import Ledger
 from sweeps.plan import Plan
-from sweeps.space import arm_label
 
 FAILURES_SHOWN = 4
 
@@ -29,7 +30,7 @@ def duration(seconds: float) -> str:
 
 
 class Lines:
-    """One plain line an event: for logs, pipes and schedulers."""
+    """One plain line for each event: for logs, pipes and schedulers."""
 
     def __init__(self, plan: Plan, ledgers: Sequence[Ledger], console: Console) -> None:
         self.plan, self.console = plan, console
@@ -50,18 +51,18 @@ class Lines:
     def stage_done(self, name: str, seconds: float) -> None:
         self._line(f"{name}: made in {duration(seconds)}")
 
-    def trial_started(self, record: Record) -> None:
+    def trial_started(self, record: TrialRecord) -> None:
         tuned = ", ".join(f"{key} {_short(record.config[key])}" for key in record.tuned)
         self._line(f"{record.name}: started ({tuned})")
 
-    def trial_epoch(self, record: Record) -> None:
+    def trial_epoch(self, record: TrialRecord) -> None:
         latest = record.epochs[-1]
         metric = self.plan.sweep.metric
         if metric in latest:
             epoch = f"epoch {latest['epoch']} of {record.config['epochs']}"
             self._line(f"{record.name}: {epoch}, {metric} {latest[metric]:.3f}")
 
-    def trial_ended(self, record: Record) -> None:
+    def trial_ended(self, record: TrialRecord) -> None:
         self.ended += 1
         metric = self.plan.sweep.metric
         score = "no score" if record.score is None else f"best {metric} {record.score:.3f}"
@@ -78,7 +79,7 @@ class Lines:
 class Screen:
     """The live view: progress with an estimate, running trials, the best so far, failures.
 
-    It is drawn by a thread of its own, which therefore looks at copies.
+    A thread of its own draws it, and reads copies of what the main thread changes.
     """
 
     def __init__(self, plan: Plan, ledgers: Sequence[Ledger], console: Console) -> None:
@@ -86,10 +87,10 @@ class Screen:
         self.stages: dict[str, str] = {}
         self.stages_made = 0
         self.stages_all = len(plan.missing)
-        self.running: dict[str, Record] = {}
+        self.running: dict[str, TrialRecord] = {}
         self.begun: dict[str, float] = {}
         self.scored = 0
-        self.ended: dict[str, Record] = {
+        self.ended: dict[str, TrialRecord] = {
             record.name: record
             for ledger in ledgers
             for record in ledger.records.values()
@@ -117,14 +118,14 @@ class Screen:
         self.stages_made += 1
         self.console.print(Text(f"{name}: made in {duration(seconds)}", style="dim"))
 
-    def trial_started(self, record: Record) -> None:
+    def trial_started(self, record: TrialRecord) -> None:
         self.running[record.name] = record
         self.begun[record.name] = time.monotonic()
 
-    def trial_epoch(self, record: Record) -> None:
-        """Nothing to do: the record is drawn as it is."""
+    def trial_epoch(self, record: TrialRecord) -> None:
+        """Does nothing: the record is drawn as it is."""
 
-    def trial_ended(self, record: Record) -> None:
+    def trial_ended(self, record: TrialRecord) -> None:
         self.running.pop(record.name, None)
         self.ended[record.name] = record
 
@@ -132,7 +133,7 @@ class Screen:
         self.scored = trials
 
     def render(self) -> Group:
-        """The whole view, as of now."""
+        """The whole view at this moment."""
         parts: list[Text | Table] = []
         if self.stages_made < self.stages_all:
             heading = f"initial weights: {self.stages_made} of {self.stages_all} made"
@@ -165,7 +166,7 @@ class Screen:
         return bar
 
     def _remaining(self) -> str:
-        """Time left, from what trials have taken so far, early stops included."""
+        """Time left, estimated from all trials so far, those stopped early included."""
         if self.scored:
             return f"scoring {self.scored} trials on test"
         ended = [record.seconds for record in self.ended.copy().values()]
@@ -175,14 +176,14 @@ class Screen:
             return "time left: known after the first trial"
         return f"about {duration(left)} left"
 
-    def _pace(self, record: Record) -> tuple[float, float | None]:
-        """Seconds a running trial has taken, and those it will take if it is not stopped early."""
+    def _pace(self, record: TrialRecord) -> tuple[float, float | None]:
+        """Seconds that a running trial has taken, and that it needs to its last epoch."""
         so_far = time.monotonic() - self.begun[record.name]
         if not record.epochs:
             return so_far, None
-        a_epoch = record.seconds / len(record.epochs)
+        per_epoch = record.seconds / len(record.epochs)
         since = so_far - record.seconds
-        return so_far, max(0.0, a_epoch * (record.config["epochs"] - len(record.epochs)) - since)
+        return so_far, max(0.0, per_epoch * (record.config["epochs"] - len(record.epochs)) - since)
 
     def _trials(self) -> Table:
         metric = self.plan.sweep.metric
@@ -193,7 +194,7 @@ class Screen:
             latest = record.epochs[-1] if record.epochs else {}
             table.add_row(
                 record.name.partition("-")[0],
-                arm_label(record.arm) + (f" seed {record.config['seed']}" if record.of else ""),
+                record.arm.title + (f" seed {record.config['seed']}" if record.of else ""),
                 f"{latest.get('epoch', 0)}/{record.config['epochs']}",
                 f"{latest[metric]:.3f}" if metric in latest else "–",
                 "–" if record.score is None else f"{record.score:.3f}",
@@ -202,24 +203,28 @@ class Screen:
 
     def _best(self) -> str | None:
         known = [*self.ended.copy().values(), *self.running.copy().values()]
-        scored = [record for record in known if record.score is not None and record.of is None]
+        scored = [
+            Scored(one.name, one.number, one.score)
+            for one in known
+            if one.score is not None and one.of is None
+        ]
         if not scored:
             return None
-        best = max(scored, key=lambda record: (record.score, -record.number))
-        return f"{self.plan.sweep.metric} {best.score:.3f}, {best.name}"
+        best = first(scored)
+        return f"{self.plan.sweep.metric} {best.score:.3f}, {best.arm}"
 
 
 def seconds_left(
     ended: list[float], running: list[tuple[float, float | None]], trials: int, slots: int
 ) -> float | None:
-    """A guess that early stops are part of; None before a trial has ended.
+    """Estimate of the seconds until all trials have ended; None before the first has ended.
 
     Args:
-        ended: seconds that ended trials took.
-        running: of each running trial the seconds it has taken and, once it has a pace, those
-            it will take to its last epoch.
-        trials: number of trials in all; those to come take the mean of those that ended.
-        slots: number that run at once.
+        ended: seconds that each ended trial took, those stopped early included.
+        running: for each running trial, the seconds it has taken and, after its first epoch, the
+            seconds it needs to its last one.
+        trials: number of all trials; those to come are assumed to take the mean of `ended`.
+        slots: number of trials that run at once.
     """
     if not ended:
         return None

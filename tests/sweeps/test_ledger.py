@@ -1,20 +1,24 @@
-"""The ledger is the run's memory: whole files, the best epoch, and what a repeated epoch means."""
+"""The ledger is the run's memory: the best epoch, repeated epochs, and the rule of the winner."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
+from runs.arms import Arm
+from runs.directory import RunDirectory
+from runs.records import TrialRecord
+from sweeps.ledger import Ledger, running_mean, score_by
+from sweeps.repeats import open_repeats
+from sweeps.run import chosen_for_test
+from sweeps.schema import Sweep
 
-from sweeps.ledger import Ledger, Record, write_json
-from sweeps.space import Arm
 
-ARM: Arm = {"backbone": "a"}
-
-
-def opened(run: Path, *numbers: int) -> Ledger:
-    ledger = Ledger(run, "AP50")
-    for number in numbers:
-        ledger.open(Record(number, f"{number:03d}-a", ARM, {"number": number}, []))
+def opened(run: Path, *arms: str) -> Ledger:
+    """A ledger with a running trial of each of `arms`, which has weights already."""
+    ledger = Ledger(RunDirectory(run), "AP50")
+    for number, backbone in enumerate(arms):
+        arm = Arm({"backbone": backbone})
+        name, config = f"{number:03d}-{backbone}", {"number": number, "seed": 0}
+        ledger.open(TrialRecord(number=number, name=name, arm=arm, config=config, tuned=()))
         (ledger.folder(number) / "weights.safetensors").touch()
     return ledger
 
@@ -24,18 +28,19 @@ def epoch(number: int, score: float) -> dict[str, float]:
 
 
 def test_score_is_that_of_the_best_epoch(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, 0)
+    ledger = opened(tmp_path, "a")
     for number, score in enumerate([0.1, 0.4, 0.3], start=1):
         ledger.add_epoch(0, epoch(number, score))
     ledger.close(0, "done")
-    again = Ledger(tmp_path, "AP50").records[0]
+    again = Ledger(RunDirectory(tmp_path), "AP50").records[0]
     assert (again.score, again.best_epoch, again.seconds, again.status) == (0.4, 2, 6.0, "done")
-    assert again.score_by(1, "AP50") == 0.1
-    assert again.score_by(4, "AP50") is None
+    assert (score_by(again, 1, "AP50"), score_by(again, 2, "AP50")) == (0.1, 0.4)
+    assert running_mean(again, 2, "AP50") == 0.25
+    assert score_by(again, 4, "AP50") is None
 
 
 def test_epochs_repeated_after_a_cut_replace_those_before(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, 0)
+    ledger = opened(tmp_path, "a")
     for number in (1, 2, 3):
         ledger.add_epoch(0, epoch(number, 0.1 * number))
     ledger.add_epoch(0, epoch(2, 0.25))
@@ -44,25 +49,38 @@ def test_epochs_repeated_after_a_cut_replace_those_before(tmp_path: Path) -> Non
 
 
 def test_diverged_epoch_keeps_the_last_good_score(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, 0)
+    ledger = opened(tmp_path, "a")
     ledger.add_epoch(0, epoch(1, 0.2))
     ledger.add_epoch(0, {"epoch": 2, "seconds": 1.0})
     ledger.close(0, "diverged", "a loss was not finite")
     assert ledger.records[0].score == 0.2
+    assert score_by(ledger.records[0], 2, "AP50") == 0.2
+
+
+def ended(run: Path, *trials: tuple[str, float]) -> Ledger:
+    """A ledger of ended trials, given by arm and score."""
+    ledger = opened(run, *(arm for arm, _ in trials))
+    for number, (_, score) in enumerate(trials):
+        ledger.add_epoch(number, epoch(1, score))
+        ledger.close(number, "done")
+    return ledger
 
 
 def test_only_the_best_trial_of_an_arm_keeps_its_weights(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, 0, 1, 2)
-    for number, score in ((0, 0.3), (1, 0.5), (2, 0.5)):
-        ledger.add_epoch(number, epoch(1, score))
-        ledger.close(number, "done")
+    ended(tmp_path, ("a", 0.3), ("a", 0.5), ("a", 0.5))
     kept = [file.parent.name for file in tmp_path.glob("trials/*/weights.safetensors")]
-    assert kept == ["001-a"]  # of two alike, the earlier
+    assert kept == ["001-a"]  # of equal ones, the first
 
 
-def test_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    file = tmp_path / "record.json"
-    write_json(file, {"score": 1})
-    with pytest.raises(TypeError):
-        write_json(file, {"score": object()})
-    assert json.loads(file.read_text()) == {"score": 1}
+def test_of_equal_arms_the_one_that_was_first_to_reach_the_score_wins_everywhere(
+    make_sweep: Callable[..., Sweep], tmp_path: Path
+) -> None:
+    """A: .3 and .5, b: .5 between them. Every caller of the rule takes b."""
+    trials = ended(tmp_path, ("a", 0.3), ("b", 0.5), ("a", 0.5))
+    repeats = Ledger(trials.directory, "AP50", "repeats")
+    assert [one.name for one in chosen_for_test(trials, repeats)] == ["001-b", "002-a"]
+    repeated = open_repeats(make_sweep(repeats={"top": 1, "seeds": 2}), trials, repeats)
+    assert [one.of for one in repeated] == ["001-b", "001-b"]
+    kept = sorted(file.parent.name for file in tmp_path.glob("trials/*/weights.safetensors"))
+    assert kept == ["001-b", "002-a"]  # one of each arm
+    assert trials.directory.training().name == "001-b"  # the model that is used

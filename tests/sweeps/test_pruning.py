@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.ledger import Ledger, Record
+from runs.arms import Arm
+from runs.directory import RunDirectory
+from runs.records import TrialRecord
+from sweeps.ledger import Ledger
 from sweeps.pruning import PruneInOrder, is_rung, rung_cutoff
 from sweeps.schema import Scheduler
 
@@ -17,11 +20,12 @@ LAG = 2
 
 
 def ledger_of(run: Path, curves: list[list[float]], arms: list[str] | None = None) -> Ledger:
-    ledger = Ledger(run, "AP50")
+    ledger = Ledger(RunDirectory(run), "AP50")
     for number, curve in enumerate(curves):
-        arm: dict[str, Any] = {"backbone": arms[number] if arms else "a"}
+        arm = Arm({"backbone": arms[number] if arms else "a"})
         config = {"number": number, "epochs": 9}
-        ledger.open(Record(number, f"{number:03d}", arm, config, []))
+        name = f"{number:03d}"
+        ledger.open(TrialRecord(number=number, name=name, arm=arm, config=config, tuned=()))
         for epoch, score in enumerate(curve, start=1):
             ledger.add_epoch(number, {"epoch": epoch, "AP50": score, "seconds": 1.0})
     return ledger

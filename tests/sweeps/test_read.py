@@ -14,7 +14,7 @@ FAULTS = [
     ("trials: 6", "trials: six", "budget.trials: this should be a valid integer"),
     ("trials: 6", "trails: 6", "budget.trails: there is no such key; did you mean 'trials'?"),
     ("[scratch, distillation]", "[]", "compare.pretraining: the list of choices is empty"),
-    ("[scratch, distillation]", "[mae, mae]", "compare.pretraining: a choice stands twice"),
+    ("[scratch, distillation]", "[mae, mae]", "compare.pretraining: a choice is listed twice"),
     ("[1.0e-4, 1.0e-2]", "[1.0e-2, 1.0e-4]", "tune.lr: the range is reversed or empty"),
     ("[1.0e-4, 1.0e-2]", "[0, 1]", "tune.lr: a log_uniform range starts above 0, not at 0"),
     ("roi_box", "roi_bax", "no arm has a loss 'roi_bax'; did you mean 'roi_box'?"),
@@ -23,13 +23,17 @@ FAULTS = [
     ("seed: 3", "resources: {gpu: -0.5}", "greater than or equal to 0, not -0.5"),
     ("seed: 3", "fixed: {batch_sice: 4}", "there is no such setting; did you mean 'batch_size'"),
     ("seed: 3", "fixed: {batch_size: 0}", "fixed.batch_size: this should be greater than"),
-    ("seed: 3", "fixed: {lr: 0.1}", "fixed.lr: this stands under tune already"),
+    ("seed: 3", "fixed: {lr: 0.1}", "lr is also given under tune: remove tune.lr or fixed.lr"),
     ("seed: 3", "fixed: {clip_norm: .inf}", "fixed.clip_norm: this should be a finite number"),
-    ("seed: 3", "seed: true", "seed: true does not belong here"),
-    ("lr: {log_uniform: [1.0e-4, 1.0e-2]}", "lr: 0.1", "tune.lr: keys and values belong here"),
+    ("seed: 3", "seed: true", "seed: true is not a value of this key"),
+    (
+        "lr: {log_uniform: [1.0e-4, 1.0e-2]}",
+        "lr: 0.1",
+        "tune.lr: write a range or choices, such as",
+    ),
     ("test_vit]", "resnet18.nonsense]", "timm has no weights 'resnet18.nonsense'; there are: "),
     ("seed: 3", "fixed: {augment: 1}", "fixed.augment: this should be a valid boolean"),
-    ("lr: {", "head: {choice: [faster_rcnn]}\n  lr: {", "tune.head: compare or fix this one"),
+    ("lr: {", "head: {choice: [faster_rcnn]}\n  lr: {", "tune.head: this setting defines"),
     ("test_vit]", "vit_small_patch14_dinov2]", "has features at strides [14, 14, 14]"),
     ("{teacher: {backbone: test_vit, pretraining: mae}}", "null", "name the teacher under"),
     (
@@ -42,12 +46,12 @@ FAULTS = [
     ("image_size: 32", "root: /nowhere", "dataset.root: there is no folder /nowhere"),
     ("image_size: 32", "bands: [B2, B33]", "has no band 'B33'; did you mean 'B3'?"),
     ("metric: AP50", "metric: mIoU", "detection has no metric 'mIoU'; there are: AP50, AP"),
-    ("grace_epochs: 1", "grace_epochs: 9", "no trial lives 9 epochs: budget.epochs is 3"),
-    ("seed: 3", "sampler: {name: grid}", "tune.lr: a grid needs a choice here, not a range"),
+    ("grace_epochs: 1", "grace_epochs: 9", "no trial has 9 epochs: lower it to at most 3"),
+    ("seed: 3", "sampler: {name: grid}", "tune.lr: the grid sampler needs a choice"),
     ("image_size: 32", "tile: 64", "dataset.tile: landslide4sense has images of one size"),
     ("image_size: 32", "stretch: [98, 2]", "dataset.stretch: percentiles rise from 0 to 100"),
-    ("image_size: 32", "overlap: 8", "dataset: overlap is of tiles: give tile too"),
-    ("seed: 3", "variants: {lr: {a: {}}}", "variants.lr: a setting has this name"),
+    ("image_size: 32", "overlap: 8", "dataset: overlap needs tiles: give tile as well"),
+    ("seed: 3", "variants: {lr: {a: {}}}", "variants.lr: this is the name of a setting"),
     ("seed: 3", "variants: {start: {a: {}}}", "variants.start: compare has no factor 'start'"),
     ("[scratch, distillation]", "[source]", "say under weights.source what the model is trained"),
     ("seed: 3", "fixed: {dropout: 0.5}", "fixed.dropout: no arm has a head with this option"),
@@ -77,14 +81,14 @@ def line_of(file: Path, written: str, message: str) -> int:
         "name the teacher": "pretraining: [",
         "grid": "lr: {",
         "duplicate": "budget: 1",
-        "overlap is of": "dataset:",
+        "overlap needs": "dataset:",
     }
     place = next((text for word, text in elsewhere.items() if word in message), written)
     before, _, _ = file.read_text().partition(place)
     return before.count("\n") + 1
 
 
-def test_all_faults_are_told_at_once(sweep_file: Path) -> None:
+def test_all_faults_are_reported_at_once(sweep_file: Path) -> None:
     text = sweep_file.read_text().replace("trials: 6", "trials: six").replace("metric:", "metrik:")
     sweep_file.write_text(text)
     with pytest.raises(SweepError) as caught:
@@ -92,7 +96,7 @@ def test_all_faults_are_told_at_once(sweep_file: Path) -> None:
     assert len(str(caught.value).splitlines()) == 2
 
 
-def test_missing_file_names_its_neighbours(sweep_file: Path) -> None:
+def test_missing_file_names_the_others_in_the_folder(sweep_file: Path) -> None:
     with pytest.raises(SweepError, match=r"there is no such sweep file; in .* tiny\.yaml"):
         read_sweep(sweep_file.with_name("tyni.yaml"))
 
@@ -120,6 +124,14 @@ def test_fault_in_an_override_names_the_command_line(sweep_file: Path) -> None:
         read_sweep(sweep_file, ["budget.trials=many"])
     with pytest.raises(SweepError, match="is not an override; write key=value"):
         read_sweep(sweep_file, ["budget.trials"])
+
+
+def test_value_for_a_tuned_setting_says_how_to_fix_it(sweep_file: Path) -> None:
+    with pytest.raises(SweepError, match=r"or fix the value with fixed.lr=0.1 and remove tune.lr"):
+        read_sweep(sweep_file, ["tune.lr=0.1"])
+    with pytest.raises(SweepError, match=r"command line, tune.lr='\{choice: \[0.1\]\}' fixes"):
+        read_sweep(sweep_file, ["fixed.lr=0.1"])
+    assert read_sweep(sweep_file, ["tune.lr={choice: [0.1]}"]).tune["lr"].choice == [0.1]
 
 
 def test_exponents_without_a_point_are_numbers(sweep_file: Path) -> None:
@@ -168,8 +180,8 @@ variants:
     [
         ("start: [plain", "start: [plane", "variants.start has no 'plane'; did you mean 'plain'?"),
         ("lr: 0.001", "lr: fast", "variants.start.taught.lr: this should be a valid number"),
-        ("lr: 0.001", "backbone: test_vit", "backbone is settled by compare.backbone already"),
-        ("{pretraining: scratch}", "{}", "pretraining: give this setting under compare, tune"),
+        ("lr: 0.001", "backbone: test_vit", "backbone is also given by compare.backbone"),
+        ("{pretraining: scratch}", "{}", "pretraining: this setting is missing: add it"),
         ("{pretraining: scratch}", "{pretraining: mea}", "there are no initial weights 'mea'"),
     ],
 )
@@ -188,12 +200,12 @@ def test_fault_in_a_variant_is_named(
 def test_arms_of_different_epochs_are_not_pruned_against_each_other(sweep_file: Path) -> None:
     text = sweep_file.read_text().replace("seed: 3", "fixed: {}")
     sweep_file.write_text(text + "variants: {time: {short: {epochs: 1}, long: {epochs: 4}}}\n")
-    with pytest.raises(SweepError, match=r"cannot be compared on their way: write \{name: none\}"):
+    with pytest.raises(SweepError, match="cannot be compared before they end: set it to none"):
         read_sweep(sweep_file, ["compare.time=[short, long]"])
 
 
 def test_trials_that_could_only_repeat_others_are_refused(sweep_file: Path) -> None:
-    with pytest.raises(SweepError, match="there are only 8 configurations; 9 trials would repeat"):
+    with pytest.raises(SweepError, match="only 8 different configurations: lower it to 8"):
         read_sweep(
             sweep_file,
             [

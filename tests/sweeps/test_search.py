@@ -1,4 +1,4 @@
-"""The search is the same twice, whatever ends first, and a resumed one is the uncut one."""
+"""The search does not depend on which trial ends first, nor on an interruption."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,10 +12,11 @@ from ray.tune.search import Searcher
 
 import sweeps.space
 from models.tasks import Head
+from runs.directory import RunDirectory
 from sweeps.ledger import Ledger
 from sweeps.schema import Sweep
-from sweeps.search import STUDY_FILE, ReplayError, SearchInOrder
-from sweeps.space import arm_label, arms_of
+from sweeps.search import ReplayError, SearchInOrder
+from sweeps.space import arms_of
 
 MakeSweep = Callable[..., Sweep]
 SLOTS, LAG = 3, 4
@@ -29,7 +30,7 @@ def score(config: dict[str, Any]) -> float:
 
 def search_of(sweep: Sweep, run: Path) -> SearchInOrder:
     run.mkdir(parents=True, exist_ok=True)
-    return SearchInOrder(sweep, arms_of(sweep), Ledger(run, "AP50"), LAG, run)
+    return SearchInOrder(sweep, arms_of(sweep), Ledger(RunDirectory(run), "AP50"), LAG)
 
 
 def drive(search: SearchInOrder, shuffle: int, stop_after: int | None = None) -> None:
@@ -143,10 +144,10 @@ def test_grid_visits_every_point_once(make_sweep: MakeSweep, tmp_path: Path) -> 
     assert len(points) == len(set(points)) == 2 * 2 * 2 * 3
 
 
-def test_arms_that_are_left_out_are_never_proposed(make_sweep: MakeSweep, tmp_path: Path) -> None:
+def test_skipped_arms_are_never_proposed(make_sweep: MakeSweep, tmp_path: Path) -> None:
     sweep = make_sweep(budget={"trials": 20, "epochs": 1})
     available = arms_of(sweep)[:3]
-    search = SearchInOrder(sweep, available, Ledger(tmp_path, "AP50"), LAG, tmp_path)
+    search = SearchInOrder(sweep, available, Ledger(RunDirectory(tmp_path), "AP50"), LAG)
     drive(search, shuffle=0)
     assert len(configs(search)) == 20
     assert all(
@@ -200,7 +201,7 @@ def test_study_file_holds_scores_failures_and_unscored_trials(
         search.ledger.close(number, status)
     search.finish()
     storage = optuna.storages.JournalStorage(
-        optuna.storages.journal.JournalFileBackend(str(tmp_path / STUDY_FILE))
+        optuna.storages.journal.JournalFileBackend(str(search.ledger.directory.study_file))
     )
     trials = optuna.load_study(study_name="tiny", storage=storage).get_trials()[:3]
     assert [t.state.name for t in trials] == ["COMPLETE", "FAIL", "PRUNED"]
@@ -208,10 +209,10 @@ def test_study_file_holds_scores_failures_and_unscored_trials(
     assert set(trials[0].params) == {"backbone", "pretraining", "lr", "loss_weights.roi_box"}
 
 
-def test_whole_numbers_name_the_same_arm_before_and_in_a_trial(
+def test_whole_numbers_are_the_same_arm_in_the_sweep_and_in_a_trial(
     make_sweep: MakeSweep, tmp_path: Path
 ) -> None:
-    """YAML says 0 where the setting is 0.0: an arm called otherwise finds no weights."""
+    """YAML says 0 where the setting is 0.0: a trial of another arm would find no weights."""
     sweep = make_sweep(
         compare={
             "backbone": ["test_vit"],
@@ -224,5 +225,6 @@ def test_whole_numbers_name_the_same_arm_before_and_in_a_trial(
     )
     search = search_of(sweep, tmp_path)
     drive(search, shuffle=0)
-    labels = {arm_label(arm) for arm in arms_of(sweep)}
-    assert {arm_label(record.arm) for record in search.ledger.records.values()} == labels
+    assert {record.arm for record in search.ledger.records.values()} == set(arms_of(sweep))
+    again = Ledger(search.ledger.directory, "AP50")
+    assert {record.arm for record in again.records.values()} == set(arms_of(sweep))

@@ -3,7 +3,7 @@
 import pytest
 
 from sweeps.schema import Resources
-from sweeps.slots import DoesNotFitError, Machine, share_out
+from sweeps.slots import DoesNotFitError, Machine, allocate
 
 
 @pytest.mark.parametrize(
@@ -18,17 +18,17 @@ from sweeps.slots import DoesNotFitError, Machine, share_out
     ],
 )
 def test_count(gpu: float, cpu: int, machines: list[Machine], count: int) -> None:
-    assert share_out(Resources(gpu=gpu, cpu=cpu), machines).count == count
+    assert allocate(Resources(gpu=gpu, cpu=cpu), machines).count == count
 
 
-def test_without_a_gpu_the_cores_are_shared_and_it_is_said() -> None:
-    slots = share_out(Resources(gpu=0.25, cpu=1), [Machine(2, 0)])
+def test_without_a_gpu_trials_run_on_the_cores_and_the_plan_says_so() -> None:
+    slots = allocate(Resources(gpu=0.25, cpu=1), [Machine(2, 0)])
     assert (slots.count, slots.gpu) == (2, 0)
-    assert "no GPU here" in slots.note
+    assert "no GPU was found" in slots.note
 
 
 def test_a_share_that_wastes_a_gpu_is_said() -> None:
-    assert "3 trials on each, 10% idle" in share_out(Resources(gpu=0.3), [Machine(8, 1)]).note
+    assert "3 trials on each, 10% idle" in allocate(Resources(gpu=0.3), [Machine(8, 1)]).note
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ def test_a_share_that_wastes_a_gpu_is_said() -> None:
 )
 def test_what_does_not_fit_says_why(resources: Resources, reason: str) -> None:
     with pytest.raises(DoesNotFitError, match=reason):
-        share_out(resources, [Machine(2, 1), Machine(3, 0)])
+        allocate(resources, [Machine(2, 1), Machine(3, 0)])

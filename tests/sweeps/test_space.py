@@ -1,4 +1,4 @@
-"""From a sweep to flat configurations: factors spelt out, and only what means something tuned."""
+"""From a sweep to flat configurations: variants are expanded, and only what has an effect tuned."""
 
 from collections.abc import Callable
 
