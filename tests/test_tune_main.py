@@ -1,4 +1,4 @@
-"""The command: what it prints, its exit status, and that nothing starts without a sound plan."""
+"""The command: what it prints, its exit status, and that nothing starts without a valid plan."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 
 import tune_main
+from sweeps.plan import make_plan
+from sweeps.read import read_sweep
+from sweeps.run_directory import begin_run_directory
+from sweeps.slots import Machine
 
 
 @pytest.fixture
@@ -43,20 +47,58 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(
     [
         ("budget.trials=0", "command line: budget.trials: this should be greater than"),
         ("resources.cpu=4096", "a trial needs 4096 CPU cores"),
-        ("dataset.min_area=1000", "nothing can be learned or scored; lower dataset.min_area"),
+        ("dataset.min_area=1000", "can be trained or scored: lower dataset.min_area"),
         ("dataset.root=", "gives no value; write null if you mean none"),
         ("--resume", "holds no run to resume"),
+        ("--resume --dry-run", "holds no run to resume"),
     ],
 )
 def test_what_cannot_run_is_one_sentence_and_status_2(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], typed: str, said: str
 ) -> None:
-    command.append(typed)
+    command += typed.split()
     assert tune_main.main() == 2
     error = capsys.readouterr().err
     assert said in error
     assert len(error.strip().splitlines()) == 1
     assert not (tmp_path / "results" / "small").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("", "holds a run already: resume it with --resume"),
+        ("--resume seed=4", "was started with another seed"),
+        ("--resume budget.trials=3", "a resumed run cannot have fewer"),
+    ],
+)
+@pytest.mark.parametrize("dry", [True, False])
+def test_run_directory_is_checked_before_anything_runs_or_is_shown(
+    command: list[str],
+    tmp_path: Path,
+    cache: Path,
+    capsys: pytest.CaptureFixture[str],
+    typed: str,
+    said: str,
+    dry: bool,
+) -> None:
+    plan = make_plan(read_sweep(Path(command[1])), tmp_path / "results", cache, [Machine(2, 0)])
+    begin_run_directory(plan, "a test")
+    command += [*typed.split(), *(["--dry-run"] if dry else [])]
+    assert tune_main.main() == 2
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert not printed.out
+
+
+def test_overrides_are_optional_in_the_usage_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tune_main.py"])
+    with pytest.raises(SystemExit) as left:
+        tune_main.main()
+    assert left.value.code == 2
+    assert capsys.readouterr().err.endswith("the following arguments are required: sweep\n")
 
 
 def test_help_shows_commands_to_copy(
@@ -66,6 +108,5 @@ def test_help_shows_commands_to_copy(
     with pytest.raises(SystemExit) as left:
         tune_main.main()
     assert left.value.code == 0
-    assert (
-        "python tune_main.py sweeps/landslide_backbones.yaml --dry-run" in capsys.readouterr().out
-    )
+    dry_run = ".venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --dry-run"
+    assert dry_run in capsys.readouterr().out

@@ -1,19 +1,27 @@
-"""What can fail early fails in the plan: weights that are not there or do not fit, odd data."""
+"""What can fail early fails in the plan: weights that are missing or do not fit, unusable data."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import timm
-from safetensors.torch import save_file
+import torch
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import get_all_study_names
+from safetensors.torch import load_file, save_file
 
 from models.backbones import Backbone
+from runs.arms import Arm
 from sweeps.faults import SweepError
+from sweeps.ledger import Ledger
 from sweeps.plan import make_plan
+from sweeps.run import context_of
 from sweeps.run_directory import begin_run_directory
 from sweeps.schema import Sweep
+from sweeps.search import SearchInOrder
 from sweeps.slots import Machine
-from sweeps.space import arm_label
+from sweeps.trial import initial_model
 
 MakeSweep = Callable[..., Sweep]
 MACHINES = [Machine(cpus=2, gpus=0)]
@@ -34,7 +42,7 @@ def imagenet_folder(folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_weights_that_cannot_be_had_stop_the_sweep_and_say_what_to_put_where(
+def test_missing_weights_stop_the_sweep_and_the_message_names_the_file_to_add(
     make_sweep: MakeSweep, tmp_path: Path, cache: Path
 ) -> None:
     folder = imagenet_folder(tmp_path, "test_resnet")
@@ -44,11 +52,11 @@ def test_weights_that_cannot_be_had_stop_the_sweep_and_say_what_to_put_where(
     )
     with pytest.raises(SweepError) as caught:
         make_plan(sweep, tmp_path, cache, MACHINES)
-    assert "weights of 1 arms cannot be had" in str(caught.value)
+    assert "the weights of 1 arms are not available" in str(caught.value)
     assert f"as test_vit.r160_in1k.safetensors into {folder}" in str(caught.value)
 
 
-def test_arms_that_are_skipped_are_said_and_the_others_run(
+def test_skipped_arms_are_in_the_plan_and_the_others_run(
     make_sweep: MakeSweep, tmp_path: Path, cache: Path
 ) -> None:
     sweep = make_sweep(
@@ -57,7 +65,7 @@ def test_arms_that_are_skipped_are_said_and_the_others_run(
         unavailable="skip",
     )
     plan = make_plan(sweep, tmp_path, cache, MACHINES)
-    assert [arm_label(one.arm) for one in plan.skipped] == ["test_vit-imagenet"]
+    assert [one.arm.title for one in plan.skipped] == ["test_vit · imagenet"]
     assert len(plan.arms) == 3
     stored = plan.stages[0].stored(cache)
     assert stored is not None
@@ -88,7 +96,44 @@ def test_checkpoint_named_for_one_backbone_makes_no_arm_of_another(
         unavailable="skip",
     )
     plan = make_plan(sweep, tmp_path, cache, MACHINES)
-    assert plan.arms == [{"backbone": "test_vit", "pretraining": "mine"}]
+    assert plan.arms == [Arm({"backbone": "test_vit", "pretraining": "mine"})]
+
+
+def test_arms_of_one_slug_start_from_their_own_weights_and_have_their_own_names(
+    make_sweep: MakeSweep, tmp_path: Path, cache: Path
+) -> None:
+    """`none-mae` and `low`, `none` and `mae-low`: joined by a dash both are `none-mae-low`."""
+    file = tmp_path / "mine.safetensors"
+    save_file(Backbone("test_vit", 3, 32).network.state_dict(), file)
+    sweep = make_sweep(
+        compare={"start": ["none-mae", "none"], "rate": ["low", "mae-low"]},
+        variants={
+            "start": {"none-mae": {"pretraining": "mine"}, "none": {"pretraining": "scratch"}},
+            "rate": {"low": {"lr": 1e-4}, "mae-low": {"lr": 1e-5}},
+        },
+        tune={},
+        fixed={"backbone": "test_vit"},
+        weights={"checkpoints": {"mine": {"file": str(file)}}},
+        allocation="equal",
+        budget={"trials": 4, "epochs": 1},
+    )
+    plan = make_plan(sweep, tmp_path, cache, MACHINES)
+    begin_run_directory(plan, "a test")
+    ledger = Ledger(plan.directory, "AP50")
+    context = context_of(plan, ledger)
+    search = SearchInOrder(sweep, plan.arms, ledger, lag=4)
+    for number in range(4):
+        search.suggest(str(number))
+    expected = load_file(file)
+    for record in ledger.records.values():
+        model = initial_model(record.config, context, context.weights[record.arm])
+        state = model.backbone.network.state_dict()
+        from_file = all(torch.equal(state[name], tensor) for name, tensor in expected.items())
+        assert from_file == (record.arm["start"] == "none-mae"), record.name
+    slugs = {record.name.partition("-")[2] for record in ledger.records.values()}
+    assert len(slugs) == 4
+    storage = JournalStorage(JournalFileBackend(str(plan.directory.study_file)))
+    assert set(get_all_study_names(storage)) == {f"tiny: {slug}" for slug in slugs}
 
 
 def test_distillation_waits_for_its_teacher_and_the_teacher_for_its_start(
@@ -133,10 +178,10 @@ def test_key_of_trained_weights_changes_with_what_shapes_them(
     assert first == same != other
 
 
-def test_run_is_gone_on_with_as_it_was_begun(
+def test_run_is_resumed_as_it_was_started(
     make_sweep: MakeSweep, tmp_path: Path, cache: Path
 ) -> None:
-    """Neither fewer slots nor weights that have turned up since change a run that was begun."""
+    """Fewer slots, and weights that are available since, do not change a run that was started."""
     arms = {"backbone": ["test_vit"], "pretraining": ["imagenet", "scratch"]}
     sweep = make_sweep(compare=arms, unavailable="skip")
     begun = make_plan(sweep, tmp_path, cache, [Machine(cpus=8, gpus=0)])
@@ -148,14 +193,14 @@ def test_run_is_gone_on_with_as_it_was_begun(
     found_since = make_sweep(compare=arms, weights=weights, unavailable="skip")
     resumed = make_plan(found_since, tmp_path, cache, MACHINES, resume=True)
     assert resumed.arms == begun.arms
-    assert "when the run was begun" in resumed.skipped[0].reason
+    assert "when the run was started" in resumed.skipped[0].reason
 
 
 def test_data_without_a_single_object_are_refused_where_boxes_are_needed(
     make_sweep: MakeSweep, tmp_path: Path, cache: Path
 ) -> None:
     data = {"name": "landslide4sense", "image_size": 32, "min_area": 1000}
-    with pytest.raises(SweepError, match="no image of train and val and test holds an object"):
+    with pytest.raises(SweepError, match="no image of train and val and test has an object"):
         make_plan(make_sweep(dataset=data), tmp_path, cache, MACHINES)
     pixels_alone = make_sweep(task="segmentation", metric="mIoU", dataset=data)
     assert not any(make_plan(pixels_alone, tmp_path, cache, MACHINES).data.positives.values())

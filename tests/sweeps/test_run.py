@@ -1,6 +1,5 @@
-"""The whole line with real parts: the command, Ray, Optuna, HDF5, the run directory."""
+"""A whole run with real parts: the command, Ray, Optuna, HDF5, the run directory."""
 
-import json
 import os
 import signal
 import subprocess
@@ -9,15 +8,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 import analysis
 from datasets import open_split
+from runs.arms import Arm
+from runs.directory import KINDS, Kind, RunDirectory
+from runs.predictions import read_predictions
+from runs.records import TrialRecord
+from runs.tallies import PixelTally, read_tally
 from sweeps.cluster import cluster
-from sweeps.ledger import Ledger, Record
+from sweeps.ledger import Ledger
 from sweeps.plan import Plan, make_plan
 from sweeps.run import (
     OutOfTimeError,
@@ -37,7 +40,7 @@ SLICE_S = 0.5
 
 
 def start(sweep_file: Path, cache: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
-    """The command, typed elsewhere, where packages of our packages' names are first in line."""
+    """The command, typed in a folder whose packages have the names of this project's."""
     for name in ("datasets", "models"):
         decoy = folder / "decoy" / name
         decoy.mkdir(parents=True, exist_ok=True)
@@ -64,11 +67,12 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def records_of(run: Path, kind: str = "trials") -> list[dict[str, Any]]:
-    """All records of a run without what the clock decides."""
-    records = [json.loads(file.read_text()) for file in sorted(run.glob(f"{kind}/*/trial.json"))]
+def records_of(run: Path, kind: Kind = "trials") -> list[dict[str, Any]]:
+    """All records of a run without what depends on the clock."""
+    directory = RunDirectory(run)
+    found = directory.trials() if kind == "trials" else directory.repeats()
+    records = [record.model_dump(mode="json", exclude={"seconds"}) for record in found]
     for record in records:
-        del record["seconds"]
         for epoch in record["epochs"]:
             del epoch["seconds"], epoch["time"]
     return records
@@ -78,7 +82,7 @@ def records_of(run: Path, kind: str = "trials") -> list[dict[str, Any]]:
 def uncut(
     tmp_path_factory: pytest.TempPathFactory, cache: Path, tiny_text: str
 ) -> tuple[Path, Path, tuple[int, str, str]]:
-    """A sweep run from end to end: its file, its run directory, what the command said."""
+    """A whole sweep: its file, its run directory, its exit status and output."""
 
     folder = tmp_path_factory.mktemp("uncut")
     sweep_file = folder / "tiny.yaml"
@@ -99,15 +103,23 @@ def test_run_directory_holds_what_the_run_can_be_rebuilt_from(
     uncut: tuple[Path, Path, tuple[int, str, str]],
 ) -> None:
     _, run, _ = uncut
-    info = json.loads((run / "run.json").read_text())
-    assert info["data"]["fingerprint"]
-    assert info["versions"]["torch"]
-    assert info["seed"] == 3
-    assert (run / "sweep.yaml").exists()
-    assert (run / "study.journal").exists()
-    trials = analysis.load(run).trials
+    directory = RunDirectory(run)
+    record = directory.run()
+    assert record.data.fingerprint
+    assert record.versions.keys() >= {"python", "torch", "segmentation-models-pytorch"}
+    assert record.machine.processor
+    assert record.tune["lr"].log_uniform == (1e-4, 1e-2)
+    weights = dict(zip(record.arms, record.weights, strict=True))
+    scratch = Arm({"backbone": "test_vit", "pretraining": "scratch"})
+    distilled = Arm({"backbone": "test_vit", "pretraining": "distillation"})
+    assert weights[scratch] is None
+    assert str(weights[distilled]).startswith("distillation-test_vit-")
+    assert all(distilled in stage.arms for stage in directory.stages() if "vit" in stage.name)
+    assert directory.sweep_file.exists()
+    assert directory.study_file.exists()
+    trials = directory.trials()
     assert len(trials) == 6
-    assert set(trials["status"]) <= {"done", "pruned"}
+    assert {trial.status for trial in trials} <= {"done", "pruned"}
 
 
 def test_each_arm_keeps_the_weights_of_its_best_trial_which_alone_saw_test(
@@ -115,10 +127,11 @@ def test_each_arm_keeps_the_weights_of_its_best_trial_which_alone_saw_test(
 ) -> None:
     _, run, _ = uncut
     kept = {file.parent.name for file in run.glob("trials/*/weights.safetensors")}
-    assert kept == set(json.loads((run / "test.json").read_text()))
-    ledger = Ledger(run, "AP50")
-    best = {ledger.best_of(record.arm).name for record in ledger.records.values()}  # type: ignore[union-attr]
-    assert kept == best
+    directory = RunDirectory(run)
+    assert kept == directory.test().scores.keys()
+    assert kept == {one.trial.name for one in Ledger(directory, "AP50").standings()}
+    for name in ("test.npz", "predictions.h5"):
+        assert kept == {file.parent.name for file in run.glob(f"trials/*/{name}")}
     assert not list(run.glob("trials/*/resume.pt"))
 
 
@@ -150,7 +163,7 @@ def test_run_cut_by_ctrl_c_and_resumed_is_the_uncut_run(
     process.send_signal(signal.SIGINT)
     status, _, err = finish(process)
     assert status == 130
-    assert "go on with" in err
+    assert "To continue:" in err
     before = {r["name"] for r in records_of(tmp_path / "tiny") if r["status"] != "running"}
     assert 2 <= len(before) < 6
 
@@ -166,10 +179,10 @@ def test_run_directory_in_use_is_not_overwritten(
     sweep_file, run, _ = uncut
     status, _, err = finish(start(sweep_file, cache, run.parent))
     assert status == 2
-    assert "holds a run already: go on with it with --resume" in err
+    assert "holds a run already: resume it with --resume" in err
     status, _, err = finish(start(sweep_file, cache, run.parent, "--resume", "seed=4"))
     assert status == 2
-    assert "made with another seed" in err
+    assert "was started with another seed" in err
 
 
 class Silent:
@@ -185,13 +198,13 @@ class Silent:
 
     def stage_done(self, name: str, seconds: float) -> None: ...
 
-    def trial_started(self, record: Record) -> None:
+    def trial_started(self, record: TrialRecord) -> None:
         self.running.add(record.number)
         self.most = max(self.most, len(self.running))
 
-    def trial_epoch(self, record: Record) -> None: ...
+    def trial_epoch(self, record: TrialRecord) -> None: ...
 
-    def trial_ended(self, record: Record) -> None:
+    def trial_ended(self, record: TrialRecord) -> None:
         self.running.discard(record.number)
 
     def scoring(self, trials: int) -> None: ...
@@ -222,10 +235,11 @@ def failing(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan
         with cluster():
             begin_run_directory(plan, "a test")
             make_stages(plan.missing, plan, view)
-            ledger = Ledger(plan.run, sweep.metric)
+            ledger = Ledger(plan.directory, sweep.metric)
             spoil_weights(plan)
             run_trials(plan, ledger, view)
-            score_on_test_split(plan, ledger, Ledger(plan.run, sweep.metric, "repeats"), view)
+            repeats = Ledger(plan.directory, sweep.metric, "repeats")
+            score_on_test_split(plan, ledger, repeats, view)
     return plan, ledger, view
 
 
@@ -251,7 +265,7 @@ def test_trial_that_raises_is_recorded_with_its_reason_and_the_sweep_goes_on(
     failed = next(r for r in ledger.records.values() if r.status == "failed")
     assert failed.reason is not None
     assert failed.reason.startswith("RuntimeError: Error(s) in loading state_dict")
-    shown = analysis.show_ranking(analysis.load(plan.run))
+    shown = analysis.show_ranking(analysis.load(plan.directory.path))
     assert "Error(s) in loading state_dict" in shown
 
 
@@ -306,7 +320,8 @@ def sliced(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan,
 def run_all(plan: Plan, deadline: float | None) -> None:
     """The stages, the trials and their repeats, as far as there is time."""
     metric, view = plan.sweep.metric, Silent()
-    trials, repeats = Ledger(plan.run, metric), Ledger(plan.run, metric, "repeats")
+    directory = plan.directory
+    trials, repeats = Ledger(directory, metric), Ledger(directory, metric, "repeats")
     make_stages(plan.missing, plan, view, deadline)
     run_trials(plan, trials, view, deadline)
     run_repeats(plan, trials, repeats, view, deadline)
@@ -315,13 +330,13 @@ def run_all(plan: Plan, deadline: float | None) -> None:
 def test_run_cut_into_slices_of_time_is_the_uncut_run(sliced: tuple[Plan, Plan, int]) -> None:
     whole, slices, number = sliced
     assert number > 3
-    for kind in ("trials", "repeats"):
-        assert records_of(whole.run, kind) == records_of(slices.run, kind)
-        assert not list(slices.run.glob(f"{kind}/*/resume.pt"))
+    for kind in KINDS:
+        assert records_of(whole.directory.path, kind) == records_of(slices.directory.path, kind)
+    assert not list(slices.directory.path.glob("*/*/resume.pt"))
 
 
 def test_repeats_are_of_the_best_trial_under_other_seeds(sliced: tuple[Plan, Plan, int]) -> None:
-    run = sliced[0].run
+    run = sliced[0].directory.path
     best = max(records_of(run), key=lambda record: record["score"])
     repeats = records_of(run, "repeats")
     assert [one["of"] for one in repeats] == [best["name"]] * 2
@@ -361,16 +376,17 @@ def transfer(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Plan:
     plan = make_plan(sweep, results, cache, [Machine(cpus=2, gpus=0)])
     with cluster():
         begin_run_directory(plan, "a test")
-        ledgers = Ledger(plan.run, sweep.metric), Ledger(plan.run, sweep.metric, "repeats")
-        run_plan(plan, *ledgers, Silent())
+        trials = Ledger(plan.directory, sweep.metric)
+        repeats = Ledger(plan.directory, sweep.metric, "repeats")
+        run_plan(plan, trials, repeats, Silent())
     return plan
 
 
 def test_zero_shot_is_scored_as_it_came_and_frozen_keeps_its_backbone(transfer: Plan) -> None:
     zero_shot, frozen, scratch = (
-        load_file(file) for file in sorted(transfer.run.glob("trials/*/weights.safetensors"))
+        load_file(transfer.directory.weights_file(trial)) for trial in transfer.directory.trials()
     )
-    weights = transfer.weights_of({"training": "zero_shot"})
+    weights = transfer.weights_of(Arm({"training": "zero_shot"}))
     assert weights is not None
     source = load_file(weights / "backbone.safetensors")
     assert all(torch.equal(source[name], zero_shot[name]) for name in source)
@@ -379,36 +395,41 @@ def test_zero_shot_is_scored_as_it_came_and_frozen_keeps_its_backbone(transfer: 
     assert all(torch.equal(source[name], frozen[name]) for name in within)
     assert not all(torch.equal(source[name], frozen[name]) for name in source)
     assert not torch.equal(source[within[0]], scratch[within[0]])
-    epochs = [record["epochs"][-1]["epoch"] for record in records_of(transfer.run)]
+    epochs = [trial.epochs[-1]["epoch"] for trial in transfer.directory.trials()]
     assert epochs == [0, 1, 2]
 
 
 def test_source_model_is_made_once_and_its_cost_is_on_record(transfer: Plan) -> None:
-    (stage,) = json.loads((transfer.run / "stages.json").read_text())
-    assert stage["name"] == "source-test_resnet"
-    assert stage["arms"] == ["zero_shot", "frozen"]
-    assert stage["seconds"] > 0
-    assert stage["device"] == "cpu"
-    arms = analysis.rank_arms(analysis.load(transfer.run)).set_index("training")
+    (stage,) = transfer.directory.stages()
+    assert stage.name == "source-test_resnet"
+    assert stage.arms == (Arm({"training": "zero_shot"}), Arm({"training": "frozen"}))
+    assert stage.seconds > 0
+    assert stage.device == "cpu"
+    arms = analysis.rank_arms(analysis.load(transfer.directory.path)).set_index("training")
     own = arms.loc["scratch", "seconds"] / 3600 * 3.0 / transfer.slots.per_machine
     assert arms.loc["scratch", "usd"] == pytest.approx(own)
 
 
 def test_tallies_of_single_images_add_up_to_the_scores_on_test(transfer: Plan) -> None:
-    test = json.loads((transfer.run / "test.json").read_text())
-    assert len(test) == 3
-    names = list(open_split(transfer.data, "test").names)
-    for trial, scores in test.items():
-        with np.load(transfer.run / "trials" / trial / "test.npz") as tally:
-            assert tally["names"].tolist() == names
-            (_, wrong), (missed, right) = tally["confusion"].sum(axis=0)
-        assert scores["IoU/landslide"] == pytest.approx(right / (right + wrong + missed))
-        assert scores["latency_ms"] > 0
+    directory = transfer.directory
+    scores = directory.test().scores
+    assert len(scores) == 3
+    test = open_split(transfer.data, "test")
+    for trial in directory.trials():
+        tally = read_tally(directory.tally_file(trial))
+        assert isinstance(tally, PixelTally)
+        assert tally.names.tolist() == list(test.names)
+        (_, wrong), (missed, right) = tally.confusion.sum(axis=0)
+        of_trial = scores[trial.name]
+        assert of_trial["IoU/landslide"] == pytest.approx(right / (right + wrong + missed))
+        assert (of_trial["latency_ms"] or 0) > 0
+        found = read_predictions(directory.predictions_file(trial), test.names)
+        assert sum(int((image["mask"] == 1).sum()) for image in found) >= right
 
 
-def test_run_says_how_its_images_were_made_ready_for_the_model(transfer: Plan) -> None:
-    data = json.loads((transfer.run / "run.json").read_text())["data"]
+def test_run_records_how_images_are_made_ready_for_the_model(transfer: Plan) -> None:
+    data = transfer.directory.run().data
     split = open_split(transfer.data, "train")
-    assert (data["mean"], data["std"]) == (split.mean.tolist(), split.std.tolist())
-    assert (data["image_size"], data["window"], data["rgb"]) == (32, [128, 128], [0, 1, 2])
-    assert Path(data["cache"]) == transfer.data.folder
+    assert (list(data.mean), list(data.std)) == (split.mean.tolist(), split.std.tolist())
+    assert (data.image_size, data.window, data.rgb) == (32, (128, 128), (0, 1, 2))
+    assert Path(data.cache) == transfer.data.folder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import analysis
+from runs.directory import RunDirectory
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDIES = sorted((ROOT / "sweeps").glob("*.yaml"))
@@ -49,9 +49,10 @@ def test_study_runs_from_its_file(study: Path, tmp_path: Path, cache: Path) -> N
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    run = analysis.load(tmp_path / study.stem)
-    assert run.info["sample"]
-    (trial,) = run.trials["status"]
-    assert trial == "done"
-    (scores,) = run.test.values()
-    assert run.info["metrics"][0] in scores
+    directory = RunDirectory(tmp_path / study.stem)
+    run = directory.run()
+    assert run.sample
+    (trial,) = directory.trials()
+    assert trial.status == "done"
+    (scores,) = directory.test().scores.values()
+    assert run.metrics[0] in scores
