@@ -12,7 +12,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import analysis
 from datasets import open_split
 from runs.arms import Arm
 from runs.directory import KINDS, Kind, RunDirectory
@@ -254,7 +253,7 @@ def spoil_weights(plan: Plan) -> None:
 def test_trial_that_raises_is_recorded_with_its_reason_and_the_sweep_goes_on(
     failing: tuple[Plan, Ledger, Silent],
 ) -> None:
-    plan, ledger, _ = failing
+    _, ledger, _ = failing
     status = {(r.arm["pretraining"], r.arm["lr"]): r.status for r in ledger.records.values()}
     assert status == {
         ("scratch", 1e-3): "done",
@@ -265,8 +264,6 @@ def test_trial_that_raises_is_recorded_with_its_reason_and_the_sweep_goes_on(
     failed = next(r for r in ledger.records.values() if r.status == "failed")
     assert failed.reason is not None
     assert failed.reason.startswith("RuntimeError: Error(s) in loading state_dict")
-    shown = analysis.show_ranking(analysis.load(plan.directory.path))
-    assert "Error(s) in loading state_dict" in shown
 
 
 def test_two_halves_of_a_gpu_run_two_trials_at_once(
@@ -405,9 +402,6 @@ def test_source_model_is_made_once_and_its_cost_is_on_record(transfer: Plan) -> 
     assert stage.arms == (Arm({"training": "zero_shot"}), Arm({"training": "frozen"}))
     assert stage.seconds > 0
     assert stage.device == "cpu"
-    arms = analysis.rank_arms(analysis.load(transfer.directory.path)).set_index("training")
-    own = arms.loc["scratch", "seconds"] / 3600 * 3.0 / transfer.slots.per_machine
-    assert arms.loc["scratch", "usd"] == pytest.approx(own)
 
 
 def test_tallies_of_single_images_add_up_to_the_scores_on_test(transfer: Plan) -> None:
