@@ -1,30 +1,30 @@
 """What a sweep found, read from its run directory alone: no Ray, no torch, nothing is trained.
 
-From a shell, ``python -m analysis rank results/landslide_backbones``; from a notebook::
+From a shell, `python -m analysis rank results/landslide_backbones`; from a notebook::
 
     run = analysis.load(Path("results/landslide_backbones"))
     analysis.rank_arms(run)               # a pandas DataFrame, a row an arm
     run.epochs.query("number == 3")       # the learning curve of trial 3
     print(analysis.show_ranking(run, metric="AP75", format="latex"))
 
-Where the sweep tallied its test images, scores are bounded and compared by resampling them::
+Scores on test have intervals and are compared by resampling the test images::
 
-    tally = analysis.read_tally(run, run.trials["name"][0])
+    tally = analysis.read_tally(run, "003-resnet18-mae")
     tally.scores("AP50", analysis.resamples(len(tally.names), seed=0))     # a score a resample
     best, other = (analysis.bootstrap([...], "AP50", weights) for ...)     # a tally a seed
     analysis.interval(best)                                                # 95 % CI
     analysis.compare_with(best, [other])                                   # tied, or p
 """
 
-from analysis.arms import Ranking, rank_arms, rank_runs
-from analysis.classes import class_scores, show_classes
-from analysis.intervals import Bootstrap, bootstrap, interval, resamples
-from analysis.ranking import rank_trials
-from analysis.references import read_references
-from analysis.runs import AnalysisError, Run, load
-from analysis.summary import show_comparison, show_paper_table, show_ranking
-from analysis.tallies import Tally, read_tally
-from analysis.ties import Comparison, compare_with
+from analysis.loading import AnalysisError, Run, load
+from analysis.ranking.arms import Ranking, rank_arms, rank_runs
+from analysis.ranking.trials import rank_trials
+from analysis.statistics.bootstrap import Bootstrap, bootstrap, interval, resamples
+from analysis.statistics.tallies import Tally, read_tally
+from analysis.statistics.ties import Comparison, compare_with
+from analysis.tables.classes import class_scores, show_classes
+from analysis.tables.ranking import show_comparison, show_paper_table, show_ranking
+from analysis.tables.references import read_references
 
 __all__ = [
     "AnalysisError",

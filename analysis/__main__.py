@@ -1,12 +1,13 @@
-"""``python -m analysis``: what a sweep found, from the files of its run directory."""
+"""`python -m analysis`: what a sweep found, from the files of its run directory."""
 
 import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from inspect import getdoc
 
 from analysis.commands import COMMANDS
-from analysis.runs import AnalysisError
+from runs.errors import EosweepError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -14,13 +15,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         answer = COMMANDS[options.command].answer(options)
-    except AnalysisError as error:
+    except EosweepError as error:
         print(error, file=sys.stderr)
         return 2
     try:
         print(answer, flush=True)
     except BrokenPipeError:
-        # `head` has seen enough; Python must not find the pipe closed once more when it leaves.
+        # The reader (`head`, say) has closed the pipe; Python must not write to it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
@@ -32,12 +33,12 @@ def _parser() -> ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
     for name, command in COMMANDS.items():
-        examples = "\n".join(f"  {parser.prog} {example}" for example in command.EXAMPLES)
+        examples = "\n".join(f"  {parser.prog} {example}" for example in command.examples)
         command.add_arguments(
             commands.add_parser(
                 name,
-                help=command.SUMMARY,
-                description=command.__doc__,
+                help=command.summary,
+                description=getdoc(command.answer),
                 epilog=f"examples:\n{examples}",
                 formatter_class=RawDescriptionHelpFormatter,
             )

@@ -56,7 +56,8 @@ class Board:
 
     def draw(self, model: Model, epoch: int, batch: Batch, device: torch.device) -> None:
         """Truth and prediction on a few validation images."""
-        shown = self.task.draw(model, batch, visible(batch.images, self.rgb), device)
+        pictures = torch.from_numpy(visible(batch.images.numpy(), self.rgb))
+        shown = self.task.draw(model, batch, pictures, device)
         self.writer.add_images("predictions", shown, epoch)
 
     def _metric_tags(self) -> list[str]:

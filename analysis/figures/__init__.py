@@ -1,12 +1,13 @@
-"""The figures of a run: one file each, and one line here.
+"""The figures of a run: one file each, and one line in `FIGURES`.
 
-Each is drawn by a function that takes a run and the looks of its arms, and raises ``AnalysisError``
+Each is drawn by a function that takes a run and the looks of its arms, and raises `AnalysisError`
 with the reason where it does not apply to the run.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from matplotlib import rc_context
 
@@ -22,7 +23,8 @@ from analysis.figures.parallel import draw_parallel
 from analysis.figures.pareto import draw_pareto
 from analysis.figures.precision_recall import draw_precision_recall
 from analysis.figures.style import RC, Look, Sketch, looks_of
-from analysis.runs import AnalysisError, Run
+from analysis.loading import Run
+from runs.errors import EosweepError
 
 __all__ = [
     "FIGURES",
@@ -34,29 +36,39 @@ __all__ = [
     "write_figure",
 ]
 
-FIGURES: dict[str, Callable[[Run, dict[int, Look]], Sketch]] = {
-    "arms": draw_arms,
-    "best_after": draw_best_after,
-    "pareto": draw_pareto,
-    "effects": draw_effects,
-    "importance": draw_importance,
-    "parallel": draw_parallel,
-    "learning": draw_learning,
-    "confusion": draw_confusion,
-    "precision_recall": draw_precision_recall,
-    "packing": draw_packing,
-}
-"""By name, in the order in which they tell of a run."""
+Section = Literal["ranking", "budget", "mattered", "tradeoff", "errors", "cost"]
+"""A section of the report that shows figures."""
 
+
+class Registered(NamedTuple):
+    """A kind of figure: how it is drawn, and the section of the report that shows it."""
+
+    draw: Callable[[Run, dict[int, Look]], Sketch]
+    section: Section
+
+
+FIGURES: dict[str, Registered] = {
+    "arms": Registered(draw_arms, "ranking"),
+    "best_after": Registered(draw_best_after, "budget"),
+    "pareto": Registered(draw_pareto, "tradeoff"),
+    "effects": Registered(draw_effects, "mattered"),
+    "importance": Registered(draw_importance, "mattered"),
+    "parallel": Registered(draw_parallel, "mattered"),
+    "learning": Registered(draw_learning, "budget"),
+    "confusion": Registered(draw_confusion, "errors"),
+    "precision_recall": Registered(draw_precision_recall, "errors"),
+    "packing": Registered(draw_packing, "cost"),
+}
+"""By name, in the order in which they are read."""
 
 MARK = "SAMPLE, synthetic data:"
 """What stands before the words of a figure of the embedded sample."""
 
 
 def draw_figures(run: Run, folder: Path, formats: Sequence[FigureFormat]) -> list[Figure]:
-    """Draw every figure that applies to a run, and write it as ``folder/name.format``.
+    """Draw every figure that applies to a run, and write it as `folder/name.format`.
 
-    The same run gives the same files, byte for byte. ``sketch_figures`` tells what is left out.
+    The same run gives the same files, byte for byte. `sketch_figures` also gives what is left out.
 
     Raises:
         AnalysisError: the folder cannot be written.
@@ -68,21 +80,21 @@ def draw_figures(run: Run, folder: Path, formats: Sequence[FigureFormat]) -> lis
 def sketch_figures(run: Run) -> tuple[dict[str, Sketch], dict[str, str]]:
     """The figures that apply to a run, by name, and why each of the others does not.
 
-    They can be written by ``write_figure``; nothing is on disk yet.
+    They can be written by `write_figure`; nothing is on disk yet.
     """
     looks = looks_of(run)
     sketches, left_out = {}, {}
     with rc_context(RC):
-        for name, draw in FIGURES.items():
+        for name, figure in FIGURES.items():
             try:
-                sketch = draw(run, looks)
-            except AnalysisError as error:
+                sketch = figure.draw(run, looks)
+            except EosweepError as error:
                 left_out[name] = str(error)
             else:
-                sketches[name] = _marked(sketch) if run.info["sample"] else sketch
+                sketches[name] = _marked(sketch) if run.record.sample else sketch
     return sketches, left_out
 
 
 def _marked(sketch: Sketch) -> Sketch:
-    """With what its scores are worth, in words as well."""
+    """The figure, with what its scores are worth in its words as well."""
     return replace(sketch, caption=f"{MARK} {sketch.caption}", alt=f"{MARK} {sketch.alt}")

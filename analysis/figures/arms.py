@@ -6,8 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from analysis.arms import label, rank_runs
-from analysis.chosen import chosen_models
 from analysis.figures.style import (
     DENSE,
     FAINT,
@@ -20,9 +18,11 @@ from analysis.figures.style import (
     listed,
     new_canvas,
 )
-from analysis.intervals import CONFIDENCE, RESAMPLES
-from analysis.runs import AnalysisError, Run
-from analysis.uncertainty import TIED
+from analysis.loading import AnalysisError, Run
+from analysis.ranking.arms import rank_runs
+from analysis.ranking.uncertainty import TIED
+from analysis.standings import models_of_arms, ranked_arms
+from analysis.statistics.bootstrap import CONFIDENCE, RESAMPLES
 
 MOST_ROWS = 24
 """Arms that a page has room for."""
@@ -33,8 +33,8 @@ class _Row:
     """One arm.
 
     Attributes:
-        arm: position in ``run.info["arms"]``.
-        score: what it is placed by.
+        arm: position in `run.record.arms`.
+        score: what its mark stands at.
         behind: the scores that this one is the mean or the best of.
         bounds: how far it may be off; None where that is not known.
         images: how many test images the bounds are over; 0: they are over seeds.
@@ -51,23 +51,23 @@ class _Row:
 
 def draw_arms(run: Run, looks: dict[int, Look]) -> Sketch:
     """A row an arm, as ranked: on test with intervals; where there are none, on validation."""
-    metric = run.info["metric"]
+    metric = run.record.metric
     rows = _tested_rows(run, metric)
     tested = any(row.bounds for row in rows)
     rows = rows if tested else _searched_rows(run)
     if not rows:
-        raise AnalysisError("No trial has a score yet.")
+        raise AnalysisError("no trial has a score yet")
     shown = rows[:MOST_ROWS]
     texts = [folded_arm(run, row.arm, 20) for row in shown]
     heights = np.array([text.count("\n") + 1.7 for text in texts])
     split = "test" if tested else "validation"
-    canvas = new_canvas(SINGLE, 0.45 + 0.125 * heights.sum(), run.info["sample"])
+    canvas = new_canvas(SINGLE, 0.45 + 0.125 * heights.sum(), run.record.sample)
     axes = canvas.add_subplot(xlabel=f"{metric} ({split})")
     axes.grid(axis="x", color=GRID, linewidth=0.5)
-    places = np.cumsum(heights) - heights / 2
-    for row, place in zip(shown, places, strict=True):
-        _draw_row(axes, row, place, looks.get(row.arm))
-    axes.set_yticks(places, texts)
+    middles = np.cumsum(heights) - heights / 2
+    for row, y in zip(shown, middles, strict=True):
+        _draw_row(axes, row, y, looks.get(row.arm))
+    axes.set_yticks(middles, texts)
     axes.set_ylim(heights.sum(), 0)
     axes.tick_params(axis="y", length=0)
     rest = " Grey: arms that have no colour of their own." if len(shown) > len(looks) else ""
@@ -86,11 +86,9 @@ def draw_arms(run: Run, looks: dict[int, Look]) -> Sketch:
 def _tested_rows(run: Run, metric: str) -> list[_Row]:
     """The arms of the ranking that were tested, with its intervals and ties."""
     ranking = rank_runs([run], metric)
-    positions = {label(run, arm): at for at, arm in enumerate(run.info["arms"])}
-    behind = chosen_models(run, metric).dropna(subset="test").groupby("arm")["test"]
+    behind = models_of_arms(run, metric).dropna(subset="test").groupby("arm")["test"]
     rows = []
-    for name, found in zip(ranking.labels, ranking.frame.to_dict("records"), strict=True):
-        arm = positions[name]
+    for (_, arm), found in zip(ranking.arms, ranking.frame.to_dict("records"), strict=True):
         if arm not in behind.groups:
             continue
         low, high = found.get("ci_low", np.nan), found.get("ci_high", np.nan)
@@ -113,21 +111,20 @@ def _tested_rows(run: Run, metric: str) -> list[_Row]:
 
 def _searched_rows(run: Run) -> list[_Row]:
     by_arm = run.trials.dropna(subset="score").groupby("arm")["score"]
-    best = by_arm.max().sort_values(ascending=False, kind="stable")
     return [
-        _Row(arm, score, by_arm.get_group(arm).to_numpy("float64"))
-        for arm, score in zip(best.index.tolist(), best.tolist(), strict=True)
+        _Row(one.arm, one.trial.score, by_arm.get_group(one.arm).to_numpy("float64"))
+        for one in ranked_arms(run, run.record.metric)
     ]
 
 
-def _draw_row(axes: Axes, row: _Row, place: float, look: Look | None) -> None:
+def _draw_row(axes: Axes, row: _Row, y: float, look: Look | None) -> None:
     colour, marker = (look.colour, look.marker) if look else (FAINT, "o")
     if row.bounds:
-        axes.plot(row.bounds, [place, place], color=colour, linewidth=2, solid_capstyle="butt")
+        axes.plot(row.bounds, [y, y], color=colour, linewidth=2, solid_capstyle="butt")
     if len(row.behind) > 1:
         axes.plot(
             row.behind,
-            np.full(len(row.behind), place),
+            np.full(len(row.behind), y),
             "|",
             color="#444444",
             markersize=6,
@@ -136,7 +133,7 @@ def _draw_row(axes: Axes, row: _Row, place: float, look: Look | None) -> None:
         )
     axes.plot(
         row.score,
-        place,
+        y,
         marker,
         color=colour,
         markersize=6,
@@ -146,7 +143,7 @@ def _draw_row(axes: Axes, row: _Row, place: float, look: Look | None) -> None:
     if row.tied:
         axes.annotate(
             TIED,
-            (1, place),
+            (1, y),
             xycoords=("axes fraction", "data"),
             xytext=(3, 0),
             textcoords="offset points",

@@ -4,7 +4,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from analysis.best_after import best_after
 from analysis.figures.style import (
     DOUBLE,
     FAINT,
@@ -20,7 +19,8 @@ from analysis.figures.style import (
     shown_note,
     time_unit,
 )
-from analysis.runs import AnalysisError, Run
+from analysis.loading import AnalysisError, Run
+from analysis.statistics.best_after import best_after
 
 
 def draw_best_after(run: Run, looks: dict[int, Look]) -> Sketch:
@@ -29,14 +29,14 @@ def draw_best_after(run: Run, looks: dict[int, Look]) -> Sketch:
     curves = curves[curves["arm"].isin(list(looks))]
     last = curves.groupby("arm")["n"].max()
     if curves.empty or last.max() < 2:
-        raise AnalysisError("No arm has two trials with a score.")
+        raise AnalysisError("no arm has two trials with a score")
     common = int(last.min())
     unit, name = time_unit(curves["seconds"].max())
     curves = curves.assign(time=curves["seconds"] / unit)
     columns = 2 if len(looks) > 4 else 1
-    canvas = new_canvas(DOUBLE, 2.2 + legend_height(len(looks), columns), run.info["sample"])
+    canvas = new_canvas(DOUBLE, 2.2 + legend_height(len(looks), columns), run.record.sample)
     left, right = canvas.subplots(1, 2, sharey=True)
-    metric = run.info["metric"]
+    metric = run.record.metric
     left.set(xlabel="trials of an arm", ylabel=f"expected best {metric} (validation)")
     right.set(xlabel=f"{name} on one slot")
     for axes, column in ((left, "n"), (right, "time")):

@@ -4,7 +4,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from analysis.figures.best_model import best_tallies
 from analysis.figures.style import (
     DOUBLE,
     GRID,
@@ -18,8 +17,9 @@ from analysis.figures.style import (
     listed,
     new_canvas,
 )
-from analysis.runs import AnalysisError, Run
-from analysis.tallies import PixelTally
+from analysis.loading import AnalysisError, Run
+from analysis.statistics.tallies import best_tallies
+from runs.tallies import PixelTally
 
 MOST_WRITTEN = 12
 """Classes up to which the cells are large enough for numbers."""
@@ -28,17 +28,17 @@ MOST_WRITTEN = 12
 def draw_confusion(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 - one arm's
     """Rows: true classes; columns: found ones; shares of a row, with counts of pixels."""
     arm, tallies = best_tallies(run)
-    pixels = [tally for tally in tallies if isinstance(tally, PixelTally)]
+    pixels = [tally.counts for tally in tallies if isinstance(tally.counts, PixelTally)]
     if not pixels:
-        raise AnalysisError("The run counts boxes, not pixels.")
-    classes = pixels[0].classes
+        raise AnalysisError("the run counts boxes, not pixels")
+    classes = tallies[0].classes
     counts = np.sum([tally.confusion.sum(axis=0) for tally in pixels], axis=0)
     truths = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, truths, out=np.full(counts.shape, np.nan), where=truths > 0)
     size = len(classes)
     wide = size > 5
     side = DOUBLE if wide else SINGLE
-    canvas = new_canvas(side, side * 0.78, run.info["sample"])
+    canvas = new_canvas(side, side * 0.78, run.record.sample)
     axes = canvas.add_subplot(xlabel="found", ylabel="true")
     axes.pcolormesh(shares, vmin=0, vmax=1, cmap=SHADES, edgecolors=GRID, linewidth=0.5)
     if size <= MOST_WRITTEN:
@@ -57,10 +57,10 @@ def draw_confusion(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 
     return Sketch(
         canvas,
         "Confusion matrix",
-        f"What {arm_text(run, arm)}, the best arm on validation, makes of the pixels of {images} "
+        f"What {arm_text(run, arm)}, the best arm on validation, finds in the pixels of {images} "
         f"test images{seeds}: the share of each true class (a row adds up to 1), and counts of "
         f"pixels below.{plain} Pixels that are not counted are left out.",
-        f"Of the pixels of each class, {arm_text(run, arm)} finds as such: "
+        f"Of the pixels of each class, {arm_text(run, arm)} recognises: "
         + listed(
             [f"{name} {share:.0%}" for name, share in zip(classes, np.diag(shares), strict=True)],
             12,

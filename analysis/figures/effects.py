@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.effects import Effects, effects
 from analysis.figures.style import FAINT, GRID, SINGLE, Look, Sketch, folded, listed, new_canvas
-from analysis.runs import Run
-from analysis.tables import MISSING
+from analysis.loading import Run
+from analysis.statistics.effects import Effects, effects
 
 MOST_LEVELS = 30
 """Levels that a page has room for."""
@@ -22,7 +21,7 @@ def draw_effects(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 - 
     heights = pd.Series([text.count("\n") + 1.7 for text in texts], index=levels.index)
     by_factor = heights.groupby(levels["factor"], sort=False).sum()
     canvas = new_canvas(
-        SINGLE, 0.5 + 0.12 * len(factors) + 0.125 * heights.sum(), run.info["sample"]
+        SINGLE, 0.5 + 0.12 * len(factors) + 0.125 * heights.sum(), run.record.sample
     )
     panels = canvas.subplots(
         len(factors), 1, sharex=True, squeeze=False, height_ratios=by_factor.tolist()
@@ -36,7 +35,7 @@ def draw_effects(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 - 
             heights[own].to_numpy(),
             _scores_by_level(run, found, factor),
         )
-    metric = run.info["metric"]
+    metric = run.record.metric
     what = "mean over repeats" if found.repeated else "best trial"
     panels[-1].set_xlabel(f"{metric} (validation)")
     rest = (
@@ -80,8 +79,7 @@ def _fit_words(found: Effects) -> str:
 def _scores_by_level(run: Run, found: Effects, factor: str) -> dict[str, list[float]]:
     scores: dict[str, list[float]] = {}
     for arm, score in zip(found.scores["arm"], found.scores["score"], strict=True):
-        value = run.info["arms"][arm][factor]
-        scores.setdefault(MISSING if value is None else str(value), []).append(score)
+        scores.setdefault(str(run.record.arms[arm][factor]), []).append(score)
     return scores
 
 
@@ -92,23 +90,23 @@ def _draw_factor(
     heights: np.ndarray,
     scores: dict[str, list[float]],
 ) -> None:
-    places = np.cumsum(heights) - heights / 2
+    middles = np.cumsum(heights) - heights / 2
     axes.axvline(levels["mean"].mean(), color=FAINT, linewidth=0.8, linestyle="--", zorder=0)
     axes.grid(axis="x", color=GRID, linewidth=0.5)
-    for place, (_, level) in zip(places, levels.iterrows(), strict=True):
+    for y, (_, level) in zip(middles, levels.iterrows(), strict=True):
         own = scores[level["level"]]
-        axes.plot(own, [place] * len(own), "|", color="#444444", markersize=7, markeredgewidth=0.7)
-        axes.plot(level["mean"], place, "o", color="#0072B2", markersize=6, markeredgecolor="white")
+        axes.plot(own, [y] * len(own), "|", color="#444444", markersize=7, markeredgewidth=0.7)
+        axes.plot(level["mean"], y, "o", color="#0072B2", markersize=6, markeredgecolor="white")
         axes.annotate(
             f"n = {level['arms']}",
-            (1, place),
+            (1, y),
             xycoords=("axes fraction", "data"),
             xytext=(3, 0),
             textcoords="offset points",
             va="center",
             size=7,
         )
-    axes.set_yticks(places, texts)
+    axes.set_yticks(middles, texts)
     axes.set_ylim(heights.sum(), 0)
     axes.tick_params(axis="y", length=0)
     axes.set_title(levels["factor"].iloc[0], size=7.5, weight="bold", loc="left", pad=2)

@@ -8,12 +8,13 @@ from typing import Any, Literal, get_args
 from matplotlib import rc_context
 
 from analysis.figures.style import RC, Sketch
-from analysis.runs import AnalysisError
+from analysis.loading import AnalysisError
+from runs.files import whole_file
 
 FigureFormat = Literal["png", "pdf", "svg"]
 FORMATS: tuple[FigureFormat, ...] = get_args(FigureFormat)
 
-# Nothing of when or by what a file was written, so that files can be compared.
+# Neither the time nor the program is written, so that files can be compared.
 _METADATA: dict[FigureFormat, dict[str, Any]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -26,10 +27,10 @@ class Figure:
     """A figure that is written.
 
     Attributes:
-        name: that of its files, and its key in ``FIGURES``.
+        name: that of its files, and its key in `FIGURES`.
         title: a few words for above it; it is not in the files.
         caption: what it shows and says, and of how much.
-        alt: what is to be seen in it, for who does not see it.
+        alt: its content in words, for readers who do not see it.
         files: one a format.
     """
 
@@ -43,7 +44,7 @@ class Figure:
 def write_figure(
     name: str, sketch: Sketch, folder: Path, formats: Sequence[FigureFormat]
 ) -> Figure:
-    """Write a sketch as ``folder/name.format``, whole or not at all.
+    """Write a sketch as `folder/name.format`, whole or not at all.
 
     Raises:
         AnalysisError: the folder cannot be written.
@@ -56,9 +57,8 @@ def write_figure(
             sketch.canvas.draw_without_rendering()
             sketch.canvas.set_layout_engine("none")
             for file, format in zip(files, formats, strict=True):
-                partial = file.with_name(f".{file.name}.partial")
-                sketch.canvas.savefig(partial, format=format, metadata=_METADATA[format])
-                partial.replace(file)
+                with whole_file(file) as partial:
+                    sketch.canvas.savefig(partial, format=format, metadata=_METADATA[format])
     except OSError as error:
-        raise AnalysisError(f"{folder} cannot be written: {error.strerror}.") from error
+        raise AnalysisError(f"{folder} cannot be written: {error.strerror}") from error
     return Figure(name, sketch.title, sketch.caption, sketch.alt, tuple(files))

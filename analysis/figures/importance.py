@@ -17,9 +17,9 @@ from analysis.figures.style import (
     listed,
     new_canvas,
 )
-from analysis.importance import FEWEST, MOST, SHUFFLES, TOP, Importance, importances
-from analysis.runs import AnalysisError, Run
-from analysis.tables import MISSING
+from analysis.loading import AnalysisError, Run
+from analysis.statistics.importance import FEWEST, MOST, SHUFFLES, TOP, Importance, importances
+from analysis.wording import MISSING
 
 
 def draw_importance(run: Run, looks: dict[int, Look]) -> Sketch:
@@ -28,7 +28,7 @@ def draw_importance(run: Run, looks: dict[int, Look]) -> Sketch:
     told = [part for part in found if part.shares]
     if not told:
         raise AnalysisError(
-            f"Too few trials to say what mattered: {found[0].reason} (across all arms)."
+            f"too few trials to say what mattered: {found[0].reason} (across all arms)"
         )
     names = list(dict.fromkeys(name for part in told for name in part.shares))
     texts = ["all arms" if part.arm is None else folded_arm(run, part.arm, 24) for part in told]
@@ -37,7 +37,7 @@ def draw_importance(run: Run, looks: dict[int, Look]) -> Sketch:
     deepest = max(head.count("\n") + 1 for head in heads)
     width = SINGLE if len(names) <= 3 else DOUBLE
     height = 0.1 + 0.125 * (heights.sum() + deepest)
-    canvas = new_canvas(width, height, run.info["sample"])
+    canvas = new_canvas(width, height, run.record.sample)
     axes = canvas.add_subplot()
     edges = np.concatenate([[0], np.cumsum(heights)])
     shares = np.array([[part.shares.get(name, np.nan) for name in names] for part in told])

@@ -19,23 +19,24 @@ from analysis.figures.style import (
     new_canvas,
     shown_note,
 )
-from analysis.runs import AnalysisError, Run
+from analysis.loading import AnalysisError, Run
+from analysis.standings import ranked_arms
 
 MOST_CURVES = 400
-"""Curves in the background; more are but a stain."""
+"""Curves in the background; more could not be told apart."""
 
 
 def draw_learning(run: Run, looks: dict[int, Look]) -> Sketch:
     """Each arm's best trial over the epochs, the other trials in the background."""
-    metric = run.info["metric"]
+    metric = run.record.metric
     trials = run.trials[run.trials["arm"].isin(list(looks))]
     epochs = run.epochs[run.epochs["number"].isin(set(trials["number"]))]
     if epochs.groupby("number").size().max() < 2 or epochs.empty:
-        raise AnalysisError("No trial has more than one epoch yet.")
-    best = _best_trials(trials)
-    others = trials["number"][~trials["number"].isin(set(best["number"]))]
+        raise AnalysisError("no trial has more than one epoch yet")
+    best = {one.arm: one.trial.number for one in ranked_arms(run, metric) if one.arm in looks}
+    others = trials["number"][~trials["number"].isin(list(best.values()))]
     behind = others.iloc[:: -(-len(others) // MOST_CURVES) or 1]
-    canvas = new_canvas(SINGLE, 2.2 + legend_height(len(looks)), run.info["sample"])
+    canvas = new_canvas(SINGLE, 2.2 + legend_height(len(looks)), run.record.sample)
     axes = canvas.add_subplot(xlabel="epoch", ylabel=f"{metric} (validation)")
     axes.grid(axis="y", color=GRID, linewidth=0.5)
     curves = dict(iter(epochs.groupby("number")))
@@ -49,7 +50,7 @@ def draw_learning(run: Run, looks: dict[int, Look]) -> Sketch:
             rasterized=len(behind) > DENSE // 20,
         )
     )
-    for arm, number in zip(best["arm"], best["number"], strict=True):
+    for arm, number in best.items():
         curve, look = curves[number], looks[arm]
         every = max(1, len(curve) // 5)
         axes.plot(
@@ -73,19 +74,9 @@ def draw_learning(run: Run, looks: dict[int, Look]) -> Sketch:
         f"{metric} on validation after each epoch. Thick: the trial of each arm with the best "
         f"score{thin if len(others) else ''}." + shown_note(run, looks),
         f"{metric} over epochs for the best trial of each arm. "
-        + listed(
-            [
-                _told(run, curves[n], arm, metric)
-                for arm, n in zip(best["arm"], best["number"], strict=True)
-            ]
-        )
+        + listed([_told(run, curves[number], arm, metric) for arm, number in best.items()])
         + ".",
     )
-
-
-def _best_trials(trials: pd.DataFrame) -> pd.DataFrame:
-    scored = trials.dropna(subset="score").sort_values("score", ascending=False, kind="stable")
-    return scored.drop_duplicates("arm")
 
 
 def _told(run: Run, curve: pd.DataFrame, arm: int, metric: str) -> str:

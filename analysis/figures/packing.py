@@ -18,11 +18,11 @@ from analysis.figures.style import (
     new_canvas,
     time_unit,
 )
-from analysis.packing import Packing, packing
-from analysis.runs import Run
+from analysis.loading import Run
+from analysis.statistics.packing import Packing, packing
 
-#: More spans than this have neither hatches nor numbers, for which there is no room.
 SPARSE = 150
+"""More spans than this have no hatches and no numbers: there is no room for them."""
 
 
 def draw_packing(run: Run, looks: dict[int, Look]) -> Sketch:
@@ -33,7 +33,7 @@ def draw_packing(run: Run, looks: dict[int, Look]) -> Sketch:
     columns = 2 if len(looks) > 2 else 1
     entries = len(looks) + bool(others)
     lanes = min(2.6, max(0.7, 0.22 * found.slots))
-    canvas = new_canvas(DOUBLE, 0.45 + lanes + legend_height(entries, columns), run.info["sample"])
+    canvas = new_canvas(DOUBLE, 0.45 + lanes + legend_height(entries, columns), run.record.sample)
     axes = canvas.add_subplot(xlabel=f"{name} since the first epoch began", ylabel="slot")
     _draw_spans(axes, found, looks, unit)
     for again in found.resumed:

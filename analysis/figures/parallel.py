@@ -10,9 +10,9 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from analysis.figures.style import DENSE, DOUBLE, Look, Sketch, folded, listed, new_canvas
-from analysis.runs import AnalysisError, Run
-from analysis.searched import Domain, domains_of
-from analysis.tables import MISSING, number
+from analysis.loading import AnalysisError, Run
+from analysis.wording import MISSING, number
+from runs.records import Domain
 
 MOST_LINES = 600
 """Trials that are drawn; of more, the best ones and every so many of the rest."""
@@ -23,33 +23,34 @@ class _Axis:
     """One upright line: where each trial crosses it, from 0 (below) to 1, and what is written."""
 
     name: str
-    places: NDArray[np.float64]
+    heights: NDArray[np.float64]
     ticks: list[tuple[float, str]]
 
 
 def draw_parallel(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 - lines are trials
     """Trials with a score, the better the darker and the further in front."""
-    trials = run.trials.dropna(subset="score").sort_values("score", ignore_index=True)
+    trials = run.trials.dropna(subset="score")
+    trials = trials.sort_values(["score", "number"], ascending=[True, False], ignore_index=True)
     if len(trials) < 2:
-        raise AnalysisError("Fewer than two trials have a score.")
+        raise AnalysisError("fewer than two trials have a score")
     total = len(trials)
     trials = _thinned(trials)
-    domains = domains_of(run)
+    domains = run.record.tune
     tuned = [key for key in run.tuned if trials[f"config/{key}"].nunique() > 1]
     factors = [
-        name for name in run.info["factors"] if trials[f"arm/{name}"].astype(str).nunique() > 1
+        name for name in run.record.factors if trials[f"arm/{name}"].astype(str).nunique() > 1
     ]
     if len(tuned) + len(factors) == 0:
-        raise AnalysisError("All trials have one configuration.")
-    metric = run.info["metric"]
+        raise AnalysisError("all trials have one configuration")
+    metric = run.record.metric
     axes_of = [
         *(_choices(name, trials[f"arm/{name}"]) for name in factors),
         *(_axis(key, trials[f"config/{key}"], domains.get(key)) for key in tuned),
         _range(f"{metric}\n(validation)", trials["score"], log=False),
     ]
-    canvas = new_canvas(DOUBLE, 2.6, run.info["sample"])
+    canvas = new_canvas(DOUBLE, 2.6, run.record.sample)
     axes = canvas.add_subplot()
-    _draw_lines(axes, np.column_stack([axis.places for axis in axes_of]), trials["score"])
+    _draw_lines(axes, np.column_stack([axis.heights for axis in axes_of]), trials["score"])
     for at, axis in enumerate(axes_of):
         _draw_axis(axes, at, axis)
     axes.set_xlim(-0.1, len(axes_of) - 0.55)
@@ -78,7 +79,7 @@ def draw_parallel(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 -
 
 
 def _thinned(trials: pd.DataFrame) -> pd.DataFrame:
-    """By score, rising: the best tenth of ``MOST_LINES``, and the rest evenly."""
+    """By score, rising: the best tenth of `MOST_LINES`, and the rest evenly."""
     if len(trials) <= MOST_LINES:
         return trials
     front = MOST_LINES // 10
@@ -87,11 +88,11 @@ def _thinned(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _axis(name: str, values: pd.Series, domain: Domain | None) -> _Axis:
-    if domain and (choices := domain.get("choice")):
-        return _choices(name, values, [str(choice) for choice in choices])
+    if domain and domain.choice is not None:
+        return _choices(name, values, [str(choice) for choice in domain.choice])
     if not pd.api.types.is_numeric_dtype(values):
         return _choices(name, values)
-    return _range(name, values, log=bool(domain and domain.get("log_uniform")))
+    return _range(name, values, log=domain is not None and domain.log_uniform is not None)
 
 
 def _choices(name: str, values: pd.Series, choices: list[str] | None = None) -> _Axis:
@@ -99,10 +100,10 @@ def _choices(name: str, values: pd.Series, choices: list[str] | None = None) -> 
     texts = texts.where(values.notna()) if choices else texts
     levels = choices or list(dict.fromkeys(texts))
     spots = (np.arange(len(levels)) + 0.5) / len(levels)
-    places = texts.map(dict(zip(levels, spots, strict=True))).to_numpy("float64")
+    heights = texts.map(dict(zip(levels, spots, strict=True))).to_numpy("float64")
     # Trials of one choice are spread a little, so that more of them make a broader band.
-    spread = np.random.default_rng(0).uniform(-0.3, 0.3, len(places)) / len(levels)
-    return _Axis(name, places + spread, list(zip(spots.tolist(), levels, strict=True)))
+    spread = np.random.default_rng(0).uniform(-0.3, 0.3, len(heights)) / len(levels)
+    return _Axis(name, heights + spread, list(zip(spots.tolist(), levels, strict=True)))
 
 
 def _range(name: str, values: pd.Series, log: bool) -> _Axis:
@@ -125,18 +126,18 @@ def _marks(low: float, high: float, log: bool) -> list[float]:
     return inside if len(inside) > 1 else [low, high]
 
 
-def _draw_lines(axes: Axes, places: NDArray[np.float64], score: pd.Series) -> None:
+def _draw_lines(axes: Axes, heights: NDArray[np.float64], score: pd.Series) -> None:
     rank = score.rank(pct=True).to_numpy("float64")
-    columns = np.arange(places.shape[1], dtype="float64")
-    lines = np.stack([np.broadcast_to(columns, places.shape), places], axis=-1)
+    columns = np.arange(heights.shape[1], dtype="float64")
+    lines = np.stack([np.broadcast_to(columns, heights.shape), heights], axis=-1)
     axes.add_collection(
         LineCollection(
             list(lines),
             array=rank,
             cmap="cividis_r",
             linewidths=0.3 + 1.1 * rank**4,
-            alpha=0.9 if len(places) < 200 else 0.6,
-            rasterized=len(places) > DENSE // 10,
+            alpha=0.9 if len(heights) < 200 else 0.6,
+            rasterized=len(heights) > DENSE // 10,
         )
     )
 
@@ -144,10 +145,10 @@ def _draw_lines(axes: Axes, places: NDArray[np.float64], score: pd.Series) -> No
 def _draw_axis(axes: Axes, at: int, axis: _Axis) -> None:
     axes.axvline(at, 0.05, 0.83, color="black", linewidth=0.7)
     axes.text(at, 1.2, folded(axis.name, 14), size=7.5, weight="bold", ha="center", va="top")
-    for place, text in axis.ticks:
+    for height, text in axis.ticks:
         axes.annotate(
             folded(text, 14),
-            (at, place),
+            (at, height),
             xytext=(2.5, 0),
             textcoords="offset points",
             size=7,

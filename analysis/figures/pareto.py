@@ -18,9 +18,9 @@ from analysis.figures.style import (
     listed,
     new_canvas,
 )
-from analysis.pareto import COSTS, Cost, Pareto, pareto
-from analysis.runs import AnalysisError, Run
-from analysis.tables import number
+from analysis.loading import AnalysisError, Run
+from analysis.statistics.pareto import COSTS, Cost, Pareto, pareto
+from analysis.wording import number
 
 _UNITS: dict[Cost, tuple[float, str]] = {
     "seconds": (1.0, "seconds"),
@@ -45,13 +45,13 @@ def draw_pareto(run: Run, looks: dict[int, Look]) -> Sketch:
         except AnalysisError:
             continue
     if not found or max(len(one.arms) for one in found.values()) < 2:
-        raise AnalysisError("Fewer than two arms have a score and a cost.")
+        raise AnalysisError("fewer than two arms have a score and a cost")
     rows, columns = -(-len(found) // 2), min(2, len(found))
     legend = 2 if columns == 2 else 1
     canvas = new_canvas(
         DOUBLE if columns == 2 else SINGLE,
         1.75 * rows + legend_height(len(looks), legend),
-        run.info["sample"],
+        run.record.sample,
     )
     panels = canvas.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     split = next(iter(found.values())).split
@@ -60,7 +60,7 @@ def draw_pareto(run: Run, looks: dict[int, Look]) -> Sketch:
     for axes in panels[len(found) :]:
         axes.axis("off")
     for axes in panels[::columns]:
-        axes.set_ylabel(f"{run.info['metric']} ({split})")
+        axes.set_ylabel(f"{run.record.metric} ({split})")
     add_legend(canvas, _handles(run, looks), legend)
     return Sketch(
         canvas,
@@ -115,7 +115,7 @@ def _caption(run: Run, found: dict[Cost, Pareto], split: str, looks: dict[int, L
     repeats = " Bars: one standard deviation over repeats." if len(run.repeats) else ""
     lacking = sorted({arm for one in found.values() for arm in one.missing})
     without = (
-        " Not in every panel, for want of a score or a cost: "
+        " Not in every panel, without a score or a cost: "
         + listed([arm_text(run, arm) for arm in lacking])
         + "."
         if lacking
@@ -124,7 +124,7 @@ def _caption(run: Run, found: dict[Cost, Pareto], split: str, looks: dict[int, L
     count = max(len(one.arms) for one in found.values())
     small = f" Small and grey: the {count - len(looks)} others." if count > len(looks) else ""
     return (
-        f"{run.info['metric']} on {split} against cost (n = {count} arms). Filled, and on the "
+        f"{run.record.metric} on {split} against cost (n = {count} arms). Filled, and on the "
         f"line: arms that no other one beats in one without losing in the other. Costs: {costs}."
         f"{small}{repeats}{without}"
     )

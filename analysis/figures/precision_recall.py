@@ -5,7 +5,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from analysis.figures.best_model import best_tallies
 from analysis.figures.style import (
     DENSE,
     DOUBLE,
@@ -19,34 +18,36 @@ from analysis.figures.style import (
     listed,
     new_canvas,
 )
-from analysis.runs import AnalysisError, Run
-from analysis.tallies import BoxTally
+from analysis.loading import AnalysisError, Run
+from analysis.statistics.tallies import best_tallies
+from runs.tallies import BoxTally
 
 OVERLAPS = {0.5: 0, 0.75: 5}
-"""The IoU that makes a detection right, and its place in a tally."""
+"""The IoU that makes a detection right, and its column in a tally."""
 
 
 def draw_precision_recall(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 - one arm's
     """A panel an overlap, a line a class: of the seed in the middle, if there are several."""
     arm, tallies = best_tallies(run)
-    boxes = [tally for tally in tallies if isinstance(tally, BoxTally)]
-    if not boxes:
-        raise AnalysisError("The run counts pixels, not boxes.")
-    order = np.argsort([tally.scores("AP50")[0] for tally in boxes], kind="stable")
-    tally = boxes[order[(len(boxes) - 1) // 2]]
-    truths = tally.truths.sum(axis=0)
+    if not isinstance(tallies[0].counts, BoxTally):
+        raise AnalysisError("the run counts pixels, not boxes")
+    order = np.argsort([tally.scores("AP50")[0] for tally in tallies], kind="stable")
+    tally = tallies[order[(len(tallies) - 1) // 2]]
+    boxes = tally.counts
+    assert isinstance(boxes, BoxTally), "all models of a run have one task"
+    truths = boxes.truths.sum(axis=0)
     if not truths.any():
-        raise AnalysisError("There is no true box in the test images.")
-    names = run.info["data"].get("classes") or [f"class {at + 1}" for at in range(len(truths))]
+        raise AnalysisError("there is no true box in the test images")
+    names = run.record.data.classes
     shown = [int(at) for at in np.argsort(-truths, kind="stable")[: len(LOOKS)] if truths[at]]
-    canvas = new_canvas(DOUBLE, 2.2 + legend_height(len(shown), 4), run.info["sample"])
+    canvas = new_canvas(DOUBLE, 2.2 + legend_height(len(shown), 4), run.record.sample)
     panels = canvas.subplots(1, 2, sharey=True)
     ends = []
     for axes, (overlap, level) in zip(panels, OVERLAPS.items(), strict=True):
         axes.grid(color=GRID, linewidth=0.5)
         axes.set(xlabel=f"recall (IoU {overlap:.2f})", xlim=(0, 1), ylim=(0, 1.02))
         for look, at in zip(LOOKS, shown, strict=False):
-            recall, precision = precision_recall(tally, at + 1, level)
+            recall, precision = precision_recall(boxes, at + 1, level)
             _draw_curve(axes, recall, precision, look)
             ends.append(
                 f"{names[at]} at IoU {overlap:.2f} up to recall {recall.max(initial=0):.2f}"
@@ -54,7 +55,7 @@ def draw_precision_recall(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: 
     panels[0].set_ylabel("precision")
     add_legend(canvas, _handles([names[at] for at in shown], truths[shown]), 4)
     scores = ", ".join(f"{name} {tally.scores(name)[0]:.3f}" for name in ("AP50", "AP75"))
-    seeds = f" (of {len(boxes)} seeds the middle one by AP50)" if len(boxes) > 1 else ""
+    seeds = f" (of {len(tallies)} seeds the middle one by AP50)" if len(tallies) > 1 else ""
     rest = (
         f" Of {len(truths)} classes, the {len(shown)} most frequent."
         if len(shown) < len(truths)
@@ -67,7 +68,7 @@ def draw_precision_recall(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: 
         f"{len(tally.names)} test images, from the surest down; n: true boxes. Precision at a "
         f"recall is the highest at that recall or beyond, as AP has it: {scores} over all "
         f"classes.{rest}",
-        f"{arm_text(run, arm)}, {scores}. Its curves go: {listed(ends)}.",
+        f"{arm_text(run, arm)}, {scores}. Its curves: {listed(ends)}.",
     )
 
 
@@ -79,7 +80,7 @@ def precision_recall(
     Args:
         tally: what was found on the test images.
         label: the class, from 1.
-        level: place of the overlap in ``tally.matched``.
+        level: column of the overlap in `tally.matched`.
 
     Returns:
         float64 [D] each, D detections of the class, both empty without a true box; precision is

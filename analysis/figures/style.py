@@ -1,4 +1,4 @@
-"""How all figures look: for a column of a paper, in colour, in grey and to the colour-blind."""
+"""How all figures look: for a column of a paper, in colour, in grey and with any colour vision."""
 
 import re
 from collections.abc import Iterable
@@ -11,9 +11,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from analysis.arms import label
-from analysis.chosen import best_scores
-from analysis.runs import Run
+from analysis.loading import Run
+from analysis.standings import ranked_arms
 
 SINGLE, DOUBLE = 3.3, 7.0
 """Inches of one column of a two-column paper, and of both."""
@@ -42,16 +41,16 @@ RC: dict[str, Any] = {
     "legend.handlelength": 3.0,
     "image.cmap": "cividis",
 }
-"""What matplotlib is told while a figure is drawn and written."""
+"""Settings of matplotlib while a figure is drawn and written."""
 
 FAINT, GRID = "#999999", "#E5E5E5"
-"""What is there for comparison only, and grid lines."""
+"""Colours of marks that are there for comparison only, and of grid lines."""
 
 SHADES = LinearSegmentedColormap.from_list("shades", ["#FFFFFF", "#0072B2", "#00283F"])
 """Shares from 0 to 1, told apart by lightness alone."""
 
 MOST_ARMS = 8
-"""As many arms can be told apart by their looks."""
+"""So many arms can be told apart by their looks."""
 
 DENSE = 2000
 """More marks than this are written as pixels, also into a PDF or SVG."""
@@ -77,7 +76,7 @@ LOOKS = (
     Look("#000000", "X", (0, (2, 1)), "\\\\\\\\"),
     Look("#999999", "*", (0, (8, 1.2, 2, 1.2)), "++++"),
 )
-"""Okabe & Ito 2008, "Color Universal Design"; grey for their yellow, which vanishes on white."""
+"""Okabe & Ito 2008, "Color Universal Design"; grey for their yellow, which is too pale on white."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Sketch:
         canvas: matplotlib's.
         title: a few words for above it; not in the figure.
         caption: what it shows and says, and of how much.
-        alt: what is to be seen in it, for who does not see it.
+        alt: its content in words, for readers who do not see it.
     """
 
     canvas: Canvas
@@ -98,14 +97,12 @@ class Sketch:
 
 
 def looks_of(run: Run) -> dict[int, Look]:
-    """The look of each arm, by its position in ``run.info["arms"]``, in that order.
+    """The look of each arm, by its position in `run.record.arms`, in that order.
 
-    Of more than ``MOST_ARMS`` arms only the best ones have one, by the validation score that the
-    sweep selects by.
+    Of more than `MOST_ARMS` arms only the first ones of the ranking have one.
     """
-    best = best_scores(run, run.info["metric"]).head(MOST_ARMS)
-    shown = sorted(best.index)
-    return dict(zip(shown, LOOKS, strict=False))
+    first = ranked_arms(run, run.record.metric)[:MOST_ARMS]
+    return dict(zip(sorted(one.arm for one in first), LOOKS, strict=False))
 
 
 def shown_note(run: Run, looks: dict[int, Look]) -> str:
@@ -113,16 +110,16 @@ def shown_note(run: Run, looks: dict[int, Look]) -> str:
     scored = run.trials.dropna(subset="score")["arm"].nunique()
     if scored <= len(looks):
         return ""
-    return f" Of {scored} arms, the {len(looks)} with the best validation scores are shown."
+    return f" Of {scored} arms, the first {len(looks)} of the ranking are shown."
 
 
 def arm_text(run: Run, arm: int) -> str:
     """An arm in a legend or a sentence."""
-    return label(run, run.info["arms"][arm])
+    return run.record.arms[arm].title
 
 
 def folded(text: str, width: int) -> str:
-    """Lines of ``width`` characters where they can be broken: after a separator of a name."""
+    """Lines of `width` characters where they can be broken: after a separator of a name."""
     lines = [""]
     for part in _parts(text):
         if lines[-1] and len((lines[-1] + part).rstrip()) > width:
@@ -185,7 +182,7 @@ def legend_height(entries: int, columns: int = 1) -> float:
 
 
 def time_unit(seconds: float) -> tuple[float, str]:
-    """The unit for times up to ``seconds``: how long it is, and its name."""
+    """The unit for times up to `seconds`: how long it is, and its name."""
     for length, name in ((3600.0, "hours"), (60.0, "minutes")):
         if seconds >= 3 * length:
             return length, name
@@ -199,6 +196,6 @@ def listed(parts: list[str], most: int = 8) -> str:
 
 
 def ink_on(share: float) -> str:
-    """Black or white, whichever is readable on ``share`` (0 to 1) of ``SHADES``."""
+    """Black or white, whichever is readable on `share` (0 to 1) of `SHADES`."""
     red, green, blue, _ = SHADES(share)
     return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"

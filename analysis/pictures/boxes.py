@@ -1,13 +1,18 @@
-"""Panels of boxes: the true ones, those that were found, and which are hits, missed or false.
+"""Boxes against the truth: which are hits, which images score high, and how it is drawn.
+
+A detection is shown, and counts here, if its score is at least `SHOWN_SCORE`. It is a hit if it
+takes a true box of its class by COCO's rule at an IoU of 0.5: the surest detection first, each
+takes the truth that it overlaps best of those that are left.
 
 The lines of the error panel differ in style as well as in colour, so that they can be told apart in
 grey and with any colour vision.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import shapely
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -16,15 +21,16 @@ from matplotlib.patheffects import withStroke
 from matplotlib.typing import LineStyleType
 from numpy.typing import NDArray
 
-from analysis.box_outcomes import image_scores, outcomes
-from analysis.pictures.scene import Scene
-from analysis.predictions import Found
-
-__all__ = ["draw_errors", "draw_found", "draw_truth", "image_scores", "legend", "told"]
+from analysis.pictures.images import Area, ImageScores, Scene, Truth
+from analysis.statistics.tallies import Tally
+from datasets.colours import class_colour
+from models.metrics.matching import IOU_THRESHOLDS, SHOWN_SCORE, overlaps, taken_truths
+from runs.predictions import Found
+from runs.tallies import BoxTally
 
 
 class Line(NamedTuple):
-    """How the frame of a box is drawn; ``dashes`` are lengths of strokes and gaps, in widths."""
+    """How the frame of a box is drawn; `dashes` are lengths of strokes and gaps, in widths."""
 
     colour: str
     dashes: tuple[float, ...] = ()
@@ -41,6 +47,70 @@ MANY = 40
 
 MOST_LABELLED = 15
 """Of more boxes than these in a panel, no scores are written: they would hide each other."""
+
+
+class Outcomes(NamedTuple):
+    """One image's boxes.
+
+    Attributes:
+        shown: int64 [D], which detections are shown.
+        takes: int64 [D], for each of them the truth that it takes; -1 for a false one.
+        missed: int64 [F], truths that none takes.
+    """
+
+    shown: NDArray[np.int64]
+    takes: NDArray[np.int64]
+    missed: NDArray[np.int64]
+
+
+def outcomes(truth: Truth, found: Found) -> Outcomes:
+    """Match the detections of an image that are shown."""
+    shown = np.flatnonzero(found["scores"] >= SHOWN_SCORE)
+    shown = shown[np.argsort(-found["scores"][shown], kind="stable")]
+    iou = overlaps(found["boxes"][shown], truth.boxes)
+    iou[found["labels"][shown][:, None] != truth.labels] = 0
+    takes = taken_truths(iou, IOU_THRESHOLDS[0])
+    return Outcomes(shown, takes, np.setdiff1d(np.arange(len(truth.boxes)), takes))
+
+
+def image_scores(tally: Tally, metric: str) -> ImageScores:  # noqa: ARG001 - AP is of many images
+    """Each image by F1 of what is shown, since AP says little of one image.
+
+    Of images of one score, the better one has more hits, then fewer errors: the best image is
+    not one with a single easy object, nor the worst one where a single object was missed.
+    """
+    counts, size = tally.counts, len(tally.names)
+    assert isinstance(counts, BoxTally), "a detector's tally is of boxes"
+    shown = counts.score >= SHOWN_SCORE
+    detections = np.bincount(counts.image[shown], minlength=size)
+    hits = np.bincount(counts.image[shown & counts.matched[:, 0]], minlength=size)
+    errors = counts.truths.sum(axis=1) + detections - 2 * hits
+    values = np.full(size, np.nan)
+    np.divide(2 * hits, 2 * hits + errors, out=values, where=hits + errors > 0)
+    order = np.lexsort((-errors, hits, values))  # NaN last
+    return ImageScores(
+        "F1",
+        f"F1 at IoU 0.5 of detections of at least {SHOWN_SCORE}",
+        values,
+        order[: int(np.isfinite(values).sum())],
+    )
+
+
+def areas(truth: Truth, found: Found) -> Iterator[Area]:
+    """Every true box that was missed, and every detection that is shown: a hit or false."""
+    shown, takes, missed = outcomes(truth, found)
+    for row, taken in zip(shown, takes, strict=True):
+        true = None if taken < 0 else truth.classes[truth.labels[taken]]
+        yield Area(
+            shapely.box(*found["boxes"][row].tolist()),
+            "false" if true is None else "hit",
+            true,
+            truth.classes[found["labels"][row]],
+            round(float(found["scores"][row]), 4),
+        )
+    for row in missed:
+        outline = shapely.box(*truth.boxes[row].tolist())
+        yield Area(outline, "missed", truth.classes[truth.labels[row]], None)
 
 
 def draw_truth(axes: Axes, scene: Scene) -> None:
@@ -82,14 +152,14 @@ def legend(scene: Scene, founds: list[Found]) -> dict[str, list[Artist]]:
     }
 
 
-def told(scene: Scene, found: Found) -> str:
+def in_words(scene: Scene, found: Found) -> str:
     """How many boxes are what."""
     counts = {kind: len(boxes) for kind, boxes in _by_kind(scene, found).items()}
     return ", ".join(f"{count} {kind}" for kind, count in counts.items())
 
 
 def _by_kind(scene: Scene, found: Found) -> dict[str, NDArray[np.float32]]:
-    """Boxes [M, 4] by the names of ``LINES``."""
+    """Boxes [M, 4] by the names of `LINES`."""
     shown, takes, missed = outcomes(scene.truth, found)
     boxes = found["boxes"][shown]
     return {
@@ -131,7 +201,5 @@ def _write_score(axes: Axes, box: NDArray[np.float32], score: float) -> None:
 
 
 def _class_line(label: int) -> Line:
-    from models.tasks.segmentation import class_colour
-
     red, green, blue = class_colour(label)
     return Line(f"#{red:02x}{green:02x}{blue:02x}")

@@ -4,10 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.arms import label
-from analysis.chosen import best_first, chosen_models
-from analysis.outcomes import ImageScores
-from analysis.runs import Run
+from analysis.loading import Run
+from analysis.pictures.images import ImageScores
+from analysis.standings import best_models
 
 
 class ShownModel(NamedTuple):
@@ -15,7 +14,7 @@ class ShownModel(NamedTuple):
 
     Attributes:
         name: of the trial or repeat.
-        arm: its values, for a sentence.
+        arm: title of the arm.
     """
 
     name: str
@@ -34,28 +33,24 @@ class ChosenImage(NamedTuple):
     standing: str
 
 
-def best_models(run: Run, count: int) -> list[ShownModel]:
-    """One model of each of the ``count`` best arms that were tested, in the order of the ranking.
-
-    An arm is shown by the best of the models that speak for it, on validation.
-    """
-    models = chosen_models(run, run.info["metric"])
-    tested = models[models["name"].isin(list(run.test))]
-    best = best_first(tested).drop_duplicates("arm").head(count)
+def shown_models(run: Run, count: int) -> list[ShownModel]:
+    """The models of the `count` best arms whose model was tested, in the order of the ranking."""
+    models = best_models(run)
+    best = models[models["name"].isin(list(run.test))].head(count)
     return [
-        ShownModel(name, label(run, run.info["arms"][arm]))
+        ShownModel(name, run.record.arms[arm].title)
         for name, arm in zip(best["name"], best["arm"], strict=True)
     ]
 
 
 def choose(scores: ImageScores, count: int) -> list[ChosenImage]:
-    """``count`` images at equal steps from the best to the worst; one alone is the median."""
+    """`count` images at equal steps from the best to the worst; one alone is the median."""
     if not len(scores.order):
         return []
     shares = np.linspace(1, 0, count) if count > 1 else np.array([0.5])
-    places = np.floor(shares * (len(scores.order) - 1)).astype(int)
+    steps = np.floor(shares * (len(scores.order) - 1)).astype(int)
     names = {0: "worst", 50: "median", 100: "best"}
     chosen: dict[int, str] = {}
-    for share, place in zip(100 * shares, scores.order[places].tolist(), strict=True):
-        chosen.setdefault(place, names.get(round(share), f"percentile {share:.0f}"))
+    for share, row in zip(100 * shares, scores.order[steps].tolist(), strict=True):
+        chosen.setdefault(row, names.get(round(share), f"percentile {share:.0f}"))
     return [ChosenImage(row, standing) for row, standing in chosen.items()]

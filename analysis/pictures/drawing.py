@@ -12,16 +12,17 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from analysis.outcomes import ImageScores
-from analysis.pictures import boxes, masks
-from analysis.pictures.choice import ChosenImage, ShownModel, best_models, choose
+from analysis.loading import AnalysisError, Run
+from analysis.pictures.choice import ChosenImage, ShownModel, choose, shown_models
+from analysis.pictures.images import ImageScores, Scene, open_test, predictions, scene_of
 from analysis.pictures.picture import Picture, write_list
-from analysis.pictures.scene import COLUMNS, Panels, Scene, scene_of
-from analysis.predictions import Found, open_test, predictions
-from analysis.runs import AnalysisError, Run
-from analysis.tallies import read_tally
+from analysis.pictures.tasks import Pictured, pictured
+from analysis.statistics.tallies import read_tally
+from runs.files import whole_file
+from runs.predictions import Found
 
-PANELS: dict[str, Panels] = {"segmentation": masks, "detection": boxes}
+COLUMNS = ("input", "truth", "prediction", "error")
+"""The panels of a row."""
 
 # Inches:
 WIDTH = 7.2  # two columns of a paper
@@ -35,7 +36,7 @@ LEGEND: dict[str, Any] = {"fontsize": 7.5, "frameon": False, "columnspacing": 1.
 
 
 class Row(NamedTuple):
-    """What one model makes of an image; ``score`` is of this image alone, NaN without one."""
+    """What one model found in an image; `score` is of this image alone, NaN without one."""
 
     model: ShownModel
     measure: str
@@ -44,81 +45,81 @@ class Row(NamedTuple):
 
 
 def draw_pictures(run: Run, folder: Path, arms: int = 3, images: int = 3) -> list[Picture]:
-    """Draw the ``arms`` best arms on ``images`` test images into ``folder``.
+    """Draw the `arms` best arms on `images` test images into `folder`.
 
     An arm is shown by its best model. The images are chosen by how well the first of these models
     does on each alone: at equal steps from the best image to the worst, so best, median and worst
-    of three. The same run gives the same pictures.
+    of three. The same run gives the same pictures. Earlier pictures
+    stay if these cannot be drawn.
 
     Raises:
-        AnalysisError: nothing was tested yet, or the decoded images or the weights are gone;
-            pictures drawn earlier stay.
+        AnalysisError: nothing was tested yet, or the decoded images are gone.
+        PredictionsError: what was found in the test images is missing or damaged.
     """
-    models = best_models(run, arms)
+    models = shown_models(run, arms)
     if not models:
         raise AnalysisError(
             f"{run.path} has no test scores yet: its pictures are of the test images, which are "
-            "looked at once, when the search is over."
+            "used once, after the search"
         )
-    panels = PANELS[run.info["task"]]
+    task = pictured(run.record.task)
     split = open_test(run, models[0].name)
-    scores = [
-        panels.image_scores(read_tally(run, model.name), run.info["metric"]) for model in models
-    ]
+    scores = [task.image_scores(read_tally(run, model.name), run.record.metric) for model in models]
     chosen = choose(scores[0], images)
     if not chosen:
         raise AnalysisError(
-            f"There is nothing to find in any test image of {run.path}, nor was anything found."
+            f"there is nothing to find in any test image of {run.path}, and nothing was found"
         )
     indices = [image.row for image in chosen]
     founds = [list(predictions(run, model.name, split, indices)) for model in models]
     folder.mkdir(parents=True, exist_ok=True)
     pictures = []
-    for place, image in enumerate(chosen):
-        scene = scene_of(split, image.row, run.info["data"].get("rgb"))
+    for at, image in enumerate(chosen):
+        scene = scene_of(split, image.row, run.record.data.rgb)
         rows = [
-            Row(model, one.name, float(one.values[image.row]), found[place])
+            Row(model, one.name, float(one.values[image.row]), found[at])
             for model, one, found in zip(models, scores, founds, strict=True)
         ]
         file = folder / f"{image.standing.replace(' ', '-')}.png"
-        _figure(panels, scene, rows).savefig(file, dpi=DPI)
-        words = _words(panels, scene, rows, image, split.names[image.row], scores[0])
+        with whole_file(file) as partial:
+            _figure(task, scene, rows).savefig(partial, dpi=DPI)
+        words = _words(task, scene, rows, image, split.names[image.row], scores[0])
         pictures.append(Picture(**words, file=file))
     write_list(folder, pictures)
     return pictures
 
 
-def _figure(panels: Panels, scene: Scene, rows: Sequence[Row]) -> Figure:
+def _figure(task: Pictured, scene: Scene, rows: Sequence[Row]) -> Figure:
     width = (WIDTH - GAP * (len(COLUMNS) + 1)) / len(COLUMNS)
     height = width * scene.stretch
-    keys = _keys(panels, scene, rows)
+    keys = _keys(task, scene, rows)
     foot = KEY * len(keys) + GAP
     total = TOP + (HEAD + height) * len(rows) + foot
     figure = Figure(figsize=(WIDTH, total))
-    lefts = [GAP + (width + GAP) * place for place in range(len(COLUMNS))]
+    lefts = [GAP + (width + GAP) * column for column in range(len(COLUMNS))]
     for left, column in zip(lefts, COLUMNS, strict=True):
-        at = (left + width / 2) / WIDTH, 1 - 0.03 / total
-        figure.text(*at, column, fontsize=8, ha="center", va="top")
-    for place, row in enumerate(rows):
-        bottom = total - TOP - (HEAD + height) * (place + 1)
-        at = GAP / WIDTH, (bottom + height + 0.05) / total
-        figure.text(*at, _named(row), fontsize=8, fontweight="bold", va="bottom")
-        places = [(left / WIDTH, bottom / total, width / WIDTH, height / total) for left in lefts]
-        shown, truth, found, errors = (figure.add_axes(place) for place in places)
+        middle = (left + width / 2) / WIDTH, 1 - 0.03 / total
+        figure.text(*middle, column, fontsize=8, ha="center", va="top")
+    for number, row in enumerate(rows, 1):
+        bottom = total - TOP - (HEAD + height) * number
+        above = GAP / WIDTH, (bottom + height + 0.05) / total
+        figure.text(*above, _named(row), fontsize=8, fontweight="bold", va="bottom")
+        panels = [(left / WIDTH, bottom / total, width / WIDTH, height / total) for left in lefts]
+        shown, truth, found, errors = map(figure.add_axes, panels)
         scene.show(shown, scene.picture)
-        panels.draw_truth(truth, scene)
-        panels.draw_found(found, scene, row.found)
-        panels.draw_errors(errors, scene, row.found)
-    for place, key in enumerate(keys):
-        at = 0.5, (foot - GAP - KEY * (place + 0.5)) / total
+        task.draw_truth(truth, scene)
+        task.draw_found(found, scene, row.found)
+        task.draw_errors(errors, scene, row.found)
+    for line, key in enumerate(keys):
+        at = 0.5, (foot - GAP - KEY * (line + 0.5)) / total
         figure.legend(handles=key, loc="center", bbox_to_anchor=at, ncols=len(key), **LEGEND)
     return figure
 
 
-def _keys(panels: Panels, scene: Scene, rows: Sequence[Row]) -> list[list[Artist]]:
+def _keys(task: Pictured, scene: Scene, rows: Sequence[Row]) -> list[list[Artist]]:
     """The lines of the legend, each begun by what it is the key to."""
     keys = []
-    for title, handles in panels.legend(scene, [row.found for row in rows]).items():
+    for title, handles in task.legend(scene, [row.found for row in rows]).items():
         for start in range(0, len(handles), TO_A_LINE):
             blank = Patch(alpha=0, label=f"{title}:" if not start else "")
             keys.append([blank, *handles[start : start + TO_A_LINE]])
@@ -126,7 +127,7 @@ def _keys(panels: Panels, scene: Scene, rows: Sequence[Row]) -> list[list[Artist
 
 
 def _words(
-    panels: Panels,
+    task: Pictured,
     scene: Scene,
     rows: Sequence[Row],
     image: ChosenImage,
@@ -142,7 +143,7 @@ def _words(
         f"{rows[0].model.arm} on each image alone. A row an arm, with its own score on this image: "
         f"{', '.join(COLUMNS)}."
     )
-    each = ". ".join(f"{_named(row)}; {panels.told(scene, row.found)}" for row in rows)
+    each = ". ".join(f"{_named(row)}; {task.in_words(scene, row.found)}" for row in rows)
     alt = f"Test image {name}: {', '.join(COLUMNS)}, side by side, a row an arm. {each}."
     return {"title": title, "caption": caption, "alt": alt}
 

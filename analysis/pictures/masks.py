@@ -1,21 +1,29 @@
-"""Panels of masks: each class in one colour, and what is right, missed, false or another class.
+"""Masks against the truth: which pixels are right, which images score high, and how it is drawn.
 
-The colours of the error panel differ in lightness, so that they can be told apart in grey and with
-any colour vision.
+Each class has one colour. The colours of the error panel differ in lightness, so that they can be
+told apart in grey and with any colour vision.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
+from rasterio.features import shapes
+from shapely import Polygon
 
-from analysis.mask_outcomes import NOT_COUNTED, NOTHING, OUTCOMES, image_scores, outcomes
-from analysis.pictures.scene import Scene
-from analysis.predictions import Found
+from analysis.pictures.images import Area, ImageScores, Scene, Truth
+from analysis.statistics.tallies import Tally
 from datasets import IGNORE
+from datasets.colours import IGNORED_GREY, class_colour
+from runs.predictions import Found
 
-__all__ = ["draw_errors", "draw_found", "draw_truth", "image_scores", "legend", "told"]
+OUTCOMES = ("nothing there", "right", "wrong class", "missed", "false", "not counted")
+"""What a pixel may be: its number in `outcomes` is its position here."""
+
+NOTHING, RIGHT, WRONG_CLASS, MISSED, FALSE, NOT_COUNTED = range(len(OUTCOMES))
 
 OUTCOME_COLOURS = np.array(
     [
@@ -28,23 +36,55 @@ OUTCOME_COLOURS = np.array(
     ],
     dtype=np.uint8,
 )
-"""RGB of ``OUTCOMES``, none of them a class's; what is not counted is striped with white."""
+"""RGB of `OUTCOMES`, none of them a class's; what is not counted is striped with white."""
+
+CLASS_COLOURS = np.array([*map(class_colour, range(IGNORE)), IGNORED_GREY], dtype=np.uint8)
+"""RGB of every mask value [256, 3]."""
 
 STRIPES = 32  # to a side
 
 
+def outcomes(truth: NDArray[np.uint8], found: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Positions in `OUTCOMES` of the pixels of two masks [S, S] of class ids."""
+    something, seen = truth > 0, found > 0
+    return np.select(
+        [truth == IGNORE, something & seen & (truth == found), something & seen, something, seen],
+        [np.uint8(one) for one in (NOT_COUNTED, RIGHT, WRONG_CLASS, MISSED, FALSE)],
+        np.uint8(NOTHING),
+    )
+
+
+def image_scores(tally: Tally, metric: str) -> ImageScores:
+    """Each image by the run's own metric on it alone; equal ones in the order of the split."""
+    values = tally.by_image(metric)
+    order = np.argsort(values, kind="stable")  # NaN last
+    return ImageScores(metric, metric, values, order[: int(np.isfinite(values).sum())])
+
+
+def areas(truth: Truth, found: Found) -> Iterator[Area]:
+    """Each connected area of wrong pixels that are of one class and were taken for one."""
+    result = outcomes(truth.mask, found["mask"])
+    wrong = np.isin(result, (WRONG_CLASS, MISSED, FALSE))
+    pairs = truth.mask.astype(np.int32) * IGNORE + found["mask"]
+    for outline, pair in shapes(pairs, mask=wrong, connectivity=4):
+        true, ours = divmod(int(pair), IGNORE)
+        kind = FALSE if not true else MISSED if not ours else WRONG_CLASS
+        shell, *holes = outline["coordinates"]
+        yield Area(Polygon(shell, holes), OUTCOMES[kind], truth.classes[true], truth.classes[ours])
+
+
 def draw_truth(axes: Axes, scene: Scene) -> None:
     """The true classes; what is not counted is grey."""
-    scene.show(axes, _class_colours()[scene.truth.mask])
+    scene.show(axes, CLASS_COLOURS[scene.truth.mask])
 
 
 def draw_found(axes: Axes, scene: Scene, found: Found) -> None:
     """The predicted classes."""
-    scene.show(axes, _class_colours()[found["mask"]])
+    scene.show(axes, CLASS_COLOURS[found["mask"]])
 
 
 def draw_errors(axes: Axes, scene: Scene, found: Found) -> None:
-    """What became of each pixel."""
+    """The outcome of each pixel."""
     result = outcomes(scene.truth.mask, found["mask"])
     shown = OUTCOME_COLOURS[result]
     side = len(result)
@@ -57,7 +97,7 @@ def legend(scene: Scene, founds: list[Found]) -> dict[str, list[Artist]]:
     """The classes that occur, and the outcomes that do."""
     truth = scene.truth
     ids = np.unique(np.stack([truth.mask, *(found["mask"] for found in founds)])).tolist()
-    colours = _class_colours() / 255
+    colours = CLASS_COLOURS / 255
     seen = np.unique([outcomes(truth.mask, found["mask"]) for found in founds]).tolist()
     return {
         "classes": [
@@ -67,7 +107,7 @@ def legend(scene: Scene, founds: list[Found]) -> dict[str, list[Artist]]:
     }
 
 
-def told(scene: Scene, found: Found) -> str:
+def in_words(scene: Scene, found: Found) -> str:
     """Shares of the pixels that count."""
     counts = np.bincount(outcomes(scene.truth.mask, found["mask"]).ravel(), minlength=len(OUTCOMES))
     total = max(int(counts[:NOT_COUNTED].sum()), 1)
@@ -90,10 +130,3 @@ def _sample(outcome: int) -> Patch:
     if outcome == NOT_COUNTED:
         sample.set(edgecolor="white", hatch="/////")
     return sample
-
-
-def _class_colours() -> NDArray[np.uint8]:
-    """RGB of every mask value [256, 3]."""
-    from models.tasks.segmentation import IGNORED_GREY, class_colour
-
-    return np.array([*map(class_colour, range(IGNORE)), IGNORED_GREY], dtype=np.uint8)

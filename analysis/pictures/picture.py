@@ -1,11 +1,12 @@
-"""A picture with its words, and the list of them that lies beside the files."""
+"""A picture with its words, and the list of pictures that lies beside the files."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.runs import AnalysisError
+from analysis.loading import AnalysisError
+from runs.files import write_text
 
 LIST = "pictures.json"
 
@@ -17,7 +18,7 @@ class Picture:
     Attributes:
         title: a few words above it.
         caption: what is shown, how it was chosen, how it is to be read.
-        alt: the same for who cannot see it.
+        alt: its content in words, for readers who do not see it.
         file: where it lies.
     """
 
@@ -28,16 +29,16 @@ class Picture:
 
 
 def write_list(folder: Path, pictures: Iterable[Picture]) -> None:
-    """Note the words of the pictures in ``folder``, for reports that are made later."""
+    """Note the words of the pictures in `folder`, for reports that are made later."""
     entries = [
         {"title": one.title, "caption": one.caption, "alt": one.alt, "file": one.file.name}
         for one in pictures
     ]
-    (folder / LIST).write_text(json.dumps(entries, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_text(folder / LIST, json.dumps(entries, indent=1, ensure_ascii=False))
 
 
 def earlier_pictures(folder: Path) -> list[Picture]:
-    """The pictures that were drawn into ``folder`` last, as far as they are still there.
+    """The pictures that were drawn into `folder` last, as far as they are still there.
 
     Raises:
         AnalysisError: the list of them is damaged.
@@ -49,6 +50,6 @@ def earlier_pictures(folder: Path) -> list[Picture]:
         pictures = [Picture(**{**entry, "file": folder / entry["file"]}) for entry in entries]
     except (ValueError, KeyError, TypeError) as error:
         raise AnalysisError(
-            f"{folder / LIST} is damaged ({error}): delete it and draw the pictures again."
+            f"{folder / LIST} is damaged ({error}): delete it and draw the pictures again"
         ) from error
     return [picture for picture in pictures if picture.file.is_file()]

@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.arms import Ranking
-from analysis.intervals import CONFIDENCE
-from analysis.report.sections import Section
-from analysis.report.words import listed
-from analysis.runs import Run
-from analysis.uncertainty import uncertainty_notes
+from analysis.loading import Run
+from analysis.ranking.arms import Ranking
+from analysis.ranking.uncertainty import uncertainty_notes
+from analysis.report.parts import Section
+from analysis.statistics.bootstrap import CONFIDENCE
+from analysis.wording import listed
 
 NAMED = 4
 """Arms that the sentence names."""
@@ -19,9 +19,9 @@ NAMED = 4
 def answer(run: Run, ranking: Ranking) -> Section:
     """The section: what the best arm reaches, and which others it cannot be told apart from."""
     if ranking.frame["best"].isna().all():
-        return Section("answer", "The answer", "Nothing can be said yet: no trial has a score.")
+        return Section("answer", "The answer", "There is no answer yet: no trial has a score.")
     sentence = f"{_reached(ranking)}{_verdict(ranking)}"
-    if run.info["sample"]:
+    if run.record.sample:
         sentence = f"On the embedded sample, {sentence}"
     return Section(
         anchor="answer",
@@ -32,13 +32,13 @@ def answer(run: Run, ranking: Ranking) -> Section:
 
 
 def _reached(ranking: Ranking) -> str:
-    """The first arm, its score, and how far off that may be."""
+    """The first arm, its score, and how uncertain that is."""
     first = _rows(ranking)[0]
-    arm, metric = ranking.labels[0], ranking.metric
+    arm, metric = ranking.titles[0], ranking.metric
     if _missing(first["test"]):
         return (
-            f"{arm} leads with {metric} {first['best']:.4f} on validation, and nothing can be said "
-            "of how sure that is: it has no score on test yet"
+            f"{arm} leads with {metric} {first['best']:.4f} on validation; how sure that is cannot "
+            "be said, because it has no score on test yet"
         )
     score = f"{first['test']:.4f}"
     if not _missing(first.get("std")):
@@ -60,7 +60,7 @@ def _verdict(ranking: Ranking) -> str:
     if not others:
         return "; there is no other arm with a trial to compare it with."
     groups: dict[str, list[str]] = {}
-    for row, arm in zip(others, ranking.labels[1:], strict=True):
+    for row, arm in zip(others, ranking.titles[1:], strict=True):
         groups.setdefault(_standing(row), []).append(arm)
     said = [
         f"{words} {_arms(groups[standing], len(others))}"
@@ -74,9 +74,9 @@ STANDINGS = {
     "tied": "cannot be told apart from",
     "below": "is better than",
     "above": "scores lower on test than",
-    "unknown": "cannot be said to be better than",
+    "unknown": "cannot be compared with",
 }
-"""What the first arm does to another, by that one's standing."""
+"""How the first arm compares with another, by that one's standing."""
 
 
 def _standing(row: dict[str, Any]) -> str:
@@ -94,18 +94,18 @@ def _arms(arms: Sequence[str], others: int) -> str:
 
 
 def _doubts(ranking: Ranking) -> list[str]:
-    """Why the answer is not surer than it is."""
+    """What makes the answer uncertain."""
     found = ranking.uncertainty
     if not any(found.seeds):
-        return ["The test split is scored once, when the search is over: nothing is tested yet."]
+        return ["The test split is scored once, after the search: nothing is tested yet."]
     doubts = []
     if not found.images:
         doubts.append(
-            "The test images were not tallied one by one, as in runs of earlier versions: there is "
-            "no interval, and no arm can be compared with another."
+            "The test images were not tallied one by one: there is no interval, and no arm can be "
+            "compared with another."
         )
     else:
-        doubts += uncertainty_notes(found, ranking.labels, ranking.metric)
+        doubts += uncertainty_notes(found, ranking.titles, ranking.metric)
     if max(found.seeds) == 1:
         doubts.append(
             "Each arm was tested under one seed: how far another one would have moved its score is "

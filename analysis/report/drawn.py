@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis.figures import sketch_figures
+from analysis.figures import FIGURES, sketch_figures
+from analysis.figures import Section as FigureSection
+from analysis.loading import Run
 from analysis.pictures import draw_pictures, earlier_pictures
-from analysis.report.plates import Plate, figure_plate, picture_plate
-from analysis.runs import AnalysisError, Run
+from analysis.report.parts import Plate, figure_plate, picture_plate
+from runs.errors import EosweepError
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,15 @@ class Drawn:
     pictures: tuple[Plate, ...]
     no_pictures: str
 
-    def plates(self, *names: str) -> tuple[Plate, ...]:
-        """The figures of these names that there are."""
-        return tuple(self.figures[name] for name in names if name in self.figures)
+    def plates(self, section: FigureSection) -> tuple[Plate, ...]:
+        """The figures of a section that apply to the run."""
+        return tuple(self.figures[name] for name in _names(section) if name in self.figures)
 
-    def absent(self, *names: str) -> tuple[str, ...]:
-        """The others, and why each is not there."""
+    def absent(self, section: FigureSection) -> tuple[str, ...]:
+        """The others of the section, and why each does not."""
         return tuple(
             f"No figure {name.replace('_', ' ')}: {self.reasons[name]}"
-            for name in names
+            for name in _names(section)
             if name in self.reasons
         )
 
@@ -45,7 +47,11 @@ def draw(run: Run) -> Drawn:
     folder, no_pictures = run.path / "pictures", ""
     try:
         pictures = draw_pictures(run, folder)
-    except AnalysisError as error:
+    except EosweepError as error:
         pictures, no_pictures = earlier_pictures(folder), str(error)
     plates = tuple(picture_plate(number, one) for number, one in enumerate(pictures, 1))
     return Drawn(figures, reasons, plates, no_pictures)
+
+
+def _names(section: FigureSection) -> list[str]:
+    return [name for name, figure in FIGURES.items() if figure.section == section]

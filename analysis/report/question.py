@@ -1,35 +1,34 @@
 """What was asked: what was compared, on which data, ranked by what; and how far the sweep is."""
 
-from analysis.report.sections import Section
-from analysis.report.words import count, listed
-from analysis.runs import Run
+from analysis.loading import Run
+from analysis.report.parts import Section
+from analysis.wording import count, listed
 
 
 def question(run: Run) -> Section:
     """The first section of the report."""
-    info = run.info
     return Section(
         anchor="question",
         title="The question",
         lead=_asked(run),
         facts=(
-            *((factor, listed(_levels(run, factor))) for factor in info["factors"]),
+            *((factor, listed(_levels(run, factor))) for factor in run.record.factors),
             ("data", _data(run)),
             ("searched", _searched(run)),
-            ("ranked by", f"{info['metric']} on the validation split; higher is better"),
-            ("reported", "on the test split, which is scored once, when the search is over"),
+            ("ranked by", f"{run.record.metric} on the validation split; higher is better"),
+            ("reported", "on the test split, which is scored once, after the search"),
         ),
     )
 
 
 def unfinished(run: Run) -> tuple[str, ...]:
     """What is still to come, a sentence each; nothing once the sweep is done."""
-    planned = run.info.get("budget", {}).get("trials")
+    planned = run.record.budget.trials
     ended = int((run.trials["status"] != "running").sum())
     missing = []
-    # A search may end below its budget, such as one of all combinations; what is tested has ended.
+    # A search may end below its budget, as one of all combinations does; a tested one has ended.
     searching = ended < len(run.trials) or not run.test
-    if planned and searching and ended < planned:
+    if searching and ended < planned:
         missing.append(f"{ended} of {count(planned, 'trial')} have ended.")
     elif ended < len(run.trials):
         missing.append(f"{count(len(run.trials) - ended, 'trial')} have not ended.")
@@ -38,53 +37,48 @@ def unfinished(run: Run) -> tuple[str, ...]:
     if not run.test and run.trials["score"].notna().any():
         missing.append("There are no scores on test yet.")
     if missing:
-        missing.append("All that follows is of what is on record so far.")
+        missing.append("All that follows is of the results so far.")
     return tuple(missing)
 
 
 def _asked(run: Run) -> str:
-    info, arms = run.info, len(run.info["arms"])
-    best = f"the highest {info['metric']} on {info['data']['name']}"
+    record, arms = run.record, len(run.record.arms)
+    best = f"the highest {record.metric} on {record.data.name}"
     if arms == 1:
         return f"What is {best} that this one configuration reaches?"
-    return f"Which of {arms} arms, {' × '.join(info['factors'])}, reaches {best}?"
+    return f"Which of {arms} arms, {' × '.join(record.factors)}, reaches {best}?"
 
 
 def _levels(run: Run, factor: str) -> list[str]:
-    return list(dict.fromkeys(str(arm[factor]) for arm in run.info["arms"]))
+    return list(dict.fromkeys(str(arm[factor]) for arm in run.record.arms))
 
 
 def _data(run: Run) -> str:
-    data = run.info["data"]
-    counts = data.get("counts", {})
-    splits = {"train": "to train on", "val": "to choose by (validation)", "test": "to report on"}
-    parts = [data["name"]]
-    if counts:
-        images = [f"{counts[split]} {use}" for split, use in splits.items() if split in counts]
-        parts.append(f"images: {listed(images)}")
-    if classes := data.get("classes"):
-        parts.append(f"{count(len(classes), 'class', 'classes')}: {listed(classes)}")
-    if bands := data.get("bands"):
-        parts.append(f"{count(len(bands), 'band')}: {listed(bands)}")
+    data = run.record.data
+    uses = {"train": "to train on", "val": "to choose by (validation)", "test": "to report on"}
+    images = [f"{data.counts[split]} {use}" for split, use in uses.items() if split in data.counts]
+    parts = [data.name, f"images: {listed(images)}"]
+    parts.append(f"{count(len(data.classes), 'class', 'classes')}: {listed(data.classes)}")
+    parts.append(f"{count(len(data.bands), 'band')}: {listed(data.bands)}")
     return "; ".join(parts)
 
 
 def _searched(run: Run) -> str:
-    budget = run.info.get("budget", {})
-    trials, epochs = budget.get("trials", len(run.trials)), budget.get("epochs")
-    effort = count(trials, "trial") + (
-        f" of {count(epochs, 'epoch')}, where an arm sets no other number" if epochs else ""
+    budget = run.record.budget
+    effort = (
+        f"{count(budget.trials, 'trial')} of {count(budget.epochs, 'epoch')}, unless an arm sets "
+        "another number"
     )
-    if not run.tuned:
-        return f"nothing; {effort}"
-    return f"{listed(run.tuned)} within every arm, in {effort}"
+    return (
+        f"{listed(run.tuned)} within every arm, in {effort}" if run.tuned else f"nothing; {effort}"
+    )
 
 
 def _repeats_missing(run: Run) -> str:
-    repeats = run.info.get("repeats")
-    if not repeats:
+    repeats = run.record.repeats
+    if repeats is None:
         return ""
     tried = len(set(run.trials.dropna(subset="score")["arm"]))
-    planned = min(repeats["top"], tried) * repeats["seeds"]
+    planned = min(repeats.top, tried) * repeats.seeds
     ended = int((run.repeats["status"] != "running").sum())
     return f"{ended} of {count(planned, 'seed repeat')} have ended." if ended < planned else ""

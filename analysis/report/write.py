@@ -3,43 +3,94 @@
 import base64
 import hashlib
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.report.contents import Report, contents
-from analysis.runs import AnalysisError, Run
+from analysis.loading import AnalysisError, Run
+from analysis.ranking.arms import rank_runs
+from analysis.report import appendix, findings
+from analysis.report.answer import answer
+from analysis.report.drawn import draw
+from analysis.report.parts import Section
+from analysis.report.question import question, unfinished
+from analysis.tables.ranking import SAMPLE_WARNING
+from runs.files import write_text
 
 PAGE = Path(__file__).parent / "page"
 NAME = "report.html"
 
 
-def write_report(run: Run) -> Path:
-    """Write ``report.html`` into a run's directory, and give its path.
+@dataclass(frozen=True)
+class Report:
+    """A report before it is set as a page.
 
-    It holds its tables, figures and pictures, and asks for no other file. A sweep that is still
-    running, or was cut short, is reported as far as it is on record.
+    Attributes:
+        name: of the sweep.
+        warning: what must not be overlooked; "" if nothing.
+        unfinished: what is still to come, a sentence each.
+        written: when, and from what.
+        sections: in the order in which they are read.
+    """
+
+    name: str
+    warning: str
+    unfinished: tuple[str, ...]
+    written: str
+    sections: tuple[Section, ...]
+
+
+def write_report(run: Run) -> Path:
+    """Write `report.html` into a run's directory, and give its path.
+
+    It holds its tables, figures and pictures, and needs no other file. A sweep that is still
+    running, or was interrupted, is reported as far as it has come.
 
     Args:
-        run: what ``load`` gave; its pictures/ are drawn anew on the way where that is possible.
+        run: what `load` gave; its pictures/ are drawn again on the way where that is possible.
 
     Raises:
-        AnalysisError: a file of the run is damaged, or the report cannot be written.
+        EosweepError: a file of the run is damaged, or the report cannot be written.
     """
+    file = run.path / NAME
     page = render(contents(run, datetime.now(UTC)))
-    file, partial = run.path / NAME, run.path / f".{NAME}.partial"
     try:
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(file)
+        write_text(file, page)
     except OSError as error:
-        raise AnalysisError(f"{file} cannot be written: {error.strerror}.") from error
+        raise AnalysisError(f"{file} cannot be written: {error.strerror}") from error
     return file
 
 
+def contents(run: Run, now: datetime) -> Report:
+    """Everything that is said of a run; its figures and pictures are drawn on the way."""
+    ranking, drawn = rank_runs([run]), draw(run)
+    return Report(
+        name=run.record.name,
+        warning=SAMPLE_WARNING if run.record.sample else "",
+        unfinished=unfinished(run),
+        written=f"Written {now:%Y-%m-%d %H:%M} UTC, from the files of the run alone.",
+        sections=(
+            question(run),
+            answer(run, ranking),
+            findings.ranking(run, ranking, drawn),
+            findings.budget(drawn),
+            findings.mattered(run, drawn),
+            findings.tradeoff(drawn),
+            findings.errors(run, drawn),
+            findings.pictures(drawn),
+            appendix.left_out(run),
+            appendix.cost(run, drawn),
+            appendix.trials(run),
+            appendix.rebuild(run),
+        ),
+    )
+
+
 def render(report: Report) -> str:
-    """The page. Whatever a run says is text in it; only the style and script of PAGE are more.
+    """The page. All that a run says is text in it; only the style and script of PAGE are not.
 
     The page tells the browser so as well: by its content security policy nothing is fetched, and
     no other style or script takes effect.

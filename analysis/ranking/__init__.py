@@ -1,0 +1,1 @@
+"""Trials and arms in order, the best first."""

@@ -1,0 +1,100 @@
+"""Which models stand for the arms of a run, and in which order: `runs.winner` over its tables.
+
+By the metric that the sweep selects by, or by another one of the run, as if it were that. A trial
+counts at its best epoch by that metric on the validation split; one to which the sweep gave no
+score (because it failed before its first evaluation, say) does not count.
+"""
+
+import pandas as pd
+
+from analysis.loading import AnalysisError, Run, once_a_run
+from runs.errors import did_you_mean
+from runs.winner import Scored, Standing, standings
+
+
+def metric_of(run: Run, metric: str | None) -> str:
+    """The metric asked for, or the one that the sweep selects by.
+
+    Raises:
+        AnalysisError: the run has no such metric.
+    """
+    if metric is None:
+        return run.record.metric
+    if metric not in run.record.metrics:
+        hint = did_you_mean(metric, run.record.metrics)
+        raise AnalysisError(f"{run.path} has no metric '{metric}'{hint}")
+    return metric
+
+
+def best_epochs(run: Run, metric: str) -> pd.DataFrame:
+    """The row of `run.epochs` where each scored trial is best; the earliest one on a tie."""
+    return _best_rows(run.trials, run.epochs, metric)
+
+
+def validation_scores(run: Run, metric: str) -> pd.Series:
+    """The score of each trial on validation, float64 by its number; NaN where it has none."""
+    return _scores(run, run.trials, run.epochs, metric)
+
+
+@once_a_run
+def ranked_arms(run: Run, metric: str) -> tuple[Standing[int], ...]:
+    """The arms that have a score, best first, by their positions in `run.record.arms`."""
+    scores = validation_scores(run, metric)
+    repeat_scores = _scores(run, run.repeats, run.repeat_epochs, metric)
+    numbers = run.trials.set_index("name")["number"]
+    repeats = run.repeats.assign(of=run.repeats["of"].map(numbers))
+    return tuple(standings(_scored(run.trials, scores), _scored(repeats, repeat_scores)))
+
+
+def models_of_arms(run: Run, metric: str) -> pd.DataFrame:
+    """A row a model: each scored repeat of an arm's first trial, or that trial if it has none.
+
+    Columns: those of `run.repeats` (`of` and `seed` are missing of a trial), `validation` and
+    `test` (the scores by `metric`; NaN where there is none) and `latency_ms`.
+    """
+    ranked = ranked_arms(run, metric)
+    scores = {one.trial.number: one.trial.score for one in ranked if not one.repeats}
+    repeated = {one.number: one.score for arm in ranked for one in arm.repeats}
+    trials = run.trials[run.trials["number"].isin(list(scores))]
+    repeats = run.repeats[run.repeats["number"].isin(list(repeated))]
+    models = pd.concat(
+        [
+            trials.assign(validation=trials["number"].map(scores)),
+            repeats.assign(validation=repeats["number"].map(repeated)),
+        ],
+        ignore_index=True,
+    )
+    for column, key in (("test", metric), ("latency_ms", "latency_ms")):
+        found = {name: scores.get(key) for name, scores in run.test.items()}
+        models[column] = models["name"].map(found).astype("float64")
+    return models
+
+
+def best_models(run: Run) -> pd.DataFrame:
+    """A row an arm that has a score, best first: the one model that stands for it (`arm.model`)."""
+    rows = []
+    for standing in ranked_arms(run, run.record.metric):
+        table = run.repeats if standing.repeats else run.trials
+        rows.append(table.loc[table["number"] == standing.model.number, ["name", "arm"]])
+    return pd.concat(rows, ignore_index=True) if rows else run.trials.loc[[], ["name", "arm"]]
+
+
+def _scored(table: pd.DataFrame, scores: pd.Series) -> list[Scored[int]]:
+    """The trials or repeats of `table` that have one of `scores`, which are by number."""
+    table = table.assign(score=table["number"].map(scores)).dropna(subset="score")
+    columns = ["arm", "number", "score", *(["of"] if "of" in table else [])]
+    return [Scored(*row) for row in table[columns].itertuples(index=False, name=None)]
+
+
+def _scores(run: Run, table: pd.DataFrame, epochs: pd.DataFrame, metric: str) -> pd.Series:
+    if metric == run.record.metric:
+        return table.set_index("number")["score"]
+    best = _best_rows(table, epochs, metric).set_index("number")[metric]
+    return best.reindex(table["number"])
+
+
+def _best_rows(table: pd.DataFrame, epochs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    scored = table.loc[table["score"].notna(), "number"]
+    counted = epochs["number"].isin(scored) & epochs[metric].notna()
+    values = epochs.loc[counted, ["number", metric]]
+    return epochs.loc[values.groupby("number")[metric].idxmax()]

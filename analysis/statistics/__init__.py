@@ -1,0 +1,1 @@
+"""What the scores of a run say: uncertainty, ties, effects, importance, effort and cost."""

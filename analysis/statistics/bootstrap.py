@@ -1,0 +1,89 @@
+"""How far a score would have moved with other test images: the bootstrap (Efron 1979).
+
+The test images are drawn again, with replacement and as many as there are, and every score is
+computed anew of what was drawn. All arms are scored on the same draws, so that they can be compared
+draw by draw.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
+
+from analysis.loading import AnalysisError
+from analysis.statistics.tallies import Tally, Weights
+
+RESAMPLES = 2000
+CONFIDENCE = 0.95
+
+FEWEST_IMAGES = 20
+"""Fewer say too little of the images that might have been."""
+
+FEWEST_DEFINED = 0.95
+"""The share of the resamples in which a score must be defined to be bounded by them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bootstrap:
+    """A metric of an arm's seeds on the test images, and on resamples of them.
+
+    Attributes:
+        names: str [N], the images.
+        scores: [k], of each seed on the images as they are.
+        resampled: [k, R], of each seed on each resample; NaN where it is not defined.
+    """
+
+    names: NDArray[np.str_]
+    scores: NDArray[np.float64]
+    resampled: NDArray[np.float64]
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why other test images cannot be estimated from these; None if they can."""
+        if len(self.names) < FEWEST_IMAGES:
+            return f"{len(self.names)} test images, and {FEWEST_IMAGES} are needed"
+        if np.isfinite(self.resampled).all(axis=0).mean() < FEWEST_DEFINED:
+            return "too few test images have what the metric is of"
+        return None
+
+
+def resamples(images: int, seed: int, count: int = RESAMPLES) -> Weights:
+    """How often each image is drawn in each resample: [count, images], rows sum to `images`."""
+    drawn = np.random.default_rng(seed).integers(images, size=(count, images))
+    drawn += images * np.arange(count)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=count * images)
+    return counts.reshape(count, images).astype(np.int32)
+
+
+def bootstrap(tallies: Sequence[Tally], metric: str, weights: Weights) -> Bootstrap:
+    """Score the seeds of an arm, a tally each, on the test images and on resamples of them.
+
+    Raises:
+        AnalysisError: the tallies are of different images, or of another number than `weights`.
+    """
+    names = tallies[0].names
+    if any(not np.array_equal(names, tally.names) for tally in tallies):
+        raise AnalysisError("the seeds of one arm were tested on different images")
+    return Bootstrap(
+        names,
+        np.concatenate([tally.scores(metric) for tally in tallies]),
+        np.stack([tally.scores(metric, weights) for tally in tallies]),
+    )
+
+
+def interval(sample: Bootstrap) -> tuple[float, float] | None:
+    """Bounds of the mean over seeds; None if the sample has an obstacle.
+
+    A percentile interval, expanded as Hesterberg 2015 ("What Teachers Should Know About the
+    Bootstrap") has it: at the quantiles that make it as wide as Student's t would be, for plain
+    percentiles are too narrow on few images.
+    """
+    if sample.obstacle:
+        return None
+    images = len(sample.names)
+    beyond = float(ndtr(sqrt(images / (images - 1)) * stdtrit(images - 1, (1 - CONFIDENCE) / 2)))
+    low, high = np.nanquantile(sample.resampled.mean(axis=0), [beyond, 1 - beyond])
+    return float(low), float(high)

@@ -1,0 +1,77 @@
+"""What the arms of a sweep cost: their trials, and their shares of the stages they start from."""
+
+import pandas as pd
+
+from analysis.loading import Run
+from analysis.wording import count, number
+from runs.records import StageRecord
+
+
+def costs_of(run: Run, devices_differ: bool = False) -> pd.DataFrame:
+    """A row an arm that got a trial, by its position in `run.record.arms`.
+
+    Columns: `device`, what its trials ran on, if that is not the same for all, has a price, or
+    `devices_differ` from those of another run; and `usd` if it has a price: the seconds of its
+    trials and its shares of stages at the price of a slot. Each stage's seconds are shared equally
+    by the arms that start from it. Repeats, which only some arms have, are left out.
+    """
+    by_arm = run.trials.groupby("arm")
+    costs = pd.DataFrame(index=by_arm.size().index)
+    if run.record.cost or devices_differ or run.trials["device"].nunique() > 1:
+        costs["device"] = by_arm["device"].agg(_joined)
+    if run.record.cost:
+        shares = pd.Series(_stage_seconds(run)).reindex(costs.index)
+        costs["usd"] = _usd(run, 1) * (by_arm["seconds"].sum() + shares)
+    return costs
+
+
+def cost_notes(run: Run) -> list[str]:
+    """What `usd` is made of, each stage once, and what the repeats took."""
+    notes = []
+    if run.stages:
+        stages = "; ".join(_stage_text(run, stage) for stage in run.stages)
+        notes.append(f"Initial weights, which the column seconds leaves out: {stages}.")
+    if len(run.repeats):
+        notes.append(_repeats_note(run))
+    if cost := run.record.cost:
+        slots = count(run.record.slots.per_machine, "slot")
+        shares = " and its shares of the initial weights below" if run.stages else ""
+        notes.insert(
+            0,
+            f"usd is for the seconds of an arm's trials{shares}, at {number(cost.usd_per_hour)} "
+            f"USD an hour for a machine of {slots}.",
+        )
+    return notes
+
+
+def _repeats_note(run: Run) -> str:
+    seconds = float(run.repeats["seconds"].sum())
+    price = f" ({number(_usd(run, seconds))} USD)" if run.record.cost else ""
+    return (
+        f"{len(run.repeats)} repeats took {number(seconds)} s{price}; n and the columns of effort "
+        "leave them out."
+    )
+
+
+def _stage_text(run: Run, stage: StageRecord) -> str:
+    price = f", {number(_usd(run, stage.seconds))} USD" if run.record.cost else ""
+    arms = len(stage.arms)
+    shared = "for 1 arm" if arms == 1 else f"shared equally by {arms} arms"
+    return f"{stage.name}, {number(stage.seconds)} s on {stage.device}{price}, {shared}"
+
+
+def _stage_seconds(run: Run) -> dict[int, float]:
+    """Each arm's shares of the stages, by its position."""
+    return {
+        position: sum(stage.seconds / len(stage.arms) for stage in run.stages if arm in stage.arms)
+        for position, arm in enumerate(run.record.arms)
+    }
+
+
+def _usd(run: Run, seconds: float) -> float:
+    assert run.record.cost is not None
+    return seconds / 3600 * run.record.cost.usd_per_hour / run.record.slots.per_machine
+
+
+def _joined(devices: pd.Series) -> str | None:
+    return ", ".join(devices.dropna().unique()) or None

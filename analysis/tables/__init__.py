@@ -1,0 +1,1 @@
+"""Tables: what they show, and how each format writes them."""
