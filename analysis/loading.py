@@ -102,7 +102,7 @@ def load(run: Path) -> Run:
         directory=directory,
         record=record,
         trials=table,
-        repeats=_repeat_table(run, repeats, trials, _trial_table(run, repeats, positions, record)),
+        repeats=_repeat_table(run, repeats, table, _trial_table(run, repeats, positions, record)),
         epochs=_epoch_table(trials, record.metrics),
         repeat_epochs=_epoch_table(repeats, record.metrics),
         tuned=tuple(dict.fromkeys(key for trial in trials for key in trial.tuned)),
@@ -154,13 +154,13 @@ def _trial_table(
 
 
 def _repeat_table(
-    run: Path, repeats: Sequence[TrialRecord], trials: Sequence[TrialRecord], table: pd.DataFrame
+    run: Path, repeats: Sequence[TrialRecord], trials: pd.DataFrame, table: pd.DataFrame
 ) -> pd.DataFrame:
-    names = {trial.name for trial in trials}
+    names = set(trials["name"])
     for repeat in repeats:
         if repeat.of not in names:
             raise AnalysisError(f"{run}: {repeat.name} repeats {repeat.of}, which is not a trial")
-    table = table.assign(
+    table = table.reindex(columns=trials.columns).assign(
         of=pd.Series([repeat.of for repeat in repeats], dtype="str"),
         seed=pd.Series([repeat.config["seed"] for repeat in repeats], dtype="int64"),
     )

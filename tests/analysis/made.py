@@ -2,57 +2,57 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import analysis
+from runs.arms import Scalar
+from runs.factory import trial_record, write_run
+
+SLOTS = {"count": 1, "cpu": 1, "gpu": 0.0, "per_machine": 1}
 
 
-def trial(arm: dict[str, Any], score: float | None, **more: Any) -> dict[str, Any]:
-    """What tells one trial from another; ``more`` are keys of its ``trial.json``."""
-    return {"arm": arm, "score": score, **more}
+@dataclass
+class Made:
+    """What tells one trial from another; `more` are keys of its `trial.json`."""
+
+    arm: dict[str, Scalar]
+    score: float | None
+    config: dict[str, Any] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
 
 
-def make_run(
-    folder: Path, trials: Sequence[dict[str, Any]], tune: dict[str, Any] | None = None, **info: Any
-) -> analysis.Run:
-    """Write a run of these trials, and read it.
+def trial(
+    arm: dict[str, Scalar], score: float | None, config: dict[str, Any] | None = None, **more: Any
+) -> Made:
+    """A trial; `config` holds the tuned values."""
+    return Made(arm, score, config or {}, more)
 
-    Args:
-        trials: what ``trial`` gives; ``config`` holds the tuned values.
-        tune: that of ``sweep.yaml``.
-        info: keys of ``run.json``.
-    """
-    arms = [json.loads(text) for text in dict.fromkeys(json.dumps(one["arm"]) for one in trials)]
-    record = {
-        "name": "made",
-        "task": "segmentation",
-        "metric": "mIoU",
-        "metrics": ["mIoU"],
-        "sample": False,
-        "seed": 0,
-        "factors": list(arms[0]) if arms else [],
-        "arms": arms,
-        "skipped": [],
-        "data": {"name": "landcoverai"},
-    }
-    for number, one in enumerate(trials):
-        name = f"{number:03d}-{'-'.join(map(str, one['arm'].values()))}"
-        rows = [{"epoch": 1, "mIoU": one["score"], "seconds": 1.0}]
-        defaults = {
-            "number": number,
-            "name": name,
-            "tuned": list(one.get("config", {})),
-            "status": "failed" if one["score"] is None else "done",
-            "reason": None,
-            "epochs": rows,
-            "best_epoch": None if one["score"] is None else 1,
-            "seconds": 1.0,
-        }
-        file = folder / "trials" / name / "trial.json"
-        file.parent.mkdir(parents=True)
-        config = {**one["arm"], **one.get("config", {})}
-        file.write_text(json.dumps({**defaults, **one, "config": config}))
-    (folder / "run.json").write_text(json.dumps(record | info))
-    (folder / "sweep.yaml").write_text(json.dumps({"tune": tune or {}}))  # JSON is YAML
+
+def make_run(folder: Path, trials: Sequence[Made], **run: Any) -> analysis.Run:
+    """Write a run of these trials, and read it; `run` are keys of `run.json`."""
+    records = [
+        trial_record(
+            number,
+            one.arm,
+            one.score,
+            config=one.config,
+            tuned=list(one.config),
+            **one.more,
+        )
+        for number, one in enumerate(trials)
+    ]
+    write_run(folder, records, **run)
     return analysis.load(folder)
+
+
+def edit(file: Path, **changes: Any) -> None:
+    """Set keys of a JSON file."""
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def trial_file(folder: Path, number: int) -> Path:
+    """`trial.json` of a trial."""
+    (file,) = folder.glob(f"trials/{number:03d}-*/trial.json")
+    return file

@@ -27,9 +27,9 @@ def test_command_ranks_without_ray_or_torch(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["rank", "{run}/nowhere"], "There is no run directory"),
-        (["rank", "{run}/trials"], "holds no run.json"),
-        (["rank", "{run}", "--sort", "AP500"], "did you mean AP50?"),
+        (["rank", "{run}/nowhere"], "there is no run directory"),
+        (["rank", "{run}/trials"], "has no run.json"),
+        (["rank", "{run}", "--sort", "AP500"], "did you mean 'AP50'?"),
         (["classes", "{run}"], "has no metrics of single classes"),
     ],
 )

@@ -1,5 +1,4 @@
 import io
-import json
 import shutil
 from pathlib import Path
 
@@ -7,6 +6,7 @@ import pandas as pd
 import pytest
 
 from analysis.__main__ import main
+from tests.analysis.made import edit
 from tests.analysis.tallied import tally_detections
 
 REFERENCES = """
@@ -57,8 +57,7 @@ def test_two_sources_are_told_apart(
     folder: Path, published: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = {"source": "Roe 2021", "note": "", "rows": [{"arm": {}, "scores": {"AP50": 0.125}}]}
-    file = folder / "run.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"references": own}))
+    edit(folder / "run.json", references=own)
     assert main(["table", str(folder), "--references", str(published)]) == 0
     told = capsys.readouterr().out
     assert "ref 1: published, not measured here and not ranked. Roe 2021." in told
@@ -71,9 +70,9 @@ def test_two_sources_are_told_apart(
     [
         ("rows: []", "(source: Field required)"),
         ("source: x\nrows: [{arm: {backbone: a}, scores: {AP50: high}}]", "(rows.0.scores.AP50: "),
-        ("source: x\nrows: [{arm: {neck: a}, scores: {}}]", "neck, which is no factor"),
-        ("- 1", "is no YAML of source, note and rows"),
-        ("a: [", "is no YAML of source, note and rows"),
+        ("source: x\nrows: [{arm: {neck: a}, scores: {}}]", "neck, which is not a factor"),
+        ("- 1", "is not YAML of source, note and rows"),
+        ("a: [", "is not YAML of source, note and rows"),
     ],
 )
 def test_references_that_cannot_be_used_are_refused(
@@ -91,7 +90,7 @@ def test_references_that_are_not_there_are_named(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["table", str(folder), "--references", "nowhere.yaml"]) == 2
-    assert capsys.readouterr().err == "nowhere.yaml cannot be read: No such file or directory.\n"
+    assert capsys.readouterr().err == "nowhere.yaml cannot be read: No such file or directory\n"
 
 
 def test_several_sweeps_make_one_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

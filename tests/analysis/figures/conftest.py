@@ -1,20 +1,21 @@
-import json
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import analysis
-from tests.analysis.made import make_run, trial
+from runs.records import TestRecord
+from runs.tallies import PixelTally, write_tally
+from runs.winner import rank_records
+from tests.analysis.made import SLOTS, Made, make_run, trial
 
 START = 1_795_000_000.0
 CLASSES = ["background", "building", "water"]
 TUNE = {"lr": {"log_uniform": [1e-4, 1e-2]}, "optimizer": {"choice": ["adamw", "sgd"]}}
 
 
-def searched(count: int, backbones: int = 2, epochs: int = 3) -> list[dict[str, Any]]:
+def searched(count: int, backbones: int = 2, epochs: int = 3) -> list[Made]:
     """Trials of twice as many arms, one after another in each of two slots."""
     rng = np.random.default_rng(0)
     names = [f"backbone{at}_patch16" for at in range(backbones)]
@@ -48,23 +49,23 @@ def tested(tmp_path: Path) -> analysis.Run:
     metrics = ["mIoU", *(f"IoU/{name}" for name in CLASSES)]
     made = searched(24)
     for one in made:
-        one["epochs"] = [row | dict.fromkeys(metrics, row["mIoU"]) for row in one["epochs"]]
+        epochs = one.more["epochs"]
+        one.more["epochs"] = [row | dict.fromkeys(metrics, row["mIoU"]) for row in epochs]
     run = make_run(
         tmp_path / "run",
         made,
-        TUNE,
+        tune=TUNE,
         metrics=metrics,
         sample=True,
-        slots={"count": 2, "per_machine": 2},
+        slots=SLOTS | {"count": 2, "per_machine": 2},
         cost={"usd_per_hour": 3.0},
     )
-    best = run.trials.sort_values("score").drop_duplicates("arm", keep="last")
+    best = [standing.trial for standing in rank_records(run.directory.trials())]
     rng = np.random.default_rng(0)
-    for name in best["name"]:
+    for trial_of_arm in best:
         counts = rng.integers(1, 50, (30, 3, 3)) + 100 * np.eye(3, dtype="int64")
         names = np.array([f"image{at}" for at in range(30)])
-        np.savez_compressed(run.path / "trials" / name / "test.npz", names=names, confusion=counts)
-    (run.path / "test.json").write_text(
-        json.dumps({name: {"mIoU": 0.4, "latency_ms": 5.0} for name in best["name"]})
-    )
+        write_tally(run.directory.tally_file(trial_of_arm), PixelTally(names, counts, None))
+    scores = {one.name: {"mIoU": 0.4, "latency_ms": 5.0} for one in best}
+    run.directory.write_test(TestRecord(scores=scores))
     return analysis.load(run.path)

@@ -73,20 +73,23 @@ def test_run_without_trials_has_no_figures(folder: Path) -> None:
 
 
 def test_an_arm_looks_the_same_whatever_is_drawn_of_it(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", searched(24, backbones=6), TUNE)
+    run = make_run(tmp_path / "run", searched(24, backbones=6), tune=TUNE)
     looks = looks_of(run)
     assert len(looks) == MOST_ARMS
     assert len({look.colour for look in looks.values()}) == MOST_ARMS
     assert len({look.marker for look in looks.values()}) == MOST_ARMS
     best = run.trials.groupby("arm")["score"].max().nlargest(MOST_ARMS)
     assert set(looks) == set(best.index)
-    assert "Of 12 arms, the 8 with the best" in sketch_figures(run)[0]["learning"].caption
+    assert (
+        "Of 12 arms, the first 8 of the ranking are shown."
+        in sketch_figures(run)[0]["learning"].caption
+    )
 
 
 @pytest.mark.parametrize("name", ["learning", "parallel", "packing"])
 def test_what_is_dense_is_written_as_pixels(tmp_path: Path, name: str) -> None:
-    run = make_run(tmp_path / "run", searched(DENSE + 500, epochs=2), TUNE)
-    sketch = FIGURES[name](run, looks_of(run))
+    run = make_run(tmp_path / "run", searched(DENSE + 500, epochs=2), tune=TUNE)
+    sketch = FIGURES[name].draw(run, looks_of(run))
     heavy = [part for axes in sketch.canvas.axes for part in axes.collections]
     assert heavy
     assert all(part.get_rasterized() for part in heavy)

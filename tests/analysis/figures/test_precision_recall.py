@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from analysis.figures.precision_recall import precision_recall
-from analysis.tallies import BoxTally, read_tally
+from analysis.statistics.tallies import read_tally
+from runs.tallies import BoxTally
 from tests.analysis.tallied import tally_detections
 
 
@@ -30,9 +31,9 @@ def test_curve_goes_from_the_surest_detection_down() -> None:
 def test_area_under_the_curve_is_the_average_precision(folder: Path) -> None:
     run = tally_detections(folder)
     found = read_tally(run, next(iter(run.test)))
-    assert isinstance(found, BoxTally)
+    assert isinstance(found.counts, BoxTally)
     for metric, level in (("AP50", 0), ("AP75", 5)):
-        recall, precision = precision_recall(found, 1, level)
+        recall, precision = precision_recall(found.counts, 1, level)
         at = np.searchsorted(recall, np.linspace(0, 1, 101), side="left")
         area = np.append(precision, 0)[at].mean()
         assert area == pytest.approx(found.scores(metric)[0])

@@ -1,38 +1,27 @@
-"""Run directories with real models on georeferenced images: small, untrained, but whole."""
+"""Run directories on georeferenced images, with tallies and predictions as a sweep leaves them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
-import torch
 from affine import Affine
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 
 import analysis
 from datasets import DATASETS, Prepared, open_split, prepare
-from models.architecture import ARCHITECTURE, architecture
-from models.build import build_model
-from models.model import Classes
+from runs.directory import RunDirectory
+from runs.factory import trial_record, write_run
+from runs.predictions import Found, write_predictions
+from runs.records import TestRecord
+from runs.tallies import BoxTally, PixelTally, write_tally
 
 UTM = Affine(0.5, 0, 600_000, 0, -0.5, 5_800_000)  # EPSG:32633
 DEGREES = Affine.translation(32.52, 15.61) @ Affine.rotation(30) @ Affine.scale(2.7e-6, -2e-6)
 SIZE = 64  # px of the decoded images
-CONFIG: dict[str, Any] = {
-    "backbone": "test_resnet",
-    "pretraining": "scratch",
-    "loss": "cross_entropy",
-    "class_weights": "none",
-    "label_smoothing": 0.0,
-    "lr": 1e-3,
-    "batch_size": 4,
-    "epochs": 1,
-    "seed": 0,
-}
 ARMS = (
     {"backbone": "test_resnet", "recipe": "plain"},
     {"backbone": "test_resnet", "recipe": "dice"},
@@ -105,57 +94,75 @@ def boxes(tmp_path: Path) -> Prepared:
     return prepared("coco", root, tmp_path / "cache")
 
 
+METRICS = {"segmentation": "mIoU", "detection": "AP50"}
+
+
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., analysis.Run]:
-    """`make_run(data, tally)`: a run of two arms with a tested trial each, the first the better."""
+    """`make_run(data, counts)`: a run of two arms with a tested trial each, the first the better.
 
-    def make(data: Prepared, tally: dict[str, NDArray], tested: bool = True) -> analysis.Run:
-        run = tmp_path / "run"
-        write_run(run, data)
-        names = open_split(data, "test").names
-        for number, arm in enumerate(ARMS):
-            folder = run / f"trials/{number:03d}-{arm['recipe']}"
-            write_trial(folder, data, number)
-            if tested:
-                np.savez(folder / "test.npz", names=np.array(names), **tally)
-        if tested:
-            scores = {folder.name: {METRICS[task_of(data)]: 0.5} for folder in run.glob("trials/*")}
-            (run / "test.json").write_text(json.dumps(scores))
-        return analysis.load(run)
+    Args:
+        data: its images.
+        counts: what the tallies of both trials hold, beside the names of the images.
+        found: by both trials in each test image; by default `nothing`.
+        names: of the images in the tallies, if they are not those of the data.
+        tested: whether there are scores, tallies and predictions.
+    """
+
+    def make(
+        data: Prepared,
+        counts: dict[str, NDArray[Any]],
+        found: Sequence[Found] | None = None,
+        names: Sequence[str] | None = None,
+        tested: bool = True,
+    ) -> analysis.Run:
+        directory = untested(tmp_path / "run", data)
+        test, kind = open_split(data, "test"), PixelTally if "masks" in data.labels else BoxTally
+        if kind is PixelTally:
+            counts = {"footprints": None} | counts
+        trials = directory.trials() if tested else []
+        for trial in trials:
+            tally = kind(names=np.array(names or test.names), **counts)
+            write_tally(directory.tally_file(trial), tally)
+            with write_predictions(directory.predictions_file(trial)) as predictions:
+                predictions.add(test.names, found or [nothing(data)] * len(test))
+        metric = directory.run().metric
+        directory.write_test(TestRecord(scores={trial.name: {metric: 0.5} for trial in trials}))
+        return analysis.load(directory.path)
 
     return make
 
 
-METRICS = {"segmentation": "mIoU", "detection": "AP50"}
-HEADS = {"segmentation": "fpn", "detection": "faster_rcnn"}
+def nothing(data: Prepared) -> Found:
+    """What a model finds that finds nothing."""
+    if "masks" in data.labels:
+        return {"mask": np.zeros((data.image_size, data.image_size), np.uint8)}
+    return {
+        "boxes": np.zeros((0, 4), np.float32),
+        "labels": np.zeros(0, np.int64),
+        "scores": np.zeros(0, np.float32),
+    }
 
 
-def task_of(data: Prepared) -> str:
-    return "segmentation" if "masks" in data.labels else "detection"
-
-
-def write_run(run: Path, data: Prepared) -> None:
-    train, metric = open_split(data, "train"), METRICS[task_of(data)]
-    of_classes = [
-        f"IoU/{name}" for name in ("background", *data.classes) if data.class_areas["train"]
+def untested(folder: Path, data: Prepared) -> RunDirectory:
+    """The run before its search has ended."""
+    task = "segmentation" if "masks" in data.labels else "detection"
+    metric = METRICS[task]
+    trials = [
+        trial_record(number, arm, 0.6 - 0.1 * number, metric=metric, name=f"{number:03d}-{name}")
+        for number, (arm, name) in enumerate(zip(ARMS, ("plain", "dice"), strict=True))
     ]
-    content = {
-        "name": "small",
-        "task": task_of(data),
-        "metric": metric,
-        "metrics": [metric, *of_classes],
-        "sample": True,
-        "seed": 0,
-        "factors": ["backbone", "recipe"],
-        "arms": ARMS,
-        "skipped": [],
-        "weights": {"test_resnet-plain": None, "test_resnet-dice": None},
-        "started": "2026-01-02T03:04:05+00:00",
-        "command": "python tune_main.py small.yaml",
-        "versions": {},
-        "git": None,
-        "data": {
+    return write_run(
+        folder,
+        trials,
+        name="small",
+        task=task,
+        metric=metric,
+        metrics=[metric],
+        sample=True,
+        data={
             "name": "landcoverai",
+            "cache": str(data.folder),
             "fingerprint": data.fingerprint,
             "counts": data.counts,
             "classes": data.classes,
@@ -163,42 +170,5 @@ def write_run(run: Path, data: Prepared) -> None:
             "bands": data.bands,
             "rgb": data.rgb,
             "image_size": data.image_size,
-            "window": [80, 100],
-            "dtype": str(train.images.dtype),
-            "stretch": None,
-            "mean": train.mean.tolist(),
-            "std": train.std.tolist(),
-            "class_pixels": data.class_pixels["train"],
-            "class_areas": data.class_areas["train"],
-            "skipped_files": [],
-            "cache": str(data.folder),
-            "root": None,
         },
-    }
-    run.mkdir()
-    (run / "run.json").write_text(json.dumps(content))
-
-
-def write_trial(folder: Path, data: Prepared, number: int) -> None:
-    task, score = task_of(data), 0.6 - 0.1 * number
-    config = CONFIG | {"head": HEADS[task], "seed": number, "number": number}
-    torch.manual_seed(number)
-    classes = Classes(data.classes, data.class_pixels["train"], data.class_areas["train"])
-    model = build_model(task, config, len(data.bands), data.image_size, classes)
-    record = {
-        "number": number,
-        "name": folder.name,
-        "arm": ARMS[number],
-        "config": config,
-        "tuned": ["lr"],
-        "status": "done",
-        "reason": None,
-        "epochs": [{"epoch": 1, METRICS[task]: score, "seconds": 1.0}],
-        "score": score,
-        "best_epoch": 1,
-        "seconds": 1.0,
-    }
-    folder.mkdir(parents=True)
-    (folder / "trial.json").write_text(json.dumps(record))
-    metadata = {"epoch": "1", ARCHITECTURE: architecture(model)}
-    save_file(model.state_dict(), folder / "weights.safetensors", metadata=metadata)
+    )

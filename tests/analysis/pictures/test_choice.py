@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import analysis
-from analysis.outcomes import ImageScores
-from analysis.pictures.choice import best_models, choose
+from analysis.pictures.choice import choose, shown_models
+from analysis.pictures.images import ImageScores
 
 
 def scores(*values: float) -> ImageScores:
@@ -33,17 +33,17 @@ def test_few_images_are_shown_once() -> None:
 
 
 def test_arms_are_in_the_order_of_the_ranking(folder: Path) -> None:
-    """Alike on validation: the sweep lists Swin first. ViT has no score, and was not tested."""
-    assert [model.arm for model in best_models(analysis.load(folder), 3)] == [
+    """Equal on validation: Swin's trial came first. ViT has no score, and was not tested."""
+    assert [model.arm for model in shown_models(analysis.load(folder), 3)] == [
         "swin_tiny_patch4_window7_224.ms_in22k_ft_in1k · mae",
         "resnet18 · imagenet",
     ]
 
 
 def test_an_arm_with_repeats_is_shown_by_its_best_one(repeated: Path) -> None:
-    names = [model.name for model in best_models(analysis.load(repeated), 3)]
+    names = [model.name for model in shown_models(analysis.load(repeated), 3)]
     assert names == [
         "001-resnet18-imagenet-seed3",
         "000-swin_tiny_patch4_window7_224.ms_in22k_ft_in1k-mae-seed3",
     ]
-    assert len(best_models(analysis.load(repeated), 1)) == 1
+    assert len(shown_models(analysis.load(repeated), 1)) == 1

@@ -1,8 +1,6 @@
 """Pictures of whole runs: what is drawn, what is said of it, and what is said when it cannot be."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,18 +14,25 @@ from numpy.typing import NDArray
 import analysis
 from analysis import AnalysisError
 from analysis.__main__ import main
-from analysis.mask_outcomes import FALSE, MISSED, NOT_COUNTED, NOTHING, RIGHT, WRONG_CLASS
-from analysis.outcomes import Truth
 from analysis.pictures import boxes as box_panels
 from analysis.pictures import draw_pictures, earlier_pictures
 from analysis.pictures import masks as mask_panels
-from analysis.pictures.masks import OUTCOME_COLOURS
-from analysis.pictures.scene import Scene
+from analysis.pictures.images import Scene, Truth
+from analysis.pictures.masks import (
+    FALSE,
+    MISSED,
+    NOT_COUNTED,
+    NOTHING,
+    OUTCOME_COLOURS,
+    RIGHT,
+    WRONG_CLASS,
+)
 from datasets import IGNORE, Prepared
+from runs.predictions import PredictionsError
 
 MakeRun = Callable[..., analysis.Run]
 
-#: Of four images with 8, 2, 6 and 4 right pixels of 10: mIoU is in that order.
+# Of four images with 8, 2, 6 and 4 right pixels of 10: mIoU is in that order.
 CONFUSION = np.array([[[0] * 5] * 5] * 4)
 for image, right in enumerate((8, 2, 6, 4)):
     CONFUSION[image, 1, :2] = 10 - right, right
@@ -126,7 +131,7 @@ def test_the_error_panel_of_boxes_has_a_line_style_a_kind() -> None:
     corners = [frame.get_xy() for frame in frames]
     assert corners == [(-0.5, -0.5), (29.5, 29.5), (49.5, 49.5)]  # hit, missed, false
     assert len({str(frame.get_linestyle()) for frame in frames}) == 3
-    assert box_panels.told(scene, found) == "1 hit, 1 missed, 1 false"
+    assert box_panels.in_words(scene, found) == "1 hit, 1 missed, 1 false"
 
 
 def test_what_is_missing_is_said_and_earlier_pictures_stay(
@@ -134,11 +139,9 @@ def test_what_is_missing_is_said_and_earlier_pictures_stay(
 ) -> None:
     folder = tmp_path / "pictures"
     before = draw_pictures(mask_run, folder, arms=2, images=1)
-    weights = mask_run.path / "trials/001-dice/weights.safetensors"
-    weights.rename(tmp_path / "kept")
-    with pytest.raises(AnalysisError, match=r"001-dice has no weights.*drawn earlier stay"):
+    (mask_run.path / "trials/001-dice/predictions.h5").unlink()
+    with pytest.raises(PredictionsError, match=r"001-dice/predictions\.h5 is missing"):
         draw_pictures(mask_run, folder, arms=2, images=1)
-    (tmp_path / "kept").rename(weights)
     shutil.rmtree(masks.folder)
     with pytest.raises(AnalysisError, match=r"decoded images .* are gone.*drawn earlier stay"):
         draw_pictures(mask_run, folder, arms=2, images=1)
@@ -147,12 +150,12 @@ def test_what_is_missing_is_said_and_earlier_pictures_stay(
 
 
 def test_other_test_images_than_those_that_were_scored_are_refused(
-    mask_run: analysis.Run, tmp_path: Path
+    masks: Prepared, make_run: MakeRun, tmp_path: Path
 ) -> None:
-    file = mask_run.path / "trials/000-plain/test.npz"
-    np.savez(file, names=np.array(["one_2", "one_3", "one_5", "one_4"]), confusion=CONFUSION)
+    names = ["one_2", "one_3", "one_5", "one_4"]
+    run = make_run(masks, {"confusion": CONFUSION}, names=names)
     with pytest.raises(AnalysisError, match="holds other test images"):
-        draw_pictures(mask_run, tmp_path / "pictures")
+        draw_pictures(run, tmp_path / "pictures")
 
 
 def test_without_test_scores_there_is_nothing_to_draw(
@@ -174,11 +177,6 @@ def test_the_command_names_what_it_wrote(
     assert lines[1].endswith("on 4 test images")
     with pytest.raises(SystemExit):
         main(["pictures", str(mask_run.path), "--arms=0"])
-
-
-def test_torch_is_loaded_only_to_draw() -> None:
-    code = "import analysis.pictures, analysis.error_map, sys; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_damaged_list_of_earlier_pictures_is_named(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Errors lie on Earth where they lie in the file, by Krüger's series: without GDAL or PROJ."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 import analysis
 from analysis import AnalysisError
-from analysis.error_map import places_missing, write_error_map
-from analysis.predictions import Found
-from datasets import Prepared, Split, open_split
+from analysis.pictures.error_map import places_missing, write_error_map
+from datasets import Prepared, open_split
+from runs.predictions import PredictionsError
 
 MakeRun = Callable[..., analysis.Run]
 
@@ -57,21 +57,6 @@ def test_the_reference_agrees_with_published_coordinates() -> None:
     assert to_utm(np.array([[15.0, 45.0]]), 15)[0] == pytest.approx((500_000, 4982950.40), abs=0.01)
 
 
-@pytest.fixture
-def found_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Found]], None]:
-    """`found_by(found)`: what the model is taken to find in the test images, one after another."""
-
-    def replace(found: list[Found]) -> None:
-        def predictions(
-            run: analysis.Run, name: str, split: Split, indices: Sequence[int]
-        ) -> Iterator[Found]:
-            return (found[index] for index in indices)
-
-        monkeypatch.setattr("analysis.error_map.predictions", predictions)
-
-    return replace
-
-
 def written(run: analysis.Run, folder: Path) -> list[dict[str, Any]]:
     file = folder / "maps" / "errors.geojson"
     write_error_map(run, "000-plain", file)
@@ -90,7 +75,7 @@ def corners(feature: dict[str, Any]) -> NDArray[np.float64]:
 
 
 def test_wrong_pixels_of_a_tile_lie_where_they_are_in_utm(
-    masks: Prepared, make_run: MakeRun, found_by: Callable[[list[Found]], None], tmp_path: Path
+    masks: Prepared, make_run: MakeRun, tmp_path: Path
 ) -> None:
     """A block of columns 16 to 24, rows 40 to 48 at 64 px is 128 to 192, 320 to 384 of the tile,
 
@@ -100,10 +85,9 @@ def test_wrong_pixels_of_a_tile_lie_where_they_are_in_utm(
     found = [{"mask": mask.copy()} for mask in test.masks]
     found[tile]["mask"][40:48, 16:24] = 2
     assert (test.masks[tile, 40:48, 16:24] == 3).all()
-    found_by(found)
     confusion = np.tile(np.diag([5, 0, 0, 2, 0]), (4, 1, 1))
     confusion[tile, 3, 2] = 2
-    features = written(make_run(masks, {"confusion": confusion}), tmp_path)
+    features = written(make_run(masks, {"confusion": confusion}, found), tmp_path)
     (error,) = [one for one in features if one["properties"]["kind"] != "image"]
     assert error["properties"] == {
         "image": "one_4",
@@ -122,13 +106,12 @@ def test_wrong_pixels_of_a_tile_lie_where_they_are_in_utm(
 
 
 def test_each_image_has_a_frame_with_its_score(
-    masks: Prepared, make_run: MakeRun, found_by: Callable[[list[Found]], None], tmp_path: Path
+    masks: Prepared, make_run: MakeRun, tmp_path: Path
 ) -> None:
     test = open_split(masks, "test")
-    found_by([{"mask": mask} for mask in test.masks])
     confusion = np.tile(np.diag([5, 0, 0, 2, 0]), (4, 1, 1))
     confusion[3] = 0
-    run = make_run(masks, {"confusion": confusion})
+    run = make_run(masks, {"confusion": confusion}, [{"mask": mask} for mask in test.masks])
     frames = {one["properties"]["image"]: one for one in written(run, tmp_path)}
     assert set(frames) == {"one_2", "one_3", "one_4", "one_5"}
     scores = [frame["properties"]["image_score"] for frame in frames.values()]
@@ -139,21 +122,16 @@ def test_each_image_has_a_frame_with_its_score(
 
 
 def test_boxes_lie_where_they_are_on_a_turned_image(
-    boxes: Prepared, make_run: MakeRun, found_by: Callable[[list[Found]], None], tmp_path: Path
+    boxes: Prepared, make_run: MakeRun, tmp_path: Path
 ) -> None:
     """At 64 px, an image of 100 × 80 is squeezed: boxes must be given back their shape."""
     hit = np.array([[10, 8, 30, 24]]) * [0.64, 0.8, 0.64, 0.8]
     false = np.array([[70, 10, 90, 30]]) * [0.64, 0.8, 0.64, 0.8]
-    found_by(
-        [
-            {
-                "boxes": np.concatenate([hit, false]).astype(np.float32),
-                "labels": np.array([1, 2]),
-                "scores": np.array([0.9, 0.6], np.float32),
-            }
-        ]
-        * 3
-    )
+    found = {
+        "boxes": np.concatenate([hit, false]).astype(np.float32),
+        "labels": np.array([1, 2]),
+        "scores": np.array([0.9, 0.6], np.float32),
+    }
     tally = {
         "truths": np.ones((3, 2), np.int64),
         "image": np.repeat([0, 1, 2], 2),
@@ -161,7 +139,7 @@ def test_boxes_lie_where_they_are_on_a_turned_image(
         "score": np.tile(np.array([0.9, 0.6], np.float32), 3),
         "matched": np.tile([[True], [False]], (3, 10)),
     }
-    features = written(make_run(boxes, tally), tmp_path)
+    features = written(make_run(boxes, tally, [found] * 3), tmp_path)
     assert len(features) == 3 * 4
     first = {one["properties"]["kind"]: one for one in features[:4]}
     told = {
@@ -185,11 +163,11 @@ def test_boxes_lie_where_they_are_on_a_turned_image(
 
 
 def test_images_without_a_place_are_counted_and_without_any_it_is_said(
-    masks: Prepared, make_run: MakeRun, found_by: Callable[[list[Found]], None], tmp_path: Path
+    masks: Prepared, make_run: MakeRun, tmp_path: Path
 ) -> None:
     test = open_split(masks, "test")
-    found_by([{"mask": mask} for mask in test.masks])
-    run = make_run(masks, {"confusion": np.tile(np.diag([5, 0, 0, 2, 0]), (4, 1, 1))})
+    counts = {"confusion": np.tile(np.diag([5, 0, 0, 2, 0]), (4, 1, 1))}
+    run = make_run(masks, counts, [{"mask": mask} for mask in test.masks])
     file = masks.folder / "test.places.npz"
     places = dict(np.load(file))
     places["system"][1:3] = -1
@@ -205,11 +183,11 @@ def test_images_without_a_place_are_counted_and_without_any_it_is_said(
         write_error_map(run, "000-plain", tmp_path / "errors.geojson")
 
 
-def test_without_weights_there_is_no_map_and_no_part_of_one(
+def test_without_predictions_there_is_no_map_and_no_part_of_one(
     masks: Prepared, make_run: MakeRun, tmp_path: Path
 ) -> None:
     run = make_run(masks, {"confusion": np.tile(np.diag([5, 0, 0, 2, 0]), (4, 1, 1))})
-    (run.path / "trials/000-plain/weights.safetensors").unlink()
-    with pytest.raises(AnalysisError, match="000-plain has no weights"):
+    (run.path / "trials/000-plain/predictions.h5").unlink()
+    with pytest.raises(PredictionsError, match=r"000-plain/predictions\.h5 is missing"):
         write_error_map(run, "000-plain", tmp_path / "maps/errors.geojson")
     assert list((tmp_path / "maps").iterdir()) == []

@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +5,11 @@ import pytest
 
 import analysis
 from analysis.report import write_report
-from tests.analysis.made import make_run, trial
+from models.metrics.confusion import pixel_scores
+from runs.factory import trial_record
+from runs.records import TestRecord
+from runs.tallies import PixelTally, write_tally
+from tests.analysis.made import SLOTS, make_run, trial
 from tests.analysis.report.reading import Page, read
 
 CLASSES = ("background", "water", "road")
@@ -21,7 +24,7 @@ def reported(run: Path) -> Page:
 
 @pytest.fixture(scope="session")
 def page(segmented: Path) -> Page:
-    """The report of ``segmented``."""
+    """The report of `segmented`."""
     return reported(segmented)
 
 
@@ -36,46 +39,36 @@ def segmented(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for at, score in enumerate(scores)
     ]
     metrics = ["mIoU", *(f"{kind}/{name}" for kind in ("IoU", "recall") for name in CLASSES)]
-    make_run(
+    run = make_run(
         folder,
         trials,
         tune={"lr": {"log_uniform": [1e-4, 0.1]}},
         metrics=metrics,
         repeats={"top": 2, "seeds": 3},
+        budget={"trials": 8, "epochs": 1, "pretraining_epochs": 1, "hours": None},
         cost={"usd_per_hour": 3.6},
-        slots={"count": 2, "cpu": 1, "gpu": 0.0, "per_machine": 2},
-        data={"name": "landcoverai", "counts": {"train": 9, "val": 5, "test": IMAGES}},
+        slots=SLOTS | {"count": 2, "per_machine": 2},
+        data={"counts": {"train": 9, "val": 5, "test": IMAGES}, "classes": CLASSES[1:]},
         command="python tune_main.py water.yaml",
         versions={"torch": "2.15"},
         git="f00d",
     )
-    for of in sorted(folder.glob("trials/00[01]-*")):
-        record = json.loads((of / "trial.json").read_text())
+    tested = run.directory.trials()[:4]
+    for of in tested[:2]:
         for seed in (1, 2, 3):
-            name = f"{of.name}-seed{seed}"
-            changes = {"name": name, "of": of.name, "config": {**record["config"], "seed": seed}}
-            repeat = folder / "repeats" / name / "trial.json"
-            repeat.parent.mkdir(parents=True)
-            repeat.write_text(json.dumps(record | changes | {"score": record["score"] - seed / 50}))
-    for file in [*folder.glob("trials/00[0-3]-*"), *folder.glob("repeats/*")]:
+            config = of.config | {"seed": seed}
+            score = (of.score or 0) - seed / 50
+            repeat = trial_record(10 * of.number + seed, of.arm, score, of=of, config=config)
+            run.directory.write_training(repeat)
+    scores = {}
+    for training in (*tested, *run.directory.repeats()):
         truth = rng.integers(50, 400, (IMAGES, 3, 1))
-        quality = 0.8 if "dice" in file.name else 0.5
+        quality = 0.8 if training.arm["loss"] == "dice" else 0.5
         confusion = (truth * (np.eye(3) * quality + (1 - quality) / 3)).astype("int64")
         confusion += rng.integers(0, 30, confusion.shape)
         names = np.array([f"tile{at}" for at in range(IMAGES)])
-        np.savez(file / "test.npz", names=names, confusion=confusion)
-    _write_test(folder, metrics)
+        write_tally(run.directory.tally_file(training), PixelTally(names, confusion, None))
+        found = pixel_scores(confusion.sum(axis=0), CLASSES)
+        scores[training.name] = {metric: float(found[metric]) for metric in metrics}
+    run.directory.write_test(TestRecord(scores=scores))
     return folder
-
-
-def _write_test(folder: Path, metrics: list[str]) -> None:
-    (folder / "test.json").write_text("{}")
-    run = analysis.load(folder)
-    scores = {
-        file.parent.name: {
-            metric: float(analysis.read_tally(run, file.parent.name).scores(metric)[0])
-            for metric in metrics
-        }
-        for file in sorted(folder.glob("*/*/test.npz"))
-    }
-    (folder / "test.json").write_text(json.dumps(scores))

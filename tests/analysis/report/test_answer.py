@@ -1,18 +1,15 @@
 """The answer is one sentence that claims no more than the run shows."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 import analysis
-from analysis.arms import rank_runs
+from analysis.ranking.arms import rank_runs
 from analysis.report.answer import answer
 from analysis.report.question import unfinished
-from analysis.runs import RunInfo
-from tests.analysis.made import make_run, trial
+from tests.analysis.made import edit, make_run, trial
 from tests.analysis.tallied import tally_detections
 
 SWIN = {"backbone": "swin"}
@@ -26,14 +23,14 @@ def answered(run: analysis.Run) -> str:
 
 def test_without_a_score_nothing_is_said(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", [trial(SWIN, None)])
-    assert answered(run) == "Nothing can be said yet: no trial has a score."
+    assert answered(run) == "There is no answer yet: no trial has a score."
 
 
 def test_before_the_test_the_leader_is_named_and_nothing_more(tmp_path: Path) -> None:
     told = answered(make_run(tmp_path / "run", [trial(SWIN, 0.4), trial(RESNET, 0.5)]))
     assert "resnet leads with mIoU 0.5000 on validation" in told
     assert "no score on test yet" in told
-    assert "cannot be said to be better than swin" in told
+    assert "it cannot be compared with swin" in told
 
 
 def test_arm_alone_has_no_rival(tmp_path: Path) -> None:
@@ -44,7 +41,7 @@ def test_arm_alone_has_no_rival(tmp_path: Path) -> None:
 def test_without_tallies_no_arm_is_called_better(folder: Path) -> None:
     told = answered(analysis.load(folder))
     assert "(one seed, and no interval)" in told
-    assert "it cannot be said to be better than any of the 2 other arms" in told
+    assert "it cannot be compared with any of the 2 other arms" in told
     assert "were not tallied" in told
 
 
@@ -73,11 +70,10 @@ def test_too_few_images_are_the_reason(repeated: Path) -> None:
 
 
 def test_what_is_still_to_come_is_counted(repeated: Path) -> None:
-    file = repeated / "run.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"budget": {"trials": 9}}))
+    budget = {"trials": 9, "epochs": 3, "pretraining_epochs": 1, "hours": None}
+    edit(repeated / "run.json", budget=budget)
     assert "5 of 9 trials have ended." in unfinished(analysis.load(repeated))
-    repeat = next(repeated.glob("repeats/*seed3/trial.json"))
-    repeat.write_text(json.dumps(json.loads(repeat.read_text()) | {"status": "running"}))
+    edit(next(repeated.glob("repeats/*seed3/trial.json")), status="running")
     assert "5 of 6 seed repeats have ended." in unfinished(analysis.load(repeated))
     (repeated / "test.json").unlink()
     assert "There are no scores on test yet." in unfinished(analysis.load(repeated))
@@ -86,5 +82,6 @@ def test_what_is_still_to_come_is_counted(repeated: Path) -> None:
 @pytest.mark.parametrize("planned", [8, 20], ids=["the whole budget", "all combinations below it"])
 def test_sweep_that_is_done_is_not_called_unfinished(segmented: Path, planned: int) -> None:
     run = analysis.load(segmented)
-    info = cast(RunInfo, run.info | {"budget": {"trials": planned}})
-    assert unfinished(replace(run, info=info)) == ()
+    budget = run.record.budget.model_copy(update={"trials": planned})
+    record = run.record.model_copy(update={"budget": budget})
+    assert unfinished(replace(run, record=record)) == ()

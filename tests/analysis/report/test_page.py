@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import re
 import subprocess
 import sys
@@ -12,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import analysis
+from analysis.figures import FIGURES, sketch_figures
 from analysis.report import write_report
-from tests.analysis.made import make_run, trial
+from tests.analysis.made import edit, make_run, trial
 from tests.analysis.report.conftest import reported
 from tests.analysis.report.reading import Page
 
@@ -128,8 +128,7 @@ def test_sample_is_marked_in_title_heading_banner_tables_and_figures(folder: Pat
     assert len(marked) > 6
     assert all("SAMPLE" in one.text for one in marked)
     assert "On the embedded sample" in page.section("answer")
-    file = folder / "run.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"sample": False}))
+    edit(folder / "run.json", sample=False)
     assert not any("SAMPLE" in one.text for one in reported(folder).all("body"))
 
 
@@ -167,3 +166,16 @@ def test_command_writes_the_report_without_ray(folder: Path) -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, f"{folder / 'report.html'}\n"), done.stderr
+
+
+def test_every_registered_figure_has_its_place_in_the_report(folder: Path) -> None:
+    sketches, left_out = sketch_figures(analysis.load(folder))
+    page = reported(folder)
+    anchors = [one.attributes.get("id", "") for one in page.all("figure")]
+    for name, figure in FIGURES.items():
+        section = page.section(figure.section)
+        if name in sketches:
+            assert anchors.count(f"figure-{name}") == 1, name
+            assert sketches[name].title in section, name
+        else:
+            assert f"No figure {name.replace('_', ' ')}: {left_out[name]}" in section, name

@@ -1,9 +1,11 @@
-import json
 from pathlib import Path
 
 import pytest
 
 import analysis
+from runs.directory import RunDirectory
+from runs.records import TestRecord
+from tests.analysis.made import edit
 
 
 def shown(folder: Path, **options: object) -> str:
@@ -16,8 +18,7 @@ def test_scores_on_the_sample_are_marked_in_every_format(
     folder: Path, format: str, trials: bool
 ) -> None:
     assert "SAMPLE" in shown(folder, format=format, trials=trials)
-    run = folder / "run.json"
-    run.write_text(json.dumps(json.loads(run.read_text()) | {"sample": False}))
+    edit(folder / "run.json", sample=False)
     assert "SAMPLE" not in shown(folder, format=format, trials=trials)
 
 
@@ -37,10 +38,9 @@ def test_what_the_table_lacks_is_said_below_it(folder: Path) -> None:
 
 
 def test_skipped_arm_is_not_also_called_untried(folder: Path) -> None:
-    file = folder / "run.json"
-    run = json.loads(file.read_text())
-    run["arms"].append(run["skipped"][0]["arm"])
-    file.write_text(json.dumps(run))
+    record = analysis.load(folder).record
+    arms = [dict(arm) for arm in (*record.arms, record.skipped[0].arm)]
+    edit(folder / "run.json", arms=arms, weights=[None] * len(arms))
     assert shown(folder).count("efficientnet_b0 · distillation") == 1
 
 
@@ -53,11 +53,11 @@ def test_reader_is_told_which_trials_were_tested(folder: Path) -> None:
 
 def test_repeat_that_failed_is_named_and_not_counted(repeated: Path) -> None:
     file = next(repeated.glob("repeats/000-*seed2/trial.json"))
-    failed = {"status": "failed", "reason": "CUDA out of memory", "score": None}
-    file.write_text(json.dumps(json.loads(file.read_text()) | failed | {"best_epoch": None}))
-    tested = json.loads((repeated / "test.json").read_text())
+    edit(file, status="failed", reason="CUDA out of memory", score=None, best_epoch=None)
+    directory = RunDirectory(repeated)
+    tested = dict(directory.test().scores)
     del tested[file.parent.name]
-    (repeated / "test.json").write_text(json.dumps(tested))
+    directory.write_test(TestRecord(scores=tested))
     told = shown(repeated)
     assert f"Failed (CUDA out of memory): {file.parent.name}." in told
     assert "0.1414 (2)" in told  # of the two that were tested
@@ -67,8 +67,9 @@ def test_what_the_repeats_took_is_told(repeated: Path) -> None:
     assert "6 repeats took 30 s; n and the columns of effort leave them out." in shown(repeated)
 
 
-def test_where_the_repeats_are_is_told_by_another_metric(repeated: Path) -> None:
-    assert "Its repeats are in the table by AP50." in shown(repeated, metric="AP")
+def test_by_another_metric_it_is_said_what_was_repeated(repeated: Path) -> None:
+    told = shown(repeated, metric="AP")
+    assert "Tested and repeated was each arm's best trial by AP50" in told
 
 
 def test_arms_with_repeats_fit_into_a_hundred_columns(repeated: Path) -> None:

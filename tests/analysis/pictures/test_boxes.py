@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 import shapely
 
-from analysis.box_outcomes import areas, image_scores, outcomes
-from analysis.outcomes import Truth
-from analysis.predictions import Found
-from analysis.tallies import BoxTally
-from models.metrics.box_matches import box_matches
+from analysis.pictures.boxes import areas, image_scores, outcomes
+from analysis.pictures.images import Truth
+from analysis.statistics.tallies import Tally
+from models.metrics.matching import box_matches
+from runs.predictions import Found
+from runs.tallies import BoxTally
 from tests.coco_reference import random_pairs, random_truths
 
 CLASSES = ("background", "house", "tree")
@@ -54,16 +55,16 @@ def test_areas_are_boxes_with_their_classes() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_hits_are_those_of_the_tally(seed: int) -> None:
-    """What is drawn and what is scored agree, by COCO's matching of `models.metrics.box_matches`."""
+    """What is drawn and what is scored agree, by COCO's matching."""
     pairs = random_pairs(random_truths(seed, 5, 2), seed)
-    tally = box_matches(pairs, 2)
+    tally = box_matches([str(number) for number in range(5)], pairs, 2)
     for image, (found, truth) in enumerate(pairs):
         there = Truth(np.zeros((1, 1), np.uint8), truth["boxes"], truth["labels"], CLASSES)
         result = outcomes(there, found)
-        ours = tally["image"] == image
-        sure = ours & (tally["score"] >= 0.3)
+        ours = tally.image == image
+        sure = ours & (tally.score >= 0.3)
         assert len(result.shown) == sure.sum()
-        assert (result.takes >= 0).sum() == tally["matched"][sure, 0].sum()
+        assert (result.takes >= 0).sum() == tally.matched[sure, 0].sum()
         assert len(result.missed) == len(truth["boxes"]) - (result.takes >= 0).sum()
 
 
@@ -79,7 +80,7 @@ def test_of_images_alike_the_one_with_more_to_see_is_further_out() -> None:
         score=np.array([0.9, 0.9, 0.8, 0.7, 0.1], np.float32),
         matched=np.repeat(np.array(hits)[:, None], 10, axis=1),
     )
-    scores = image_scores(tally, "AP50")
+    scores = image_scores(Tally(tally, CLASSES), "AP50")
     assert scores.values == pytest.approx([1, 1, np.nan, 0, 0, 2 / 3, 0], nan_ok=True)
     ordered = tally.names[scores.order].tolist()
     assert (ordered[0], ordered[-3:]) == ("missed two", ["half", "one", "two"])

@@ -1,23 +1,23 @@
-import json
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import analysis
-from analysis.effects import effects
-from tests.analysis.made import make_run, trial
+from analysis.statistics.effects import effects
+from runs.arms import Scalar
+from runs.factory import trial_record
+from tests.analysis.made import Made, make_run, trial
 
 BACKBONES = {"vgg11": 0.0, "swin": 0.2, "vit": -0.05}
 STARTS = {"scratch": 0.0, "mae": 0.1}
 
 
-def arm(backbone: str, start: str) -> dict[str, Any]:
+def arm(backbone: str, start: str) -> dict[str, Scalar]:
     return {"backbone": backbone, "pretraining": start}
 
 
-def additive(*without: tuple[str, str]) -> list[dict[str, Any]]:
+def additive(*without: tuple[str, str]) -> list[Made]:
     return [
         trial(arm(backbone, start), 0.4 + BACKBONES[backbone] + STARTS[start])
         for backbone, start in product(BACKBONES, STARTS)
@@ -70,15 +70,11 @@ def test_means_over_repeats_count_where_every_arm_has_some(
     run = make_run(
         tmp_path / "run", [trial({"backbone": name}, score) for name, score in arms.items()]
     )
-    for file, seed in product(run.path.glob("trials/*/trial.json"), (1, 2)):
-        record = json.loads(file.read_text())
-        if record["arm"]["backbone"] in repeated:
-            name = f"{record['name']}-seed{seed}"
-            changes = {"name": name, "of": record["name"], "config": {"seed": seed}}
-            changes |= {"score": record["score"] - 0.1 * (seed - 1)}
-            copy = run.path / "repeats" / name / "trial.json"
-            copy.parent.mkdir(parents=True)
-            copy.write_text(json.dumps(record | changes))
+    for number, (of, seed) in enumerate(product(run.directory.trials(), (1, 2))):
+        if of.arm["backbone"] in repeated:
+            score = (of.score or 0) - 0.1 * (seed - 1)
+            config = {"seed": seed}
+            run.directory.write_training(trial_record(number, of.arm, score, of=of, config=config))
     found = effects(analysis.load(run.path))
     assert found.scores["score"].tolist() == pytest.approx(scores)
     assert found.repeated == (len(repeated) == 2)

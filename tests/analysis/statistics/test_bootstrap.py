@@ -6,16 +6,17 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from analysis import AnalysisError
-from analysis.intervals import bootstrap, interval, resamples
-from analysis.tallies import PixelTally
+from analysis.statistics.bootstrap import bootstrap, interval, resamples
+from analysis.statistics.tallies import Tally
+from runs.tallies import PixelTally
 
 
-def shares(right: NDArray[np.int64], pixels: int = 1000) -> PixelTally:
+def shares(right: NDArray[np.int64], pixels: int = 1000) -> Tally:
     """Images of as many pixels each, so that accuracy is the mean of the images' shares."""
     confusion = np.zeros((len(right), 2, 2), np.int64)
     confusion[:, 0, 0], confusion[:, 0, 1] = right, pixels - right
     names = np.array([str(number) for number in range(len(right))])
-    return PixelTally(names, confusion, None, ("background", "building"))
+    return Tally(PixelTally(names, confusion, None), ("background", "building"))
 
 
 def some(images: int, seed: int = 0) -> NDArray[np.int64]:
@@ -36,7 +37,7 @@ def test_interval_of_a_mean_is_students(images: int) -> None:
     right = some(images // 2)
     tally = shares(np.concatenate([right, 1000 - right]))  # symmetric, as Student's is
     found = interval(bootstrap([tally], "accuracy", resamples(images, 0, 100_000)))
-    values = tally.confusion[:, 0, 0] / 1000
+    values = np.concatenate([right, 1000 - right]) / 1000
     expected = stats.t.interval(0.95, images - 1, values.mean(), stats.sem(values))
     assert found == pytest.approx(expected, abs=0.008 * (expected[1] - expected[0]))
 

@@ -1,43 +1,44 @@
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import analysis
+from runs.arms import Arm
+from runs.directory import RunDirectory
+from runs.records import StageRecord
+from tests.analysis.conftest import RESNET, SWIN, UNTRIED, VIT
+from tests.analysis.made import SLOTS, edit
 
-COST = {"cost": {"usd_per_hour": 7.2}, "slots": {"count": 4, "per_machine": 2}}  # a second: 0.001
-SWIN, RESNET = "swin_tiny_patch4_window7_224.ms_in22k_ft_in1k-mae", "resnet18-imagenet"
-VIT, UNTRIED = "vit_small_patch16_dinov3.lvd1689m-distillation", "efficientnet_b0-mae"
+# A second costs 0.001 USD.
+COST = {"cost": {"usd_per_hour": 7.2}, "slots": SLOTS | {"count": 4, "per_machine": 2}}
 
 Changed = Callable[..., analysis.Run]
 
 
 def write_stages(folder: Path) -> None:
-    stages = [
-        {"name": "mae-ab", "kind": "mae", "seconds": 90.0, "device": "cuda", "arms": [SWIN]},
-        {
-            "name": "teacher-cd",
-            "kind": "teacher",
-            "seconds": 60.0,
-            "device": None,
-            "arms": [SWIN, VIT, UNTRIED],
-        },
-    ]
-    (folder / "stages.json").write_text(json.dumps(stages))
+    swin, _, *others = (Arm(arm) for arm in (SWIN, RESNET, VIT, UNTRIED))
+    RunDirectory(folder).write_stages(
+        [
+            StageRecord(name="mae-ab", kind="mae", seconds=90, device="cuda", arms=(swin,)),
+            StageRecord(
+                name="teacher-cd", kind="teacher", seconds=60, device="cpu", arms=(swin, *others)
+            ),
+        ]
+    )
 
 
 def write_devices(folder: Path, devices: list[str | None]) -> None:
     files = sorted(folder.glob("trials/*/trial.json"))
     for file, device in zip(files, devices, strict=True):
-        file.write_text(json.dumps(json.loads(file.read_text()) | {"device": device}))
+        edit(file, device=device)
 
 
 def shown(run: analysis.Run) -> str:
     return analysis.show_ranking(run, width=1000)
 
 
-def test_old_run_directories_have_no_columns_of_cost(folder: Path) -> None:
+def test_run_without_a_price_has_no_columns_of_cost(folder: Path) -> None:
     run = analysis.load(folder)
     assert not {"device", "usd"} & set(analysis.rank_arms(run))
     assert "Stage" not in shown(run)
@@ -56,7 +57,7 @@ def test_price_is_of_the_slots_time_in_the_arms_own_trials(changed: Changed) -> 
     arms = analysis.rank_arms(changed(**COST))
     assert arms["seconds"].tolist() == [39.0, 32.5, 3.0]
     assert arms["usd"].tolist() == pytest.approx([0.039, 0.0325, 0.003])
-    assert arms["device"].isna().all()
+    assert arms["device"].tolist() == ["cpu"] * 3
 
 
 def test_stages_are_shared_equally_by_the_arms_that_start_from_them(
@@ -71,20 +72,12 @@ def test_stages_are_shared_equally_by_the_arms_that_start_from_them(
 def test_every_stage_is_told_once_with_or_without_a_price(folder: Path, changed: Changed) -> None:
     write_stages(folder)
     below = shown(analysis.load(folder))
-    stages = "mae-ab, 90 s on cuda, for 1 arm; teacher-cd, 60 s, shared equally by 3 arms"
+    stages = "mae-ab, 90 s on cuda, for 1 arm; teacher-cd, 60 s on cpu, shared equally by 3 arms"
     assert f"Initial weights, which the column seconds leaves out: {stages}." in below
     assert below.count("mae-ab") == below.count("teacher-cd") == 1
     assert "USD" not in below
     below = shown(changed(**COST))
     assert "at 7.2 USD an hour for a machine of 2 slots." in below
     assert "mae-ab, 90 s on cuda, 0.09 USD, for 1 arm;" in below
-    assert "teacher-cd, 60 s, 0.06 USD, shared equally by 3 arms." in below
+    assert "teacher-cd, 60 s on cpu, 0.06 USD, shared equally by 3 arms." in below
     assert below.count("mae-ab") == below.count("teacher-cd") == 1
-
-
-def test_label_of_an_arm_is_the_sweeps(folder: Path, changed: Changed) -> None:
-    from sweeps.space import arm_label
-
-    arm = {"backbone": "timm/resnet18", "pretraining": None}
-    info = changed().info
-    assert analysis.runs.arm_label(info, arm) == arm_label(arm) == "timm_resnet18-None"

@@ -3,10 +3,11 @@ import pytest
 import shapely
 from numpy.typing import NDArray
 
-from analysis.mask_outcomes import OUTCOMES, areas, image_scores, outcomes
-from analysis.outcomes import Truth
-from analysis.tallies import PixelTally
+from analysis.pictures.images import Truth
+from analysis.pictures.masks import OUTCOMES, areas, image_scores, outcomes
+from analysis.statistics.tallies import Tally
 from datasets import IGNORE
+from runs.tallies import PixelTally
 
 CLASSES = ("background", "house", "tree")
 
@@ -56,7 +57,7 @@ NAMES = np.array(["half", "ignored", "empty", "false alarm"])
 
 
 def test_images_are_in_the_order_of_the_metric_on_each_alone() -> None:
-    tally = PixelTally(NAMES, CONFUSION, None, ("background", "house"))
+    tally = Tally(PixelTally(NAMES, CONFUSION, None), ("background", "house"))
     scores = image_scores(tally, "mIoU")
     # The second image has no pixel that counts; the third has background only, and all of it right.
     np.testing.assert_allclose(scores.values, [0.6, np.nan, 1.0, 12 / 16 / 2])
@@ -67,7 +68,7 @@ def test_images_are_in_the_order_of_the_metric_on_each_alone() -> None:
 
 def test_footprints_have_scores_of_their_own() -> None:
     footprints = np.array([[1, 1, 0], [0, 0, 0], [3, 0, 0], [0, 0, 2]])
-    tally = PixelTally(NAMES, CONFUSION, footprints, ("background", "house"))
+    tally = Tally(PixelTally(NAMES, CONFUSION, footprints), ("background", "house"))
     scores = image_scores(tally, "footprint_F1")
     assert scores.values == pytest.approx([2 / 3, np.nan, 1, 0], nan_ok=True)
     assert NAMES[scores.order].tolist() == ["false alarm", "half", "empty"]

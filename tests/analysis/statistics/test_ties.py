@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from analysis.intervals import Bootstrap, bootstrap, resamples
-from analysis.tallies import BoxTally, PixelTally, Tally
-from analysis.ties import compare_with, holm, obstacle
+from analysis.statistics.bootstrap import Bootstrap, bootstrap, resamples
+from analysis.statistics.tallies import Tally
+from analysis.statistics.ties import compare_with, holm, obstacle
+from runs.tallies import BoxTally, PixelTally
 
 IMAGES = np.array([str(number) for number in range(40)])
 
@@ -107,10 +108,10 @@ class World:
     def segmenter(self, skill: float) -> Tally:
         right = 1 / (1 + np.exp(-1 - self.skill(skill)))
         confusion = np.empty((len(IMAGES), 2, 2), np.int64)
-        for place, pixels in enumerate((300, 20 * self.buildings)):
-            confusion[:, place, place] = self.rng.binomial(pixels, right)
-            confusion[:, place, 1 - place] = pixels - confusion[:, place, place]
-        return PixelTally(IMAGES, confusion, None, ("background", "building"))
+        for true, pixels in enumerate((300, 20 * self.buildings)):
+            confusion[:, true, true] = self.rng.binomial(pixels, right)
+            confusion[:, true, 1 - true] = pixels - confusion[:, true, true]
+        return Tally(PixelTally(IMAGES, confusion, None), ("background", "building"))
 
     def detector(self, skill: float) -> Tally:
         quality = self.skill(skill)
@@ -123,7 +124,8 @@ class World:
         matched = iou[:, None] >= np.linspace(0.5, 0.95, 10)
         label = np.ones(len(image), np.int64)
         truths = self.buildings[:, None].astype(np.int64)
-        return BoxTally(IMAGES, truths, image, label, score.astype(np.float32), matched)
+        boxes = BoxTally(IMAGES, truths, image, label, score.astype(np.float32), matched)
+        return Tally(boxes, ("background", "building"))
 
 
 def share_of_ties(
@@ -153,7 +155,7 @@ def test_identical_arms_are_tied_about_95_times_of_100(
     assert abs(share - 0.95) < 3 * np.sqrt(0.95 * 0.05 / worlds)
 
 
-def test_without_repeats_seed_noise_passes_for_a_difference() -> None:
+def test_without_repeats_seed_noise_is_taken_for_a_difference() -> None:
     """What the table warns of: one seed an arm, and images alone are too sure of themselves."""
     assert share_of_ties(World.segmenter, "mIoU", 0, 1, 100) < 0.92
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.formats import write
-from analysis.tables import Table
+from analysis.tables.formats import write
+from analysis.tables.table import Table
 
 
 def table(frame: pd.DataFrame) -> Table:

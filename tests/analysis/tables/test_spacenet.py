@@ -7,9 +7,9 @@ import pytest
 
 from analysis import AnalysisError
 from analysis.__main__ import main
-from analysis.spacenet import score_solutions, show_solutions
+from analysis.tables.spacenet import score_solutions, show_solutions
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TRUTH_HEAD = "ImageId,BuildingId,PolygonWKT_Pix,PolygonWKT_Geo"
 HEAD = "ImageId,BuildingId,PolygonWKT_Pix,Confidence"
 KHARTOUM, VEGAS = "AOI_5_Khartoum_img12", "AOI_2_Vegas_img3"
@@ -113,20 +113,23 @@ def test_long_outline_is_read(truth: Path, tmp_path: Path) -> None:
     [
         (["ImageId,BuildingId,PolygonWKT_Pix"], "line 1: has no column Confidence"),
         ([], "line 1: has no column ImageId, BuildingId, PolygonWKT_Pix, Confidence"),
-        ([HEAD, f'{VEGAS},1,"POLYGON ((0 0, 1",1'], "line 2: PolygonWKT_Pix is no polygon in WKT"),
-        ([HEAD, f"{VEGAS},1,,1"], "line 2: PolygonWKT_Pix is no polygon in WKT: ''"),
-        ([HEAD, f'{VEGAS},1,"POINT (1 2)",1'], "line 2: PolygonWKT_Pix is no polygon in WKT"),
+        (
+            [HEAD, f'{VEGAS},1,"POLYGON ((0 0, 1",1'],
+            "line 2: PolygonWKT_Pix is not a polygon in WKT",
+        ),
+        ([HEAD, f"{VEGAS},1,,1"], "line 2: PolygonWKT_Pix is not a polygon in WKT: ''"),
+        ([HEAD, f'{VEGAS},1,"POINT (1 2)",1'], "line 2: PolygonWKT_Pix is not a polygon"),
         (
             [HEAD, f"{VEGAS},1,{square(0)},1", f"{VEGAS},2,{UNBOUNDED},1"],
-            "line 3: PolygonWKT_Pix is no polygon in WKT",
+            "line 3: PolygonWKT_Pix is not a polygon in WKT",
         ),
-        ([HEAD, "", f"{VEGAS},1,{square(0)},high"], "line 3: Confidence is no number: 'high'"),
-        ([HEAD, f"{VEGAS},1,{square(0)},"], "line 2: Confidence is no number: ''"),
-        ([HEAD, f"{VEGAS},1,{square(0)},nan"], "line 2: Confidence is no number: 'nan'"),
+        ([HEAD, "", f"{VEGAS},1,{square(0)},high"], "line 3: Confidence is not a number: 'high'"),
+        ([HEAD, f"{VEGAS},1,{square(0)},"], "line 2: Confidence is not a number: ''"),
+        ([HEAD, f"{VEGAS},1,{square(0)},nan"], "line 2: Confidence is not a number: 'nan'"),
         ([HEAD, f"AOI_2_Vegas_img4,1,{square(0)},1"], "has no image 'AOI_2_Vegas_img4'"),
-        ([HEAD, f"{VEGAS},-1,{square(0)},1"], "line 2: BuildingId -1 is no building"),
+        ([HEAD, f"{VEGAS},-1,{square(0)},1"], "line 2: BuildingId -1 means no building"),
         ([HEAD, f"{VEGAS},1,{square(0)[1:-1]},1"], "line 2: has 8 cells for 4 columns"),
-        ([HEAD, f'{VEGAS},1,"POLYGON EMPTY"?,1'], "line 2: is no CSV"),
+        ([HEAD, f'{VEGAS},1,"POLYGON EMPTY"?,1'], "line 2: is not CSV"),
     ],
 )
 def test_what_cannot_be_scored_is_named_by_file_line_and_reason(
@@ -157,7 +160,7 @@ def test_truth_is_checked_like_proposals(truth: Path, proposals: Path, tmp_path:
     with pytest.raises(AnalysisError, match=r"nowhere\.csv cannot be read: No such file"):
         score_solutions(tmp_path / "nowhere.csv", proposals)
     (tmp_path / "latin.csv").write_bytes(b"ImageId,B\xe4ume")
-    with pytest.raises(AnalysisError, match=r"latin\.csv is no text in UTF-8"):
+    with pytest.raises(AnalysisError, match=r"latin\.csv is not text in UTF-8"):
         score_solutions(tmp_path / "latin.csv", proposals)
 
 

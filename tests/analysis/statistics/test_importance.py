@@ -1,12 +1,12 @@
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import analysis
-from analysis.importance import FEWEST, importances
-from tests.analysis.made import make_run, trial
+from analysis.statistics.importance import FEWEST, importances
+from tests.analysis.made import Made, make_run, trial
 
 ARMS = ({"backbone": "vgg11"}, {"backbone": "vit"})
 TUNE = {
@@ -16,7 +16,7 @@ TUNE = {
 }
 
 
-def trials(count: int, seed: int = 0) -> list[dict[str, Any]]:
+def trials(count: int, seed: int = 0) -> list[Made]:
     """Scores that are lr's and the backbone's doing, in this order."""
     rng = np.random.default_rng(seed)
     made = []
@@ -30,7 +30,7 @@ def trials(count: int, seed: int = 0) -> list[dict[str, Any]]:
 
 
 def test_what_makes_the_score_is_found_across_and_within_arms(tmp_path: Path) -> None:
-    across, *within = importances(make_run(tmp_path / "run", trials(120), TUNE))
+    across, *within = importances(make_run(tmp_path / "run", trials(120), tune=TUNE))
     assert (across.arm, across.trials) == (None, 120)
     assert set(across.shares) == {"backbone", *TUNE}
     assert list(across.shares)[:2] == ["lr", "backbone"]
@@ -47,54 +47,42 @@ def test_chance_is_seldom_called_clear(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     clear = 0
     for seed in range(5):
-        made = [one | {"score": float(rng.random())} for one in trials(40, seed)]
+        made = [replace(one, score=float(rng.random())) for one in trials(40, seed)]
         for at, one in enumerate(made):
-            one["arm"] = ARMS[0] if at else ARMS[1]
-        run = make_run(tmp_path / str(seed), made, TUNE)
+            one.arm = ARMS[0] if at else ARMS[1]
+        run = make_run(tmp_path / str(seed), made, tune=TUNE)
         clear += len(importances(run)[0].clear)
     assert clear <= 4  # of 20; 1 is expected
 
 
 def test_too_few_trials_have_a_reason_instead_of_numbers(tmp_path: Path) -> None:
-    across, *within = importances(make_run(tmp_path / "run", trials(FEWEST), TUNE))
+    across, *within = importances(make_run(tmp_path / "run", trials(FEWEST), tune=TUNE))
     assert across.shares
     for part in within:
         assert (part.shares, part.reason) == ({}, "10 of the 20 scored trials that it takes")
 
 
 def test_trials_that_score_alike_say_nothing(tmp_path: Path) -> None:
-    made = [one | {"score": 0.0 if at else 0.5} for at, one in enumerate(trials(40))]
-    across = importances(make_run(tmp_path / "run", made, TUNE))[0]
-    assert (across.shares, across.reason) == ({}, "three quarters of its 40 trials score alike")
+    made = [replace(one, score=0.0 if at else 0.5) for at, one in enumerate(trials(40))]
+    across = importances(make_run(tmp_path / "run", made, tune=TUNE))[0]
+    assert (across.shares, across.reason) == (
+        {},
+        "three quarters of its 40 trials have the same score",
+    )
 
 
 def test_value_that_an_arm_settles_is_no_parameter_of_it(tmp_path: Path) -> None:
     made = trials(120)
     for one in made[::2]:
-        one["config"]["weight_decay"] = 0.05
-    across, first, second = importances(make_run(tmp_path / "run", made, TUNE))
+        one.config["weight_decay"] = 0.05
+    across, first, second = importances(make_run(tmp_path / "run", made, tune=TUNE))
     assert "weight_decay" in across.shares
     assert "weight_decay" not in first.shares
     assert "weight_decay" in second.shares
 
 
-@pytest.mark.parametrize(
-    ("tune", "told"),
-    [
-        ({"lr": {"log_uniform": [1e-3, 1e-2]}}, r"sweep\.yaml does not fit trial 00"),
-        ({"lr": {"log_uniform": "wide"}}, r"sweep\.yaml is damaged"),
-    ],
-)
-def test_sweep_that_does_not_fit_is_refused(
-    tmp_path: Path, tune: dict[str, Any], told: str
-) -> None:
-    run = make_run(tmp_path / "run", trials(40), tune)
-    with pytest.raises(analysis.AnalysisError, match=told):
-        importances(run)
-
-
-def test_missing_sweep_is_named(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", trials(40), TUNE)
-    (run.path / "sweep.yaml").unlink()
-    with pytest.raises(analysis.AnalysisError, match=r"sweep\.yaml cannot be read"):
+def test_trial_outside_of_its_domain_is_refused(tmp_path: Path) -> None:
+    tune = TUNE | {"lr": {"log_uniform": [1e-3, 1e-2]}}
+    run = make_run(tmp_path / "run", trials(40), tune=tune)
+    with pytest.raises(analysis.AnalysisError, match=r"tune of run\.json does not match trial 00"):
         importances(run)

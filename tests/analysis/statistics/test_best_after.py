@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.best_after import MOST_SIZES, best_after, expected_best
+from analysis.statistics.best_after import MOST_SIZES, best_after, expected_best
 from tests.analysis.made import make_run, trial
 
 VGG, VIT = {"backbone": "vgg11"}, {"backbone": "vit"}

@@ -1,5 +1,4 @@
 import io
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.references import references_of, with_references
+from analysis.tables.references import references_of, with_references
+from tests.analysis.made import edit
 
 REFERENCES = {
     "source": "Doe et al. 2023, table 2",
@@ -71,10 +71,12 @@ def test_factor_named_like_a_column_keeps_its_prefix(folder: Path, changed: Chan
     for file in list(folder.glob("trials/*/trial.json"))[1:]:
         file.unlink()
     (file,) = folder.glob("trials/*/trial.json")
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"arm": arms[0]}))
+    edit(file, arm=arms[0])
     rows = [{"arm": {"backbone": "b", "n": 7}, "scores": {"AP50": 0.1}}]
     references = REFERENCES | {"rows": rows}
-    run = changed(factors=["backbone", "n"], arms=arms, references=references)
+    run = changed(
+        factors=["backbone", "n"], arms=arms, weights=[None], skipped=[], references=references
+    )
     table = with_references(analysis.rank_arms(run), references_of([run]), "AP50")
     assert table["arm/n"].tolist() == [3, 7]
     assert table["n"].isna().tolist() == [False, True]

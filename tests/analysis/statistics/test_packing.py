@@ -1,19 +1,19 @@
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import analysis
-from analysis.packing import packing
-from tests.analysis.made import make_run, trial
+from analysis.statistics.packing import packing
+from runs.arms import Scalar
+from tests.analysis.made import SLOTS, Made, make_run, trial
 
-ARM = {"backbone": "vgg11"}
+ARM: dict[str, Scalar] = {"backbone": "vgg11"}
 START = 1_795_000_000.0
 
 
-def trained(*spans: tuple[float, float], arm: dict[str, Any] = ARM) -> dict[str, Any]:
+def trained(*spans: tuple[float, float], arm: dict[str, Scalar] = ARM) -> Made:
     """A trial of epochs that held a slot from one second to another."""
     rows = [
         {"epoch": at, "mIoU": 0.1, "seconds": end - start, "time": START + end}
@@ -26,7 +26,7 @@ def test_trials_that_ran_at_once_lie_in_different_lanes(tmp_path: Path) -> None:
     run = make_run(
         tmp_path / "run",
         [trained((0, 50), (50, 100)), trained((10, 60)), trained((70, 90))],
-        slots={"count": 3},
+        slots=SLOTS | {"count": 3},
     )
     found = packing(run)
     assert found.spans[["number", "lane", "start", "end"]].to_numpy().tolist() == [
@@ -68,6 +68,6 @@ def test_time_in_which_the_sweep_was_stopped_is_cut_out(tmp_path: Path) -> None:
     assert found.idle == pytest.approx(1 - 180 / 200)
 
 
-def test_run_of_an_older_version_is_refused(folder: Path) -> None:
+def test_epochs_without_a_time_are_refused(folder: Path) -> None:
     with pytest.raises(analysis.AnalysisError, match="does not say when its epochs ended"):
         packing(analysis.load(folder))

@@ -1,13 +1,16 @@
 """What the text under a ranking says of its statistics, and where it says that there are none."""
 
-import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import analysis
+from runs.directory import RunDirectory
+from runs.records import TestRecord
+from runs.tallies import read_tally, write_tally
 from tests.analysis.tallied import tally_detections
 
 SWIN, RESNET = "swin_tiny_patch4_window7_224.ms_in22k_ft_in1k · mae", "resnet18 · imagenet"
@@ -60,8 +63,8 @@ def test_arm_that_cannot_be_compared_is_named(repeated: Path, change: str) -> No
         if change == "missing":
             file.unlink()
         else:
-            arrays = dict(np.load(file))
-            np.savez(file, **arrays | {"names": np.char.add(arrays["names"], "b")})
+            tally = read_tally(file)
+            write_tally(file, replace(tally, names=np.char.add(tally.names, "b")))
     told = below(run)
     reason = {"missing": "its test images were not tallied", "elsewhere": "tested on other images"}
     assert f"Not compared with the first arm ({reason[change]}): {SWIN}." in told
@@ -98,6 +101,6 @@ def test_spread_and_bounds_are_those_of_the_frame(repeated: Path) -> None:
 def test_first_arm_without_a_test_score_is_compared_with_none(repeated: Path) -> None:
     run = tally_detections(repeated)
     scores = {name: one for name, one in run.test.items() if not name.startswith("001")}
-    (repeated / "test.json").write_text(json.dumps(scores))
+    RunDirectory(repeated).write_test(TestRecord(scores=scores))
     told = below(analysis.load(repeated))
     assert f"No arm can be compared with the first one, {RESNET}: it was not tested." in told

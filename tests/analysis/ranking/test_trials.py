@@ -1,9 +1,9 @@
-import json
 from pathlib import Path
 
 import pytest
 
 import analysis
+from tests.analysis.made import edit
 
 
 def test_trials_show_all_metrics_at_one_epoch(folder: Path) -> None:
@@ -20,12 +20,11 @@ def test_trials_show_all_metrics_at_one_epoch(folder: Path) -> None:
 
 def test_hyperparameter_named_like_a_column_keeps_its_prefix(folder: Path) -> None:
     for file in folder.glob("trials/*/trial.json"):
-        trial = json.loads(file.read_text())
-        file.write_text(json.dumps(trial | {"config": {"epochs": 40}, "tuned": ["epochs"]}))
+        edit(file, config={"epochs": 40}, tuned=["epochs"])
     trials = analysis.rank_trials(analysis.load(folder)).query("number == 0")
     assert trials[["config/epochs", "epochs"]].iloc[0].tolist() == [40, 3]
 
 
 def test_unknown_metric_is_answered_with_the_nearest(folder: Path) -> None:
-    with pytest.raises(analysis.AnalysisError, match=r"no metric 'ap_50'; did you mean AP50\?"):
+    with pytest.raises(analysis.AnalysisError, match=r"no metric 'ap_50'; did you mean 'AP50'\?"):
         analysis.rank_arms(analysis.load(folder), "ap_50")

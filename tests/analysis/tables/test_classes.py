@@ -1,5 +1,4 @@
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -7,62 +6,48 @@ import pandas as pd
 import pytest
 
 import analysis
+from runs.factory import trial_record, write_run
 
 METRICS = ["mIoU", "accuracy", "IoU/road", "recall/road", "IoU/water", "recall/water"]
 ARMS = [{"backbone": "swin_t", "class_weights": w} for w in ("none", "inverse", "median_frequency")]
 NAMES = ["000-swin_t-none", "001-swin_t-inverse", "002-swin_t-none", "003-swin_t-median_frequency"]
 
-#: arm, then a row an epoch of METRICS. The last trial failed, whatever its epoch says.
 TRIALS: list[tuple[int, list[list[float | None]]]] = [
     (0, [[0.3, 0.9, 0.2, 0.4, 0.4, 0.5]]),
     (1, [[0.5, 0.8, 0.4, 0.5, 0.6, 0.7], [0.4, 0.9, 0.9, 0.9, 0.9, 0.9]]),
     (0, [[0.4, 0.8, 0.1, 0.3, 0.7, None]]),
     (2, [[0.9, 0.9, 0.9, 0.9, 0.9, 0.9]]),
 ]
-
-
-def write(file: Path, content: Any) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(content))
+"""Arm, then a row an epoch of METRICS. The last trial failed, whatever its epoch says."""
 
 
 @pytest.fixture
 def segmented(tmp_path: Path) -> Path:
     """A segmentation sweep of four trials and two classes; one arm is tested."""
-    folder = tmp_path / "landcover"
-    info = {
-        "name": "landcover",
-        "metric": "mIoU",
-        "metrics": METRICS,
-        "sample": True,
-        "seed": 0,
-        "factors": ["backbone", "class_weights"],
-        "arms": ARMS,
-        "skipped": [],
-        "data": {"name": "landcoverai"},
-    }
-    write(folder / "run.json", info)
-    for number, (arm, epochs) in enumerate(TRIALS):
-        failed = arm == 2
-        record = {
-            "number": number,
-            "name": NAMES[number],
-            "arm": ARMS[arm],
-            "config": ARMS[arm] | {"lr": 0.1, "frozen": False},
-            "tuned": ["lr"],
-            "status": "failed" if failed else "done",
-            "reason": None,
-            "epochs": [
+    trials = [
+        trial_record(
+            number,
+            ARMS[arm],
+            None if arm == 2 else epochs[0][0],
+            config={"lr": 0.1, "frozen": False},
+            tuned=["lr"],
+            epochs=[
                 {"epoch": epoch, **dict(zip(METRICS, row, strict=True))}
                 for epoch, row in enumerate(epochs, 1)
             ],
-            "score": None if failed else epochs[0][0],
-            "best_epoch": None if failed else 1,
-            "seconds": 1.0,
-        }
-        write(folder / "trials" / NAMES[number] / "trial.json", record)
-    write(folder / "test.json", {NAMES[1]: {"mIoU": 0.45, "IoU/road": 0.35, "IoU/water": 0.55}})
-    return folder
+        )
+        for number, (arm, epochs) in enumerate(TRIALS)
+    ]
+    return write_run(
+        tmp_path / "landcover",
+        trials,
+        test={NAMES[1]: {"mIoU": 0.45, "IoU/road": 0.35, "IoU/water": 0.55}},
+        name="landcover",
+        metrics=METRICS,
+        sample=True,
+        arms=ARMS,
+        data={"classes": ["road", "water"]},
+    ).path
 
 
 def test_rows_are_the_best_trial_of_each_arm_on_both_splits(segmented: Path) -> None:
@@ -83,7 +68,7 @@ def test_one_trial_can_be_asked_for(segmented: Path) -> None:
 
 @pytest.mark.parametrize(
     ("trial", "told"),
-    [("001-swin-inverse", f"did you mean {NAMES[1]}?"), (NAMES[3], "has no score")],
+    [("001-swin-inverse", f"did you mean '{NAMES[1]}'?"), (NAMES[3], "has no score")],
 )
 def test_trial_that_has_no_scores_is_named(segmented: Path, trial: str, told: str) -> None:
     with pytest.raises(analysis.AnalysisError) as error:
