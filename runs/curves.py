@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from math import isnan
 from typing import Any, Self, overload
 
 import numpy as np
@@ -25,7 +26,10 @@ class Curve(Sequence[Row]):
     def __init__(self, epochs: Sequence[Mapping[str, float | None]] = ()) -> None:
         layouts = dict.fromkeys(map(tuple, epochs))
         self.keys = tuple(dict.fromkeys(chain(["epoch"], *layouts)))
-        rows = [[epoch.get(key) for key in self.keys] for epoch in epochs]
+        if list(layouts) == [self.keys]:  # as nearly always, and three times as fast
+            rows = [list(epoch.values()) for epoch in epochs]
+        else:
+            rows = [[epoch.get(key) for key in self.keys] for epoch in epochs]
         self.values: NDArray[np.float64] = np.array(rows, np.float64).reshape(-1, len(self.keys))
         if np.isnan(self.values[:, 0]).any():
             raise ValueError("an epoch has no number")
@@ -63,7 +67,7 @@ class Curve(Sequence[Row]):
         row = {
             key: value
             for key, value in zip(self.keys, values.tolist(), strict=True)
-            if value == value  # NaN is not logged
+            if not isnan(value)
         }
         return row | {"epoch": int(row["epoch"])}
 
@@ -77,13 +81,12 @@ class Curve(Sequence[Row]):
             try:
                 return cls(epochs)
             except ValueError as error:
-                raise PydanticCustomError("epoch", str(error)) from None  # type: ignore[arg-type]
+                raise PydanticCustomError("epoch", str(error)) from None
 
         rows: Any = handler.generate_schema(list[dict[str, float | None]])
-        return core_schema.union_schema(
-            [
-                core_schema.is_instance_schema(cls),
-                core_schema.no_info_after_validator_function(curve, rows),
-            ],
+        read = core_schema.no_info_after_validator_function(curve, rows)
+        return core_schema.json_or_python_schema(
+            json_schema=read,  # a union would cost half as much again
+            python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), read]),
             serialization=core_schema.plain_serializer_function_ser_schema(list),
         )

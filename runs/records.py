@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from runs.arms import Arm, Scalar
 from runs.curves import Curve
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 """Version of the files of a run directory. Raise it when a reader would misread the new ones."""
 
 Status = Literal["running", "done", "pruned", "diverged", "failed"]
