@@ -5,8 +5,8 @@
 Each run is of a segmentation sweep: 8 arms, 4 searched hyperparameters, 50 epochs a trial of 30
 numbers each, 9 repeats, and tallies of 200 test images. Prints what `load`, `rank` and `report`
 take as processes of their own, imports included: seconds of one core, multiples of what
-`json.loads` alone takes for the same files, and memory. The files are in the page cache, for they
-were just written. 10,000 trials fill 650 MB of the temporary folder.
+`json.loads` alone takes for the same files, and memory. The files are in the page cache,
+because they were just written. 10,000 trials fill 650 MB of the temporary folder.
 """
 
 import argparse
@@ -17,13 +17,17 @@ import tempfile
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic_core import to_json
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from runs.factory import trial_record, write_run  # noqa: E402
+from runs.records import TrialRecord  # noqa: E402
+from runs.tallies import PixelTally, write_tally  # noqa: E402
+from runs.winner import rank_records  # noqa: E402
 
 EPOCHS = 50
 IMAGES = 200
@@ -48,7 +52,7 @@ TUNE = {
     "label_smoothing": {"uniform": [0, 0.2]},
 }
 
-#: What is timed, each in a process of its own that gets the run directory as its last argument.
+# What is timed, each in a process of its own that gets the run directory as its last argument.
 WORK = {
     "json.loads": (
         "-c",
@@ -61,70 +65,81 @@ WORK = {
 }
 
 
-def write_run(run: Path, trials: int, rng: np.random.Generator) -> None:
-    """A run directory as a finished sweep leaves it, but for weights."""
+def write_sweep(folder: Path, trials: int, rng: np.random.Generator) -> None:
+    """A run directory as a finished sweep leaves it, but for weights and predictions."""
     records = [trial(number, rng) for number in range(trials)]
-    winners = best_of_arms(records)
-    repeats = [repeat(winner, seed, rng) for winner in winners[:3] for seed in (1, 2, 3)]
-    for kind, ended in (("trials", records), ("repeats", repeats)):
-        for record in ended:
-            write(run / kind / record["name"] / "trial.json", record)
-    write(run / "run.json", run_info(trials))
-    write(run / "sweep.yaml", {"tune": TUNE})  # JSON is YAML
-    test = {}
-    for record in (*winners, *repeats):
-        confusion = confusions(record["score"], rng)
-        test[record["name"]] = scores(confusion.sum(0)) | {"latency_ms": 7.5}
-        kind = "trials" if record["of"] is None else "repeats"
-        np.savez_compressed(
-            run / kind / record["name"] / "test.npz", names=NAMES, confusion=confusion
-        )
-    write(run / "test.json", test)
+    best = [standing.trial for standing in rank_records(records)]
+    repeats = [
+        repeat(3 * rank + seed, winner, seed + 1, rng)
+        for rank, winner in enumerate(best[:3])
+        for seed in range(3)
+    ]
+    tallies = {record.name: confusions(record.score or 0.0, rng) for record in (*best, *repeats)}
+    directory = write_run(
+        folder,
+        [*records, *repeats],
+        test={name: scores(one.sum(0)) | {"latency_ms": 7.5} for name, one in tallies.items()},
+        name=f"synthetic_{trials}",
+        metrics=METRICS,
+        sample=True,
+        arms=ARMS,
+        tune=TUNE,
+        repeats={"top": 3, "seeds": 3},
+        budget={"trials": trials, "epochs": EPOCHS, "pretraining_epochs": 50, "hours": None},
+        cost={"usd_per_hour": 2.0},
+        slots={"count": SLOTS, "cpu": 1, "gpu": 0.25, "per_machine": 4},
+        lag=SLOTS,
+        data={"counts": {"train": 1600, "val": 200, "test": IMAGES}, "classes": CLASSES},
+    )
+    for record in (*best, *repeats):
+        tally = PixelTally(NAMES, tallies[record.name], None)
+        write_tally(directory.tally_file(record), tally)
 
 
-def trial(number: int, rng: np.random.Generator) -> dict[str, Any]:
-    """One trial, which held slot ``number % SLOTS``; one in fifty failed."""
+def trial(number: int, rng: np.random.Generator) -> TrialRecord:
+    """One trial, which held slot `number % SLOTS`; one in fifty failed."""
     arm = ARMS[number % len(ARMS)]
     lr, decay = 10 ** rng.uniform(-5, -2), 10 ** rng.uniform(-4, -1)
     config = {
-        **{"number": number, **arm, "lr": lr, "weight_decay": decay},
+        **{"number": number, "lr": lr, "weight_decay": decay},
         **{"batch_size": int(rng.choice([4, 8, 16])), "label_smoothing": rng.uniform(0, 0.2)},
         **{"head": "fpn", "optimizer": "adamw", "epochs": EPOCHS, "augment": True, "seed": 0},
     }
     epochs = curve(number, ceiling=0.7 - 0.1 * abs(np.log10(lr) + 3.5), rng=rng)
     failed = number % 50 == 49
     best = max(epochs, key=lambda epoch: epoch["mIoU"])
-    return {
-        "number": number,
-        "name": f"{number:03d}-{'-'.join(arm.values())}",
-        "arm": arm,
-        "config": config,
-        "tuned": list(TUNE),
-        "status": "failed" if failed else "done",
-        "reason": "its worker died" if failed else None,
-        "epochs": epochs,
-        "score": None if failed else best["mIoU"],
-        "best_epoch": None if failed else best["epoch"],
-        "seconds": sum(epoch["seconds"] for epoch in epochs),
-        "device": "cpu",
-        "architecture": f"{number % len(ARMS):016x}",
-        "parameters": int(BACKBONES[arm["backbone"]]),
-        "of": None,
-    }
+    return trial_record(
+        number,
+        arm,
+        None if failed else best["mIoU"],
+        config=config,
+        tuned=list(TUNE),
+        reason="its worker died" if failed else None,
+        epochs=epochs,
+        best_epoch=None if failed else best["epoch"],
+        seconds=sum(epoch["seconds"] for epoch in epochs),
+        parameters=int(BACKBONES[arm["backbone"]]),
+    )
 
 
-def repeat(winner: dict[str, Any], seed: int, rng: np.random.Generator) -> dict[str, Any]:
+def repeat(number: int, winner: TrialRecord, seed: int, rng: np.random.Generator) -> TrialRecord:
     """A winner, trained again."""
-    again = {"number": seed, "name": f"{winner['name']}-seed{seed}", "of": winner["name"]}
-    epochs = curve(seed, winner["score"], rng)
+    epochs = curve(number, winner.score or 0.0, rng)
     best = max(epochs, key=lambda epoch: epoch["mIoU"])
-    config = winner["config"] | {"number": seed, "seed": seed}
-    scored = {"epochs": epochs, "score": best["mIoU"], "best_epoch": best["epoch"]}
-    return winner | again | scored | {"config": config}
+    return trial_record(
+        number,
+        winner.arm,
+        best["mIoU"],
+        of=winner,
+        config=winner.config | {"seed": seed},
+        epochs=epochs,
+        best_epoch=best["epoch"],
+        seconds=winner.seconds,
+    )
 
 
 def curve(number: int, ceiling: float, rng: np.random.Generator) -> list[dict[str, float]]:
-    """Learning curves that rise to ``ceiling``, a dict an epoch, of 30 numbers and the time."""
+    """Learning curves that rise to `ceiling`, a dict an epoch, of 30 numbers and the time."""
     epoch = np.arange(1, EPOCHS + 1)
     seconds = rng.uniform(15, 25, EPOCHS)
     risen = (1 - np.exp(-epoch / 8))[:, None]
@@ -163,70 +178,6 @@ def scores(confusion: NDArray[np.int64]) -> dict[str, float]:
     return dict(zip(METRICS, map(float, values), strict=True))
 
 
-def best_of_arms(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The best trial of each arm, best first."""
-    scored = sorted(
-        (record for record in records if record["score"] is not None),
-        key=lambda record: record["score"],
-    )
-    winners = {tuple(record["arm"].values()): record for record in scored}
-    return sorted(winners.values(), key=lambda record: -record["score"])
-
-
-def run_info(trials: int) -> dict[str, Any]:
-    """``run.json``."""
-    bands = 3
-    return {
-        "name": f"synthetic_{trials}",
-        "task": "segmentation",
-        "metric": "mIoU",
-        "metrics": list(METRICS),
-        "sample": True,
-        "seed": 0,
-        "factors": list(ARMS[0]),
-        "arms": list(ARMS),
-        "skipped": [],
-        "repeats": {"top": 3, "seeds": 3},
-        "budget": {"trials": trials, "epochs": EPOCHS, "pretraining_epochs": 50, "hours": None},
-        "cost": {"usd_per_hour": 2.0},
-        "references": None,
-        "slots": {"count": SLOTS, "cpu": 1, "gpu": 0.25, "per_machine": 4},
-        "lag": SLOTS,
-        "data": {
-            "name": "synthetic",
-            "fingerprint": "0" * 64,
-            "counts": {"train": 1600, "val": 200, "test": IMAGES},
-            "classes": list(CLASSES),
-            "labels": ["masks"],
-            "skipped_files": [],
-            "bands": ["red", "green", "blue"],
-            "rgb": [0, 1, 2],
-            "image_size": 256,
-            "window": [256, 256],
-            "dtype": "uint8",
-            "stretch": [[0] * bands, [255] * bands],
-            "mean": [0.5] * bands,
-            "std": [0.2] * bands,
-            "class_pixels": [1_000_000] * (len(CLASSES) + 1),
-            "class_areas": [100] * (len(CLASSES) + 1),
-            "cache": "",
-            "root": None,
-        },
-        "weights": {"-".join(arm.values()): None for arm in ARMS},
-        "started": "2026-01-01T00:00:00+00:00",
-        "resumed": [],
-        "command": "benchmarks/analysis.py",
-        "versions": {"python": "3.11"},
-        "git": None,
-    }
-
-
-def write(file: Path, content: dict[str, Any]) -> None:
-    """JSON as a sweep writes it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(to_json(content, indent=1))  # json.dumps takes ten times as long
-
-
 def measure(arguments: Sequence[str]) -> tuple[float, float]:
     """Seconds of processor time, and gigabytes at its peak, of a Python process.
 
@@ -256,7 +207,7 @@ def main() -> None:
     for trials in options.trials:
         with tempfile.TemporaryDirectory() as folder:
             run = Path(folder) / "run"
-            write_run(run, trials, np.random.default_rng(0))
+            write_sweep(run, trials, np.random.default_rng(0))
             measured = {name: measure([*work, str(run)]) for name, work in WORK.items()}
             for name, (seconds, gigabytes) in measured.items():
                 ratio = seconds / measured["json.loads"][0]
