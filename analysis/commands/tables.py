@@ -14,7 +14,7 @@ from analysis.tables.references import read_references
 def _rank(options: Namespace) -> str:
     """Rank the arms of a sweep (the combinations it compares, such as a backbone and its
     pretraining) by the best validation score that any trial of the arm reached, or by the
-    mean over its repeats, and say which arms cannot be told apart from the first. Only
+    mean over its repeats, and say which arms cannot be distinguished from the first. Only
     files are read: no Ray, no GPU, and a sweep that is still running can be ranked, too.
     """
     return show_ranking(
@@ -38,7 +38,7 @@ def _rank_arguments(parser: ArgumentParser) -> None:
 
 
 def _compare(options: Namespace) -> str:
-    """Rank the arms of several sweeps together, and say which cannot be told apart from the
+    """Rank the arms of several sweeps together, and say which cannot be distinguished from the
     first. The sweeps must be on the same data; they are paired over the same test images.
     """
     if len(options.runs) < 2:

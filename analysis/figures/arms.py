@@ -1,4 +1,4 @@
-"""The arms side by side, with what is known of the uncertainty of each."""
+"""The arms side by side, with the uncertainty of each."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ class _Row:
         behind: the scores that this one is the mean or the best of.
         bounds: how far it may be off; None where that is not known.
         images: how many test images the bounds are over; 0: they are over seeds.
-        tied: whether it cannot be told apart from the first arm.
+        tied: whether it cannot be distinguished from the first arm.
     """
 
     arm: int
@@ -78,7 +78,7 @@ def draw_arms(run: Run, looks: dict[int, Look]) -> Sketch:
         f"Arms on {split}",
         (_tested_words(rows, metric) if tested else _searched_words(rows, metric)) + rest,
         f"{metric} on {split}, in the order of validation: "
-        + listed([_told(run, row) for row in rows])
+        + listed([_in_words(run, row) for row in rows])
         + ".",
     )
 
@@ -169,7 +169,7 @@ def _tested_words(rows: list[_Row], metric: str) -> str:
         also = " of arms without such" if images else ""
         parts.append(f"Lines{also}: one standard deviation over seeds to either side.")
     if any(row.tied for row in rows):
-        parts.append(f"{TIED}: not told apart from the first arm (see the ranking).")
+        parts.append(f"{TIED}: not distinguished from the first arm (see the ranking).")
     return " ".join(parts)
 
 
@@ -178,11 +178,11 @@ def _searched_words(rows: list[_Row], metric: str) -> str:
     return (
         f"{metric} on validation of each arm's best trial, best first, and a tick for every trial "
         f"with a score (n = {min(counts)} to {max(counts)} an arm). The ticks show what the search "
-        "tried and are no interval: there are neither repeats nor tallies of the test images."
+        "tried and are not an interval: there are no repeats and no tallies of the test images."
     )
 
 
-def _told(run: Run, row: _Row) -> str:
+def _in_words(run: Run, row: _Row) -> str:
     text = f"{arm_text(run, row.arm)} {row.score:.3f}"
     if row.bounds:
         text += f" ({row.bounds[0]:.3f} to {row.bounds[1]:.3f})"

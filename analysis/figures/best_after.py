@@ -1,4 +1,4 @@
-"""What score to expect of how much effort."""
+"""The expected best score as a function of the effort."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -52,7 +52,7 @@ def draw_best_after(run: Run, looks: dict[int, Look]) -> Sketch:
     add_legend(canvas, line_handles(run, looks), columns)
     unscored = int(run.trials.loc[run.trials["arm"].isin(list(looks)), "score"].isna().sum())
     without = (
-        f" {unscored} trial{'s' * (unscored != 1)} without a score are no draws, but "
+        f" {unscored} trial{'s' * (unscored != 1)} without a score are not draws, but "
         "their time counts."
         if unscored
         else ""
@@ -63,10 +63,10 @@ def draw_best_after(run: Run, looks: dict[int, Look]) -> Sketch:
     return Sketch(
         canvas,
         "Best after n trials",
-        f"The best {metric} on validation to expect of n trials of an arm (left) and of the time "
-        f"they take one after another (right), each line up to the trials that its arm had (n = "
-        f"{common} to {last.max()}). Up to n = {common} (dashed) all arms can be compared."
-        f"{without} Trials are taken for independent draws (the unbiased estimator; Dodge et al. "
+        f"The expected best {metric} on validation of n trials of an arm (left), and of the time "
+        f"that they take one after another (right), each line up to the trials that its arm had "
+        f"(n = {common} to {last.max()}). Up to n = {common} (dashed) all arms can be compared."
+        f"{without} Trials are taken as independent draws (the unbiased estimator; Dodge et al. "
         "2019, Tang et al. 2020), which an adaptive search only approximates."
         + shown_note(run, looks),
         f"Expected best {metric} after {common} trial{'s' * (common != 1)}: "

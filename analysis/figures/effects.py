@@ -12,7 +12,7 @@ MOST_LEVELS = 30
 """Levels that a page has room for."""
 
 
-def draw_effects(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 - levels are no arms
+def draw_effects(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 - levels have no look
     """A panel a factor, a row a level: its mean, and the arms that have it."""
     found = effects(run)
     levels = found.levels.head(MOST_LEVELS)
@@ -63,10 +63,10 @@ def draw_effects(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 - 
 
 def _fit_words(found: Effects) -> str:
     kind = (
-        "The grid is full, so that these are plain means."
+        "No combination is missing: these are plain means."
         if found.balanced
-        else "Combinations are missing: the means are fitted by least squares, as if effects added "
-        "up."
+        else "Combinations are missing: the means are fitted by least squares and assume that "
+        "effects add up."
     )
     if found.spare == 0:
         return f"{kind} There are as many unknowns as arms: whether effects add up cannot be seen."

@@ -25,13 +25,13 @@ from analysis.wording import MISSING
 def draw_importance(run: Run, looks: dict[int, Look]) -> Sketch:
     """A table of shares, darker where more: a row for all arms, then one for each."""
     found = [part for part in importances(run) if part.arm is None or part.arm in looks]
-    told = [part for part in found if part.shares]
-    if not told:
+    shown = [part for part in found if part.shares]
+    if not shown:
         raise AnalysisError(
             f"too few trials to say what mattered: {found[0].reason} (across all arms)"
         )
-    names = list(dict.fromkeys(name for part in told for name in part.shares))
-    texts = ["all arms" if part.arm is None else folded_arm(run, part.arm, 24) for part in told]
+    names = list(dict.fromkeys(name for part in shown for name in part.shares))
+    texts = ["all arms" if part.arm is None else folded_arm(run, part.arm, 24) for part in shown]
     heights = np.array([max(2.0, text.count("\n") + 1.5) for text in texts])
     heads = [folded(name, 16) for name in names]
     deepest = max(head.count("\n") + 1 for head in heads)
@@ -40,11 +40,11 @@ def draw_importance(run: Run, looks: dict[int, Look]) -> Sketch:
     canvas = new_canvas(width, height, run.record.sample)
     axes = canvas.add_subplot()
     edges = np.concatenate([[0], np.cumsum(heights)])
-    shares = np.array([[part.shares.get(name, np.nan) for name in names] for part in told])
+    shares = np.array([[part.shares.get(name, np.nan) for name in names] for part in shown])
     axes.pcolormesh(
         np.arange(len(names) + 1), edges, shares, vmin=0, vmax=1, cmap=SHADES, edgecolors=GRID
     )
-    _write_cells(axes, told, names, (edges[1:] + edges[:-1]) / 2)
+    _write_cells(axes, shown, names, (edges[1:] + edges[:-1]) / 2)
     axes.set_yticks((edges[1:] + edges[:-1]) / 2, texts)
     axes.set_xticks(np.arange(len(names)) + 0.5, heads)
     axes.xaxis.tick_top()
@@ -54,16 +54,16 @@ def draw_importance(run: Run, looks: dict[int, Look]) -> Sketch:
     return Sketch(
         canvas,
         "What mattered",
-        f"Share of each hyperparameter in what told the best {TOP:.0%} of the trials from the "
-        f"others (PED-ANOVA), a row adding up to 1; {MISSING} was not searched there. Bold: more "
+        f"Share of each hyperparameter in what distinguished the best {TOP:.0%} of the trials from "
+        f"the others (PED-ANOVA), a row adding up to 1; {MISSING}: not searched. Bold: more "
         f"than under each of {SHUFFLES} shuffles of the scores (p = {1 / (SHUFFLES + 1):.2g}); the "
         f"rest may be chance. {_counts(found)}",
-        listed([_told(run, part) for part in told]) + ".",
+        listed([_in_words(run, part) for part in shown]) + ".",
     )
 
 
-def _write_cells(axes: Axes, told: list[Importance], names: list[str], rows: np.ndarray) -> None:
-    for part, y in zip(told, rows, strict=True):
+def _write_cells(axes: Axes, shown: list[Importance], names: list[str], rows: np.ndarray) -> None:
+    for part, y in zip(shown, rows, strict=True):
         for x, name in enumerate(names):
             share = part.shares.get(name)
             axes.text(
@@ -96,7 +96,7 @@ def _counts(found: list[Importance]) -> str:
     )
 
 
-def _told(run: Run, part: Importance) -> str:
+def _in_words(run: Run, part: Importance) -> str:
     name = "Across all arms" if part.arm is None else f"Within {arm_text(run, part.arm)}"
     return f"{name}: " + ", ".join(
         f"{key} {share:.2f}{'' if key in part.clear else ' (not clear of chance)'}"

@@ -23,7 +23,7 @@ from analysis.loading import AnalysisError, Run
 from analysis.standings import ranked_arms
 
 MOST_CURVES = 400
-"""Curves in the background; more could not be told apart."""
+"""Curves in the background; more could not be distinguished."""
 
 
 def draw_learning(run: Run, looks: dict[int, Look]) -> Sketch:
@@ -74,12 +74,12 @@ def draw_learning(run: Run, looks: dict[int, Look]) -> Sketch:
         f"{metric} on validation after each epoch. Thick: the trial of each arm with the best "
         f"score{thin if len(others) else ''}." + shown_note(run, looks),
         f"{metric} over epochs for the best trial of each arm. "
-        + listed([_told(run, curves[number], arm, metric) for arm, number in best.items()])
+        + listed([_in_words(run, curves[number], arm, metric) for arm, number in best.items()])
         + ".",
     )
 
 
-def _told(run: Run, curve: pd.DataFrame, arm: int, metric: str) -> str:
+def _in_words(run: Run, curve: pd.DataFrame, arm: int, metric: str) -> str:
     values = curve[metric].to_numpy("float64")
     first, top = values[np.isfinite(values)][0], int(np.nanargmax(values))
     return (

@@ -127,5 +127,5 @@ def _shares(run: Run, found: Packing) -> str:
     spans = found.spans
     held = (spans["end"] - spans["start"]).groupby(spans["arm"]).sum()
     shares = (held / held.sum()).sort_values(ascending=False)
-    told = zip(shares.index.tolist(), shares, strict=True)
-    return listed([f"{arm_text(run, arm)} {share:.0%}" for arm, share in told])
+    by_arm = zip(shares.index.tolist(), shares, strict=True)
+    return listed([f"{arm_text(run, arm)} {share:.0%}" for arm, share in by_arm])

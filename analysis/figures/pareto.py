@@ -66,7 +66,7 @@ def draw_pareto(run: Run, looks: dict[int, Look]) -> Sketch:
         canvas,
         "Quality against cost",
         _caption(run, found, split, looks),
-        " ".join(_told(run, cost, one) for cost, one in found.items()),
+        " ".join(_in_words(run, cost, one) for cost, one in found.items()),
     )
 
 
@@ -130,7 +130,7 @@ def _caption(run: Run, found: dict[Cost, Pareto], split: str, looks: dict[int, L
     )
 
 
-def _told(run: Run, cost: Cost, one: Pareto) -> str:
+def _in_words(run: Run, cost: Cost, one: Pareto) -> str:
     unit, name = _UNITS[cost]
     front = one.arms[one.arms["front"]]
     return (

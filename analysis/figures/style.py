@@ -47,10 +47,10 @@ FAINT, GRID = "#999999", "#E5E5E5"
 """Colours of marks that are there for comparison only, and of grid lines."""
 
 SHADES = LinearSegmentedColormap.from_list("shades", ["#FFFFFF", "#0072B2", "#00283F"])
-"""Shares from 0 to 1, told apart by lightness alone."""
+"""Shares from 0 to 1, distinguished by lightness alone."""
 
 MOST_ARMS = 8
-"""So many arms can be told apart by their looks."""
+"""So many arms can be distinguished by their looks."""
 
 DENSE = 2000
 """More marks than this are written as pixels, also into a PDF or SVG."""

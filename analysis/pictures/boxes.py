@@ -4,8 +4,8 @@ A detection is shown, and counts here, if its score is at least `SHOWN_SCORE`. I
 takes a true box of its class by COCO's rule at an IoU of 0.5: the surest detection first, each
 takes the truth that it overlaps best of those that are left.
 
-The lines of the error panel differ in style as well as in colour, so that they can be told apart in
-grey and with any colour vision.
+The lines of the error panel differ in style as well as in colour, so that they can be distinguished
+in grey and with any colour vision.
 """
 
 from collections.abc import Iterator, Sequence
@@ -76,8 +76,8 @@ def outcomes(truth: Truth, found: Found) -> Outcomes:
 def image_scores(tally: Tally, metric: str) -> ImageScores:  # noqa: ARG001 - AP is of many images
     """Each image by F1 of what is shown, since AP says little of one image.
 
-    Of images of one score, the better one has more hits, then fewer errors: the best image is
-    not one with a single easy object, nor the worst one where a single object was missed.
+    Of images of one score, the better one has more hits, then fewer errors: the best image does
+    not just have a single easy object, and in the worst one more than one object was missed.
     """
     counts, size = tally.counts, len(tally.names)
     assert isinstance(counts, BoxTally), "a detector's tally is of boxes"

@@ -1,7 +1,7 @@
 """Masks against the truth: which pixels are right, which images score high, and how it is drawn.
 
 Each class has one colour. The colours of the error panel differ in lightness, so that they can be
-told apart in grey and with any colour vision.
+distinguished in grey and with any colour vision.
 """
 
 from collections.abc import Iterator

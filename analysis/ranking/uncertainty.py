@@ -1,4 +1,4 @@
-"""How sure the test scores of a ranking are, and which arms share its first place."""
+"""How uncertain the test scores of a ranking are, and which arms are tied with the first one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from analysis.statistics.tallies import is_tallied, read_tally
 from analysis.statistics.ties import LEVEL, Comparison, compare_with, obstacle
 
 TIED = "="
-"""How an arm is marked that cannot be told apart from the first one."""
+"""How an arm is marked that cannot be distinguished from the first one."""
 
 NOT_TESTED = "it was not tested"
 
@@ -119,7 +119,7 @@ def uncertainty_notes(found: Uncertainty, titles: Sequence[str], metric: str) ->
         notes.append(
             f"{100 * CONFIDENCE:.0f} % CI of test: a bootstrap over the {found.images} test images "
             f"({RESAMPLES} resamples, expanded percentiles, seeds averaged), as if they were "
-            "independent of each other. Tiles of one scene are less so: the interval is too narrow."
+            "independent of each other. Tiles of one scene are not: the interval is too narrow."
         )
     if "tied" in found.frame:
         notes += [_test_note(found, metric), *_better_notes(found, titles, metric)]
@@ -132,14 +132,14 @@ def _test_note(found: Uncertainty, metric: str) -> str:
     # Only the seeds of the first arm and of those that are compared with it were looked at.
     seeds = [found.seeds[row] for row in range(len(found.seeds)) if row not in found.unknown]
     if max(seeds) == 1:
-        error = "a bootstrap over the images, drawn alike for both"
-        noise = " Seed noise was not measured; the sweep's repeats would."
+        error = "a bootstrap over the images, the same for both"
+        noise = " Seed noise was not measured; repeats in the sweep would measure it."
     else:
-        error = "a bootstrap over the images, drawn alike for both, and the variance between seeds"
-        alone = "An arm with one seed is taken to vary between seeds as the others do."
+        error = "a bootstrap over the images, the same for both, and the variance between seeds"
+        alone = "An arm with one seed is assumed to vary between seeds as the others do."
         noise = f" {alone}" if min(seeds) == 1 else ""
     return (
-        f"Tied ({TIED} or underlined): cannot be told apart from the first arm, chosen on "
+        f"Tied ({TIED} or underlined): cannot be distinguished from the first arm, chosen on "
         f"validation. Tested was the difference of mean {metric} on the same test images, with its "
         f"standard error from {error}: p ≥ {LEVEL} by Student's t, with Holm's correction{times}."
         f"{noise}"

@@ -1,4 +1,4 @@
-"""The answer in one sentence, with its uncertainty; or that there is none, and why."""
+"""The answer in one sentence, with its uncertainty; or why there is none."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ NAMED = 4
 
 
 def answer(run: Run, ranking: Ranking) -> Section:
-    """The section: what the best arm reaches, and which others it cannot be told apart from."""
+    """The section: what the best arm reaches, and which others it cannot be distinguished from."""
     if ranking.frame["best"].isna().all():
         return Section("answer", "The answer", "There is no answer yet: no trial has a score.")
     sentence = f"{_reached(ranking)}{_verdict(ranking)}"
@@ -55,7 +55,7 @@ def _reached(ranking: Ranking) -> str:
 
 
 def _verdict(ranking: Ranking) -> str:
-    """What the comparisons say, every other arm in one place."""
+    """What the comparisons say of every other arm."""
     others = _rows(ranking)[1:]
     if not others:
         return "; there is no other arm with a trial to compare it with."
@@ -71,7 +71,7 @@ def _verdict(ranking: Ranking) -> str:
 
 
 STANDINGS = {
-    "tied": "cannot be told apart from",
+    "tied": "cannot be distinguished from",
     "below": "is better than",
     "above": "scores lower on test than",
     "unknown": "cannot be compared with",
@@ -108,8 +108,8 @@ def _doubts(ranking: Ranking) -> list[str]:
         doubts += uncertainty_notes(found, ranking.titles, ranking.metric)
     if max(found.seeds) == 1:
         doubts.append(
-            "Each arm was tested under one seed: how far another one would have moved its score is "
-            "not known (the sweep's repeats measure it)."
+            "Each arm was tested under one seed: how much its score depends on the seed is not "
+            "known (repeats in the sweep measure it)."
         )
     return doubts
 

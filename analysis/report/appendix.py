@@ -26,7 +26,8 @@ def left_out(run: Run) -> Section:
     frame = pd.DataFrame(rows, columns=["what", "count", "why", "which"]).astype({"count": "int64"})
     caption = "What is missing from the tables above, and why"
     pruned = int((run.trials["status"] == "pruned").sum())
-    early = f"{count(pruned, 'trial was', 'trials were')} stopped early, as not promising."
+    stopped = count(pruned, "trial was", "trials were")
+    early = f"{stopped} stopped early, because other trials were better."
     return Section(
         anchor="left-out",
         title="What was skipped, and what failed",

@@ -159,11 +159,11 @@ def _effects(run: Run) -> Grid:
 def _effect_notes(found: Effects) -> list[str]:
     score = "its mean over the repeats" if found.repeated else "that of its best trial"
     notes = [
-        f"mean is the score to expect of a level, all others counting alike; effect is that less "
-        f"the factor's mean. The score of an arm is {score}."
+        f"mean is the expected score of a level, with equal weights for all others; effect is that "
+        f"minus the factor's mean. The score of an arm is {score}."
     ]
     if not found.balanced:
-        notes.append("Some combinations are left out: the means are as if effects added up.")
+        notes.append("Some combinations are left out: the means assume that effects add up.")
     if found.spare:
         notes.append(
             f"The arms are {number(found.residual)} off a sum of effects (root mean square): "

@@ -197,7 +197,7 @@ def picture_plate(number: int, picture: Picture) -> Plate:
     """A picture of predictions as a plate, from its file.
 
     Raises:
-        AnalysisError: the file cannot be read, or is no PNG.
+        AnalysisError: the file cannot be read, or is not a PNG.
     """
     file = picture.file
     try:

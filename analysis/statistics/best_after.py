@@ -1,4 +1,4 @@
-"""The best score to expect of n trials, so that arms are compared at the same effort."""
+"""The expected best score of n trials, so that arms are compared at the same effort."""
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,9 @@ def best_after(run: Run, metric: str | None = None) -> pd.DataFrame:
     estimator of `expected_best`. It takes the trials of an arm as independent draws; a search
     that learns from its trials draws better ones later, so that this is an approximation of it.
 
-    A trial counts at its best epoch, however early it was stopped. One without a score is no draw,
-    but what it took is shared among the others: `seconds` at the last `n` is all that the
-    arm's trials took.
+    A trial counts at its best epoch, also if it was stopped early. A trial without a score is not a
+    draw, but its time is shared among the others: `seconds` at the last `n` is the time of all
+    trials of the arm.
 
     Args:
         run: what `load` gave.
@@ -30,7 +30,7 @@ def best_after(run: Run, metric: str | None = None) -> pd.DataFrame:
     Returns:
         A row an arm and number of draws, in the order of `run.record.arms`: `arm` (position
         there), `n` (from 1 to the arm's trials with a score; `MOST_SIZES` of them at most),
-        `seconds` (n times what a score took), `expected`, and `deviation` (the standard
+        `seconds` (n times the mean time of a score), `expected`, and `deviation` (the standard
         deviation of the best of n draws, which is 0 at the last n).
     """
     metric = metric_of(run, metric)
@@ -52,8 +52,8 @@ def expected_best(
 
     The mean is the average of the maximum over all subsets of n scores: the unbiased estimator
     (Tang et al. 2020, "Showing Your Work Doesn't Always Work", ACL). Drawing with replacement, as
-    Dodge et al. first did, underestimates, the more the fewer trials there are, so that of two
-    arms alike the one with more trials would look better.
+    Dodge et al. first did, underestimates, and more so with fewer trials, so that of two equal
+    arms the one with more trials would look better.
 
     Args:
         scores: float64 [B], one a trial.

@@ -1,4 +1,4 @@
-"""How far a score would have moved with other test images: the bootstrap (Efron 1979).
+"""How much a score depends on the test images: the bootstrap (Efron 1979).
 
 The test images are drawn again, with replacement and as many as there are, and every score is
 computed anew of what was drawn. All arms are scored on the same draws, so that they can be compared
@@ -20,10 +20,10 @@ RESAMPLES = 2000
 CONFIDENCE = 0.95
 
 FEWEST_IMAGES = 20
-"""Fewer say too little of the images that might have been."""
+"""Fewer are too small a sample of all possible test images."""
 
 FEWEST_DEFINED = 0.95
-"""The share of the resamples in which a score must be defined to be bounded by them."""
+"""A score must be defined in this share of the resamples to have an interval."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Bootstrap:
         if len(self.names) < FEWEST_IMAGES:
             return f"{len(self.names)} test images, and {FEWEST_IMAGES} are needed"
         if np.isfinite(self.resampled).all(axis=0).mean() < FEWEST_DEFINED:
-            return "too few test images have what the metric is of"
+            return "the metric is not defined in many resamples of the test images"
         return None
 
 
@@ -78,7 +78,7 @@ def interval(sample: Bootstrap) -> tuple[float, float] | None:
     """Bounds of the mean over seeds; None if the sample has an obstacle.
 
     A percentile interval, expanded as Hesterberg 2015 ("What Teachers Should Know About the
-    Bootstrap") has it: at the quantiles that make it as wide as Student's t would be, for plain
+    Bootstrap") has it: at the quantiles that make it as wide as Student's t would be, because plain
     percentiles are too narrow on few images.
     """
     if sample.obstacle:

@@ -1,4 +1,4 @@
-"""What each factor does to the score when the other factors are averaged out."""
+"""The effect of each factor on the score, averaged over the other factors."""
 
 from dataclasses import dataclass
 
@@ -16,8 +16,8 @@ class Effects:
 
     Attributes:
         levels: a row a factor and level, in the order of the sweep: `factor`, `level` (text),
-            `mean` (the score to expect of the level, the levels of all other factors counting
-            alike), `effect` (that less the mean over the factor's levels), `arms` (how many
+            `mean` (the expected score of the level, with equal weights for the levels of all other
+            factors), `effect` (that minus the mean over the factor's levels), `arms` (how many
             have the level).
         scores: a row an arm that has a score: `arm` (position in `run.record.arms`),
             `score`, `fitted`.

@@ -40,7 +40,7 @@ class Importance:
             `reason`.
         clear: the parameters of more importance than under any of `SHUFFLES` random shuffles of
             the scores (a Monte Carlo test at 5 %, a parameter at a time).
-        reason: why there are no numbers.
+        reason: why there are no numbers; None if there are.
     """
 
     arm: int | None
@@ -157,7 +157,7 @@ def _importance(
 
 def _why_not(names: Sequence[str], scores: NDArray[np.float64]) -> str | None:
     if len(scores) < FEWEST:
-        return f"{len(scores)} of the {FEWEST} scored trials that it takes"
+        return f"{len(scores)} trials with a score, and {FEWEST} are needed"
     if not names:
         return "nothing was searched"
     if np.quantile(scores, 1 - TOP) == scores.min():
@@ -168,7 +168,7 @@ def _why_not(names: Sequence[str], scores: NDArray[np.float64]) -> str | None:
 def _distances(
     study: optuna.Study, names: Sequence[str], scores: NDArray[np.float64]
 ) -> dict[str, float]:
-    """How far the best trials' values are from all trials', by parameter, if these were scores."""
+    """By parameter, how far the values of the best trials (by `scores`) are from those of all."""
     return get_param_importances(
         study,
         evaluator=PedAnovaImportanceEvaluator(target_quantile=TOP),

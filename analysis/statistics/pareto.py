@@ -1,4 +1,4 @@
-"""Quality against cost: the arms that no other beats in both."""
+"""Quality against cost: the arms that no other arm dominates."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,7 @@
-"""Which arms cannot be told apart from the best one, by a test of what was measured on test.
+"""Which arms cannot be distinguished from the best one, by a test of their scores on test.
 
-Two things make a score what it is by chance: which images are in the test set, and which seed the
-model was trained under. Both are in the standard error of a difference, as in studies of several
+A score depends on two random things: which images are in the test set, and which seed the model
+was trained under. Both are in the standard error of a difference, as in studies of several
 readers of the same images (Obuchowski & Rockette 1995; Hillis 2007), where an arm's seeds are its
 readers.
 """
@@ -37,19 +37,19 @@ class Comparison:
 
     @property
     def tied(self) -> bool:
-        """Whether the two cannot be told apart."""
+        """Whether the two cannot be distinguished."""
         return self.p >= LEVEL
 
 
 @dataclass(frozen=True)
 class _Seeds:
-    """What seeds do to an arm's mean score.
+    """The effect of seeds on an arm's mean score.
 
     Attributes:
         variance: of the mean, between seeds, on these very images.
         freedom: its degrees of freedom; 0 where no arm has two seeds, so that it is not known.
-        by_image: how much of the variance is that seeds err on different images, which resampling
-            the images shows as well and must not be counted twice.
+        by_image: the part of the variance that is due to errors on different images; resampling
+            the images shows it as well, and it must not be counted twice.
     """
 
     variance: float = 0.0
@@ -106,7 +106,7 @@ def _compare(best: Bootstrap, other: Bootstrap, usual: _Seeds) -> Comparison:
 
 
 def _seeds(sample: Bootstrap) -> _Seeds:
-    """Those of an arm with several."""
+    """The effect in an arm with several seeds."""
     count = len(sample.scores)
     apart = sample.resampled - sample.resampled.mean(axis=0)
     by_image = sum(_variance_over_images(one, sample) for one in apart)
@@ -118,7 +118,7 @@ def _seeds(sample: Bootstrap) -> _Seeds:
 
 
 def _usual_seeds(samples: Sequence[Bootstrap]) -> _Seeds:
-    """What one seed does to a score, from all arms with several together."""
+    """The effect of one seed on a score, from all arms with several together."""
     several = [(_seeds(sample), len(sample.scores)) for sample in samples if len(sample.scores) > 1]
     if not several:
         return _Seeds()

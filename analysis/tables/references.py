@@ -1,4 +1,4 @@
-"""Published scores beside ours: rows that are shown, and neither ranked nor set in bold."""
+"""Published scores beside ours: rows that are shown, but not ranked and not in bold."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -28,14 +28,14 @@ def test_what_was_tested_is_told(repeated: Path) -> None:
     told = below(tally_detections(repeated))
     assert "95 % CI of test: a bootstrap over the 40 test images (2000 resamples" in told
     assert "difference of mean AP50 on the same test images" in told
-    assert "drawn alike for both, and the variance between seeds: p ≥ 0.05" in told
+    assert "the same for both, and the variance between seeds: p ≥ 0.05" in told
     assert "Holm's correction." in told  # of one comparison
     assert "Seed noise" not in told
 
 
 def test_without_repeats_seed_noise_was_not_measured(folder: Path) -> None:
     told = below(tally_detections(folder))
-    assert "drawn alike for both: p ≥ 0.05" in told
+    assert "the same for both: p ≥ 0.05" in told
     assert "Seed noise was not measured" in told
 
 
@@ -45,7 +45,7 @@ def test_arm_without_repeats_is_compared_and_the_reader_told_how(repeated: Path)
         shutil.rmtree(name)
     run = analysis.load(repeated)
     assert analysis.rank_arms(run)["tied"].notna().tolist() == [False, True, False]
-    assert "An arm with one seed is taken to vary between seeds as the others do." in below(run)
+    assert "An arm with one seed is assumed to vary between seeds as the others do." in below(run)
 
 
 def test_few_images_are_said_to_be_too_few(repeated: Path) -> None:

@@ -47,7 +47,7 @@ def test_without_tallies_no_arm_is_called_better(folder: Path) -> None:
 
 def test_tied_arm_is_named_as_such(repeated: Path) -> None:
     told = answered(tally_detections(repeated))
-    assert "it cannot be told apart from swin_tiny" in told
+    assert "it cannot be distinguished from swin_tiny" in told
     assert "mean ± standard deviation over 3 seeds; 95 % interval over test images" in told
     assert "Holm" in told
 

@@ -59,7 +59,7 @@ def test_metric_that_most_images_lack_has_no_interval() -> None:
     tally = shares(np.append(some(1), np.full(29, 1000)))  # one image has predictions of buildings
     sample = bootstrap([tally], "precision/building", resamples(30, 0))
     assert interval(sample) is None
-    assert sample.obstacle == "too few test images have what the metric is of"
+    assert sample.obstacle == "the metric is not defined in many resamples of the test images"
 
 
 def test_seeds_on_different_images_are_refused() -> None:

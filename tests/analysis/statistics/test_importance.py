@@ -59,7 +59,7 @@ def test_too_few_trials_have_a_reason_instead_of_numbers(tmp_path: Path) -> None
     across, *within = importances(make_run(tmp_path / "run", trials(FEWEST), tune=TUNE))
     assert across.shares
     for part in within:
-        assert (part.shares, part.reason) == ({}, "10 of the 20 scored trials that it takes")
+        assert (part.shares, part.reason) == ({}, "10 trials with a score, and 20 are needed")
 
 
 def test_trials_that_score_alike_say_nothing(tmp_path: Path) -> None:
