@@ -218,16 +218,15 @@ def _test_scores(run: Path) -> dict[str, Scores]:
 
 def _interval(run: Path, name: str, record: RunRecord) -> str:
     """Of the metric on test, by a bootstrap over the images; else why there is none."""
-    from analysis import AnalysisError, load
-    from analysis.intervals import bootstrap, interval, resamples
-    from analysis.tallies import read_tally
+    from analysis import bootstrap, interval, load, read_tally, resamples
+    from runs.errors import EosweepError
 
     try:
         tally = read_tally(load(run), name)
         draws = resamples(len(tally.names), record.seed)
         sample = bootstrap([tally], record.metric, draws)
-    except AnalysisError as error:
-        return f"not computed ({str(error).rstrip('.')})"
+    except EosweepError as error:
+        return f"not computed ({error})"
     bounds = interval(sample)
     if bounds is None:
         return f"not computed ({sample.obstacle})"
