@@ -85,7 +85,17 @@ def _report(options: Namespace) -> str:
     """
     from analysis.report import write_report
 
-    return str(write_report(load(options.run)))
+    return str(write_report(load(options.run), options.output))
+
+
+def _report_arguments(parser: ArgumentParser) -> None:
+    add_run(parser)
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="where report.html goes, if not into the run directory",
+    )
 
 
 def _positive(text: str) -> int:
@@ -114,7 +124,10 @@ PICTURES = Command(
 )
 REPORT = Command(
     "one page that answers what the sweep asked",
-    ("report results/landslide_backbones",),
-    add_run,
+    (
+        "report results/landslide_backbones",
+        "report /shared/results/landslide_backbones --output reports/landslide",
+    ),
+    _report_arguments,
     _report,
 )

@@ -53,7 +53,8 @@ def draw_pictures(run: Run, folder: Path, arms: int = 3, images: int = 3) -> lis
     stay if these cannot be drawn.
 
     Raises:
-        AnalysisError: nothing was tested yet, or the decoded images are gone.
+        AnalysisError: nothing was tested yet, the decoded images are gone, or `folder` cannot be
+            written.
         PredictionsError: what was found in the test images is missing or damaged.
     """
     models = shown_models(run, arms)
@@ -72,7 +73,6 @@ def draw_pictures(run: Run, folder: Path, arms: int = 3, images: int = 3) -> lis
         )
     indices = [image.row for image in chosen]
     founds = [list(predictions(run, model.name, split, indices)) for model in models]
-    folder.mkdir(parents=True, exist_ok=True)
     pictures = []
     for at, image in enumerate(chosen):
         scene = scene_of(split, image.row, run.record.data.rgb)
@@ -81,12 +81,20 @@ def draw_pictures(run: Run, folder: Path, arms: int = 3, images: int = 3) -> lis
             for model, one, found in zip(models, scores, founds, strict=True)
         ]
         file = folder / f"{image.standing.replace(' ', '-')}.png"
-        with whole_file(file) as partial:
-            _figure(task, scene, rows).savefig(partial, dpi=DPI)
+        _write(_figure(task, scene, rows), file)
         words = _words(task, scene, rows, image, split.names[image.row], scores[0])
         pictures.append(Picture(**words, file=file))
     write_list(folder, pictures)
     return pictures
+
+
+def _write(figure: Figure, file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(file) as partial:
+            figure.savefig(partial, dpi=DPI)
+    except OSError as error:
+        raise AnalysisError(f"{file} cannot be written: {error.strerror}") from error
 
 
 def _figure(task: Pictured, scene: Scene, rows: Sequence[Row]) -> Figure:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from analysis.figures import FIGURES, sketch_figures
 from analysis.figures import Section as FigureSection
@@ -40,11 +41,11 @@ class Drawn:
         )
 
 
-def draw(run: Run) -> Drawn:
-    """Draw what can be drawn of a run: figures for the page alone, pictures into its pictures/."""
+def draw(run: Run, folder: Path) -> Drawn:
+    """Draw what can be drawn of a run: figures for the page alone, pictures into `folder`."""
     sketches, reasons = sketch_figures(run)
     figures = {name: figure_plate(name, sketch) for name, sketch in sketches.items()}
-    folder, no_pictures = run.path / "pictures", ""
+    no_pictures = ""
     try:
         pictures = draw_pictures(run, folder)
     except EosweepError as error:

@@ -43,30 +43,34 @@ class Report:
     sections: tuple[Section, ...]
 
 
-def write_report(run: Run) -> Path:
-    """Write `report.html` into a run's directory, and give its path.
+def write_report(run: Run, folder: Path | None = None) -> Path:
+    """Write `report.html`, and give its path.
 
     It holds its tables, figures and pictures, and needs no other file. A sweep that is still
     running, or was interrupted, is reported as far as it has come.
 
     Args:
-        run: what `load` gave; its pictures/ are drawn again on the way where that is possible.
+        run: what `load` gave.
+        folder: where the page goes, and the pictures/ that are drawn on the way; by default the
+            run directory.
 
     Raises:
         EosweepError: a file of the run is damaged, or the report cannot be written.
     """
-    file = run.path / NAME
-    page = render(contents(run, datetime.now(UTC)))
+    folder = folder or run.path
+    file = folder / NAME
+    page = render(contents(run, folder, datetime.now(UTC)))
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         write_text(file, page)
     except OSError as error:
         raise AnalysisError(f"{file} cannot be written: {error.strerror}") from error
     return file
 
 
-def contents(run: Run, now: datetime) -> Report:
-    """Everything that is said of a run; its figures and pictures are drawn on the way."""
-    ranking, drawn = rank_runs([run]), draw(run)
+def contents(run: Run, folder: Path, now: datetime) -> Report:
+    """Everything that is said of a run; its pictures are drawn into pictures/ of `folder`."""
+    ranking, drawn = rank_runs([run]), draw(run, folder / "pictures")
     return Report(
         name=run.record.name,
         warning=SAMPLE_WARNING if run.record.sample else "",

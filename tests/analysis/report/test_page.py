@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import analysis
+from analysis.__main__ import main
 from analysis.figures import FIGURES, sketch_figures
 from analysis.report import write_report
 from tests.analysis.made import edit, make_run, trial
@@ -179,3 +180,13 @@ def test_every_registered_figure_has_its_place_in_the_report(folder: Path) -> No
             assert sketches[name].title in section, name
         else:
             assert f"No figure {name.replace('_', ' ')}: {left_out[name]}" in section, name
+
+
+def test_run_directory_stays_as_it_was_if_the_report_goes_elsewhere(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(folder.rglob("*"))
+    output = tmp_path / "reports" / "landslide"
+    assert main(["report", str(folder), "--output", str(output)]) == 0
+    assert capsys.readouterr().out == f"{output / 'report.html'}\n"
+    assert sorted(folder.rglob("*")) == before
