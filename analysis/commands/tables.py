@@ -9,6 +9,7 @@ from analysis.loading import AnalysisError, load
 from analysis.tables.classes import show_classes
 from analysis.tables.ranking import show_comparison, show_paper_table, show_ranking
 from analysis.tables.references import read_references
+from analysis.tables.spacenet import show_solutions
 
 
 def _rank(options: Namespace) -> str:
@@ -110,8 +111,6 @@ def _spacenet_score(options: Namespace) -> str:
     """Score building footprints by the SpaceNet metric, from two solution files of the
     challenges: columns ImageId, BuildingId, PolygonWKT_Pix, and Confidence of proposals.
     """
-    from analysis.tables.spacenet import show_solutions  # with shapely
-
     return show_solutions(
         options.truth, options.proposals, format=options.format, styled=sys.stdout.isatty()
     )
