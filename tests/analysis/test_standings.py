@@ -11,7 +11,7 @@ from analysis.figures import sketch_figures
 from analysis.figures.style import RC
 from analysis.pictures.choice import shown_models
 from analysis.report.answer import answer
-from analysis.standings import models_of_arms, ranked_arms
+from analysis.standings import best_models, models_of_arms, ranked_arms
 from analysis.statistics.tallies import best_tallies
 from runs.factory import trial_record
 from runs.records import TestRecord
@@ -87,3 +87,22 @@ def test_repeats_of_a_trial_that_is_no_longer_the_first_do_not_count(tmp_path: P
     ]
     assert models_of_arms(run, "mIoU")["name"].tolist() == ["002-a", "001-b-seed7"]
     assert analysis.rank_arms(run)["backbone"].tolist() == ["b", "a"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_models_are_those_that_the_engine_and_predict_take(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = [None, 0.3, 0.4, 0.5]
+    arms = [{"backbone": name} for name in "abcd"]
+    trials = [trial(arms[rng.integers(4)], scores[rng.integers(4)]) for _ in range(10)]
+    run = make_run(tmp_path / "run", trials)
+    scored = [one for one in run.directory.trials() if one.score is not None]
+    for number in range(6):
+        of = scored[rng.integers(len(scored))]
+        score, config = scores[rng.integers(4)], {"seed": 10 + number}
+        run.directory.write_training(trial_record(number, of.arm, score, of=of, config=config))
+    run = analysis.load(run.path)
+    expected = rank_records(run.directory.trials(), run.directory.repeats())
+    assert best_models(run)["name"].tolist() == [one.model.name for one in expected]
+    ranked = analysis.rank_arms(run)["backbone"].head(len(expected))
+    assert ranked.tolist() == [one.arm["backbone"] for one in expected]
