@@ -215,21 +215,21 @@ def _scheduler_faults(sweep: Sweep) -> Iterator[Fault]:
         yield Fault(("scheduler", "grace_epochs"), message)
 
 
-def _dataset_faults(dataset: Dataset, place: Key) -> Iterator[Fault]:
+def _dataset_faults(dataset: Dataset, section: Key) -> Iterator[Fault]:
     name = dataset.name
     if name not in DATASETS:
         hint = did_you_mean(name, DATASETS)
-        yield Fault((*place, "name"), f"there is no data set '{name}'{hint}")
+        yield Fault((*section, "name"), f"there is no data set '{name}'{hint}")
         return
     root = dataset.root
     if root is not None and not root.is_dir():
-        yield Fault((*place, "root"), f"there is no folder {root} (null is the embedded sample)")
+        yield Fault((*section, "root"), f"there is no folder {root} (null is the embedded sample)")
     if dataset.tile is not None and not DATASETS[name].tiled:
-        yield Fault((*place, "tile"), f"{name} has images of one size: remove this key")
+        yield Fault((*section, "tile"), f"{name} has images of one size: remove this key")
     try:
         resolve_bands(DATASETS[name], dataset.bands)
     except DataError as error:
-        yield Fault((*place, "bands"), str(error))
+        yield Fault((*section, "bands"), str(error))
 
 
 def _metric_faults(sweep: Sweep) -> Iterator[Fault]:
@@ -247,14 +247,14 @@ def _metric_faults(sweep: Sweep) -> Iterator[Fault]:
         yield Fault(("metric",), f"{sweep.task} has no metric '{sweep.metric}'{hint}")
     for index, row in enumerate(sweep.references.rows if sweep.references else ()):
         for factor in row.arm.keys() - sweep.compare.keys():
-            place = ("references", "rows", index, "arm", factor)
+            key: Key = ("references", "rows", index, "arm", factor)
             message = f"compare has no factor '{factor}'{did_you_mean(factor, sweep.compare)}"
-            yield Fault(place, message)
+            yield Fault(key, message)
         for name in row.scores:
             if name not in known and name.partition("/")[0] not in task.class_metrics:
-                place = ("references", "rows", index, "scores", name)
+                key = ("references", "rows", index, "scores", name)
                 message = f"{sweep.task} has no metric '{name}'{did_you_mean(name, known)}"
-                yield Fault(place, message)
+                yield Fault(key, message)
 
 
 def _loss_faults(sweep: Sweep) -> Iterator[Fault]:

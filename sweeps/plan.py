@@ -247,7 +247,7 @@ def _start(
 
 
 def _unavailable(skipped: list[SkippedArm], others: int) -> str:
-    lines = [f"the weights of {len(skipped)} arms are not available:"]
+    lines = [f"the weights of {len(skipped)} of {len(skipped) + others} arms are not available:"]
     lines += [f"  {one.arm.title}: {one.reason}" for one in skipped]
     if others:
         lines.append(f"add them, or write `unavailable: skip` to run the other {others} arms")

@@ -108,7 +108,8 @@ def _weights(plan: Plan) -> str:
     if not missing:
         return found
     epochs = plan.sweep.budget.pretraining_epochs
-    return f"{found}; to be made, {epochs} epochs each: {', '.join(s.name for s in missing)}"
+    each = f"{epochs} epoch{'s' if epochs > 1 else ''} each"
+    return f"{found}; to be made, {each}: {', '.join(stage.name for stage in missing)}"
 
 
 def _audit(plan: Plan, stage: Stage) -> str:

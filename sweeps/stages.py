@@ -27,10 +27,11 @@ from models.pretraining.audit import Audit
 from models.pretraining.training import Recipe, StageEpoch
 from models.tasks import TASKS
 from models.training import train
+from runs.arms import Arm
 from sweeps.resuming import ResumeFile, time_for_another
 from sweeps.schema import Sweep
 from sweeps.slots import Slots, device_name, limit_to_slot
-from sweeps.space import Arm, Config, complete, settings_of
+from sweeps.space import Config, complete, settings_of
 
 Kind = Literal["imagenet", "checkpoint", "mae", "teacher", "distillation", "source"]
 

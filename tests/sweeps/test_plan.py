@@ -52,7 +52,7 @@ def test_missing_weights_stop_the_sweep_and_the_message_names_the_file_to_add(
     )
     with pytest.raises(SweepError) as caught:
         make_plan(sweep, tmp_path, cache, MACHINES)
-    assert "the weights of 1 arms are not available" in str(caught.value)
+    assert "the weights of 1 of 2 arms are not available" in str(caught.value)
     assert f"as test_vit.r160_in1k.safetensors into {folder}" in str(caught.value)
 
 
