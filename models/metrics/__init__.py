@@ -1,1 +1,1 @@
-"""Metrics from counts and matches. Numpy alone, so that `analysis` resamples by the same formulas."""
+"""Metrics from counts and matches. Without torch: `analysis` resamples by the same formulas."""

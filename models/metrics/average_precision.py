@@ -1,40 +1,84 @@
 """COCO's average precision and recall (Lin et al. 2014, "Microsoft COCO") over weighted images.
 
-Detections are sorted by score once. A resample only changes how much each of them weighs, so that
-precision and recall of all resamples are cumulative sums over one order. Copies of an image thus
-follow one another where scores are alike, which COCO leaves to chance.
+Detections are sorted by score once. A resample only changes the weight of each of them, so that
+precision and recall of all resamples are cumulative sums over one order. Copies of an image
+therefore follow one another where scores are equal; COCO does not define their order.
 """
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.metrics.matching import RECALL_LEVELS
 from runs.tallies import BoxTally
 
-METRICS = {"AP50": slice(0, 1), "AP": slice(None), "AP75": slice(5, 6), "AR100": slice(None)}
-"""The IoU thresholds, of .50:.05:.95, that each metric is the mean over."""
+RECALL_LEVELS = np.linspace(0, 1, 101)
+"""Precision is read at these levels, and averaged."""
 
 _CELLS = 4_000_000
 """Numbers in one array at a time: a chunk of resamples × detections."""
 
+Sums = NDArray[np.int64]
 
-def average_precision(matches: BoxTally) -> dict[str, float]:
+
+class BoxMetric(NamedTuple):
+    """A metric of boxes.
+
+    Attributes:
+        thresholds: the IoU thresholds, of .50:.05:.95, that it is the mean over.
+        formula: `formula(found, seen, truths)` gives the scores [R] of R resamples at one
+            threshold. The points [R, P] are those of right detections, by falling score: `found`
+            counts right detections down to there, `seen` all detections. `truths` is [R].
+    """
+
+    thresholds: slice
+    formula: Callable[[Sums, Sums, Sums], NDArray[np.float64]]
+
+
+def _precision(found: Sums, seen: Sums, truths: Sums) -> NDArray[np.float64]:
+    """Mean over `RECALL_LEVELS` of the best precision at that recall or above.
+
+    A point stands for the levels of recall that it is the first to reach: the others, where recall
+    does not rise, stand for none.
+    """
+    recall, precision = _quotient(found, truths[:, None]), _quotient(found, seen)
+    reached = np.searchsorted(RECALL_LEVELS, recall.ravel(), side="right").reshape(recall.shape)
+    levels = np.diff(reached, axis=1, prepend=0)
+    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    return (levels * best).sum(axis=1) / len(RECALL_LEVELS)
+
+
+def _recall(found: Sums, seen: Sums, truths: Sums) -> NDArray[np.float64]:  # noqa: ARG001
+    """The share of truths that are found by any detection."""
+    return _quotient(found.max(axis=1, initial=0), truths)
+
+
+METRICS = {
+    "AP50": BoxMetric(slice(0, 1), _precision),
+    "AP": BoxMetric(slice(None), _precision),
+    "AP75": BoxMetric(slice(5, 6), _precision),
+    "AR100": BoxMetric(slice(None), _recall),
+}
+
+
+def average_precision(tally: BoxTally) -> dict[str, float]:
     """Each of `METRICS`, in [0, 1], over all images together.
 
     Raises:
         ValueError: there is no true box at all, where average precision is not defined.
     """
-    if not matches.truths.any():
+    if not tally.truths.any():
         raise ValueError("average precision is not defined: the split holds no object")
-    once = np.ones((1, len(matches.names)), np.int32)
-    return {metric: float(box_scores(matches, metric, once)[0]) for metric in METRICS}
+    once = np.ones((1, len(tally.names)), np.int32)
+    return {metric: float(box_scores(tally, metric, once)[0]) for metric in METRICS}
 
 
-def box_scores(matches: BoxTally, metric: str, weights: NDArray[np.int32]) -> NDArray[np.float64]:
+def box_scores(tally: BoxTally, metric: str, weights: NDArray[np.int32]) -> NDArray[np.float64]:
     """One of `METRICS` of each resample, [R], the mean of the classes that have a truth in it.
 
     Args:
-        matches: detections of N images.
+        tally: of N images.
         metric: a key of `METRICS`.
         weights: [R, N], how often each image counts.
 
@@ -43,12 +87,13 @@ def box_scores(matches: BoxTally, metric: str, weights: NDArray[np.int32]) -> ND
     """
     total = np.zeros(len(weights))
     classes = np.zeros(len(weights))
-    for place in range(matches.truths.shape[1]):
-        of_class = np.flatnonzero(matches.label == place + 1)
-        falling = of_class[np.argsort(-matches.score[of_class], kind="stable")]
-        image, right = matches.image[falling], matches.matched[falling, METRICS[metric]]
-        truths = weights @ matches.truths[:, place]
-        total += _by_chunks(image, right, truths, weights, recall_alone=metric == "AR100")
+    for label in range(1, tally.truths.shape[1] + 1):
+        of_class = np.flatnonzero(tally.label == label)
+        falling = of_class[np.argsort(-tally.score[of_class], kind="stable")]
+        right = tally.matched[falling, METRICS[metric].thresholds]
+        truths = weights @ tally.truths[:, label - 1]
+        formula = METRICS[metric].formula
+        total += _by_chunks(tally.image[falling], right, truths, weights, formula)
         classes += truths > 0
     return np.divide(total, classes, out=np.full(len(weights), np.nan), where=classes > 0)
 
@@ -56,13 +101,12 @@ def box_scores(matches: BoxTally, metric: str, weights: NDArray[np.int32]) -> ND
 def _by_chunks(
     image: NDArray[np.int64],
     right: NDArray[np.bool_],
-    truths: NDArray[np.int64],
+    truths: Sums,
     weights: NDArray[np.int32],
-    *,
-    recall_alone: bool,
+    formula: Callable[[Sums, Sums, Sums], NDArray[np.float64]],
 ) -> NDArray[np.float64]:
     """Mean over thresholds of what one class scores in each resample; 0 without a truth."""
-    # After the last right detection, recall and the precision that counts are settled.
+    # What follows the last right detection changes no point.
     used = 1 + max(np.flatnonzero(right.any(axis=1)), default=-1)
     image, right = image[:used], right[:used]
     score = np.zeros(len(weights))
@@ -72,27 +116,11 @@ def _by_chunks(
         weight = weights[chunk][:, image]
         seen = np.cumsum(weight, axis=1, dtype=np.int64)
         for column in right.T:
-            places = np.flatnonzero(column)
-            found = np.cumsum(weight[:, places], axis=1, dtype=np.int64)
-            recall = _quotient(found, truths[chunk, None])
-            if recall_alone:
-                score[chunk] += recall[:, -1] if len(places) else 0
-            else:
-                score[chunk] += _area(recall, _quotient(found, seen[:, places]))
+            points = np.flatnonzero(column)
+            found = np.cumsum(weight[:, points], axis=1, dtype=np.int64)
+            score[chunk] += formula(found, seen[:, points], truths[chunk])
     return score / right.shape[1]
 
 
-def _area(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over `RECALL_LEVELS` of the best precision at that or above, [R], of points [R, P].
-
-    The points are those of right detections, by falling score. A point stands for the levels of
-    recall that it is the first to reach: the others, where recall does not rise, stand for none.
-    """
-    reached = np.searchsorted(RECALL_LEVELS, recall.ravel(), side="right").reshape(recall.shape)
-    levels = np.diff(reached, axis=1, prepend=0)
-    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    return (levels * best).sum(axis=1) / len(RECALL_LEVELS)
-
-
-def _quotient(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+def _quotient(part: Sums, whole: Sums) -> NDArray[np.float64]:
     return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)

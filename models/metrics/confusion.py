@@ -4,22 +4,46 @@ Counts may have any leading dimensions (resamples of a test set, say). They are 
 before they come here, and divided once, so that no batch and no image weighs more than its pixels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import nan
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.source import BACKGROUND
 
-CLASS_METRICS = ("IoU", "precision", "recall", "F1")
-"""There are these for each class, as `IoU/building`."""
-
-METRICS = ("mIoU", "precision", "recall", "F1", "accuracy")
-"""The first four are means over classes, accuracy is the share of pixels that are right."""
-
 Counts = NDArray[np.int64] | NDArray[np.float64]
 Scores = dict[str, NDArray[np.float64]]
+
+
+class ClassPixels(NamedTuple):
+    """Pixels of each class, float64 [..., K + 1]: right ones, all true ones, all found ones."""
+
+    right: NDArray[np.float64]
+    true: NDArray[np.float64]
+    found: NDArray[np.float64]
+
+
+def quotient(part: NDArray, whole: NDArray, of_nothing: float = nan) -> NDArray[np.float64]:
+    """`part` / `whole`, and `of_nothing` where `whole` is 0."""
+    out = np.full(np.shape(whole), of_nothing)
+    return np.divide(part, whole, out=out, where=whole != 0)
+
+
+CLASS_METRICS: dict[str, Callable[[ClassPixels], NDArray[np.float64]]] = {
+    "IoU": lambda pixels: quotient(pixels.right, pixels.true + pixels.found - pixels.right, 0.0),
+    "precision": lambda pixels: quotient(pixels.right, pixels.found, 0.0),
+    "recall": lambda pixels: quotient(pixels.right, pixels.true, 0.0),
+    "F1": lambda pixels: quotient(2 * pixels.right, pixels.true + pixels.found, 0.0),
+}
+"""Each is there for every class, as `IoU/building`, and as the mean of the classes."""
+
+MEAN_NAMES = {"IoU": "mIoU"}
+"""Names of means over classes that are not the name of the metric itself."""
+
+METRICS = (*(MEAN_NAMES.get(metric, metric) for metric in CLASS_METRICS), "accuracy")
+"""Those over all classes: the means, and the share of pixels that are right."""
 
 
 def pixel_scores(counts: Counts, classes: Sequence[str]) -> Scores:
@@ -35,25 +59,20 @@ def pixel_scores(counts: Counts, classes: Sequence[str]) -> Scores:
     """
     counts = np.asarray(counts, np.float64)
     right = np.diagonal(counts, axis1=-2, axis2=-1)
-    true, found = counts.sum(axis=-1), counts.sum(axis=-2)
-    occurs = (true + found) > 0
-    table = {
-        "IoU": quotient(right, true + found - right, 0.0),
-        "precision": quotient(right, found, 0.0),
-        "recall": quotient(right, true, 0.0),
-        "F1": quotient(2 * right, true + found, 0.0),
-    }
+    pixels = ClassPixels(right, counts.sum(axis=-1), counts.sum(axis=-2))
+    occurs = (pixels.true + pixels.found) > 0
+    table = {metric: formula(pixels) for metric, formula in CLASS_METRICS.items()}
     result = {
-        "mIoU" if kind == "IoU" else kind: quotient(
+        MEAN_NAMES.get(metric, metric): quotient(
             (values * occurs).sum(axis=-1), occurs.sum(axis=-1)
         )
-        for kind, values in table.items()
+        for metric, values in table.items()
     }
     result["accuracy"] = quotient(right.sum(axis=-1), counts.sum(axis=(-2, -1)))
-    for place, name in enumerate(classes):
-        for kind, values in table.items():
-            of_class = np.where(occurs[..., place], values[..., place], nan)
-            result[f"{kind}/{name}"] = of_class
+    for index, name in enumerate(classes):
+        for metric, values in table.items():
+            of_class = np.where(occurs[..., index], values[..., index], nan)
+            result[f"{metric}/{name}"] = of_class
     return result
 
 
@@ -70,9 +89,3 @@ def scores(counts: Counts, names: tuple[str, ...]) -> dict[str, float]:
         raise ValueError("no metric is defined: the split holds no labelled pixel")
     by_name = pixel_scores(counts, (BACKGROUND, *names))
     return {name: float(value) for name, value in by_name.items() if np.isfinite(value)}
-
-
-def quotient(part: NDArray, whole: NDArray, of_nothing: float = nan) -> NDArray[np.float64]:
-    """`part` / `whole`, and `of_nothing` where `whole` is 0."""
-    out = np.full(np.shape(whole), of_nothing)
-    return np.divide(part, whole, out=out, where=whole != 0)

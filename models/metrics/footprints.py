@@ -5,7 +5,7 @@ The metric is that of the SpaceNet building challenges (Van Etten, Lindenbaum an
 an area; only then are they divided.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,8 +18,6 @@ from shapely import Polygon
 
 from models.metrics.confusion import Scores, quotient
 
-FOOTPRINT_METRICS = ("footprint_F1", "footprint_precision", "footprint_recall")
-
 IOU_THRESHOLD = 0.5
 """A match has a higher IoU than this."""
 
@@ -30,18 +28,26 @@ Geometries = NDArray[np.object_]
 
 
 class Footprint(NamedTuple):
-    """A proposed building: its outline in pixels of the file, and how sure the model is of it."""
+    """A proposed building: its outline in pixels of the file, and the model's confidence in it."""
 
     polygon: Polygon
     confidence: float
 
 
 class Counts(NamedTuple):
-    """Buildings found, false positives and missed; `footprint_scores` divides them."""
+    """Buildings of one image; `footprint_scores` divides their sums."""
 
     true_positives: int = 0
     false_positives: int = 0
     false_negatives: int = 0
+
+
+class Sums(NamedTuple):
+    """`Counts` summed over images, float64 […]."""
+
+    found: NDArray[np.float64]
+    false: NDArray[np.float64]
+    missed: NDArray[np.float64]
 
 
 def footprints_in(
@@ -72,14 +78,15 @@ def footprints_in(
 def match(truths: Sequence[Polygon], proposals: Sequence[Footprint]) -> Counts:
     """Score the proposals of one image.
 
-    By falling confidence (alike: in the order given), each proposal takes the remaining truth of
-    highest IoU if that is above `IOU_THRESHOLD`, and no other proposal can then take it. Smaller
-    buildings count neither way: see `MIN_AREA`. An invalid proposal is mended (`buffer(0)`) first;
-    an invalid truth cannot be found, and counts as missed if what it covers is large enough.
+    By falling confidence (equal ones in the order given), each proposal takes the remaining truth
+    of highest IoU if that is above `IOU_THRESHOLD`, and no other proposal can then take it. Small
+    buildings count neither way: see `MIN_AREA`. An invalid proposal is repaired first, by
+    `buffer(0)`; an invalid truth cannot be found, and counts as missed if what it covers is large
+    enough.
     """
     true = _truths(truths)
     falling = np.argsort([-proposal.confidence for proposal in proposals], kind="stable")
-    ours = _mended(_array([proposals[place].polygon for place in falling]))
+    ours = _repaired(_array([proposals[index].polygon for index in falling]))
     ours = ours[shapely.area(ours) > MIN_AREA]
     found = _matches(ours, true[shapely.is_valid(true)])
     return Counts(found, len(ours) - found, len(true) - found)
@@ -90,8 +97,8 @@ def _matches(ours: Geometries, truths: Geometries) -> int:
     mine, theirs = shapely.STRtree(truths).query(ours)
     areas, true_areas = shapely.area(ours)[mine], shapely.area(truths)[theirs]
     # No IoU is above the ratio of the areas, and intersecting large tangled outlines is slow.
-    alike = np.minimum(areas, true_areas) > IOU_THRESHOLD * np.maximum(areas, true_areas)
-    mine, theirs, both = mine[alike], theirs[alike], (areas + true_areas)[alike]
+    similar = np.minimum(areas, true_areas) > IOU_THRESHOLD * np.maximum(areas, true_areas)
+    mine, theirs, both = mine[similar], theirs[similar], (areas + true_areas)[similar]
     shared = shapely.area(shapely.intersection(ours[mine], truths[theirs]))
     overlaps = shared / (both - shared)
     enough = overlaps > IOU_THRESHOLD
@@ -115,7 +122,7 @@ def _truths(polygons: Sequence[Polygon]) -> Geometries:
     return truths[areas >= MIN_AREA]
 
 
-def _mended(polygons: Geometries) -> Geometries:
+def _repaired(polygons: Geometries) -> Geometries:
     invalid = ~shapely.is_valid(polygons)
     polygons[invalid] = shapely.buffer(polygons[invalid], 0)
     return polygons
@@ -132,8 +139,17 @@ def _polygon(outline: dict[str, Any]) -> Polygon:
     return Polygon(shell, holes)
 
 
+FOOTPRINT_METRICS: dict[str, Callable[[Sums], NDArray[np.float64]]] = {
+    "footprint_F1": lambda sums: quotient(
+        2 * sums.found, 2 * sums.found + sums.false + sums.missed
+    ),
+    "footprint_precision": lambda sums: quotient(sums.found, sums.found + sums.false),
+    "footprint_recall": lambda sums: quotient(sums.found, sums.found + sums.missed),
+}
+
+
 def footprint_scores(counts: ArrayLike) -> Scores:
-    """F1, precision and recall of footprints, each […] in [0, 1]; NaN where it is not defined.
+    """Each of `FOOTPRINT_METRICS`, […] in [0, 1]; NaN where it is not defined.
 
     A quotient of nothing by nothing is not: without proposals there is no precision, without truths
     no recall, and without either no F1.
@@ -141,10 +157,5 @@ def footprint_scores(counts: ArrayLike) -> Scores:
     Args:
         counts: [..., 3]: found, false positives, missed.
     """
-    found, false, missed = np.moveaxis(np.asarray(counts, np.float64), -1, 0)
-    values = (
-        quotient(2 * found, 2 * found + false + missed),
-        quotient(found, found + false),
-        quotient(found, found + missed),
-    )
-    return dict(zip(FOOTPRINT_METRICS, values, strict=True))
+    sums = Sums(*np.moveaxis(np.asarray(counts, np.float64), -1, 0))
+    return {metric: formula(sums) for metric, formula in FOOTPRINT_METRICS.items()}

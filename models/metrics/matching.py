@@ -1,7 +1,7 @@
 """Which predicted boxes are right: COCO's matching (Lin et al. 2014, "Microsoft COCO"), by image.
 
-An image's matches do not depend on other images, so that average precision over any of the images,
-each counted any number of times, follows from them without looking at a box again.
+An image's matches do not depend on other images. Average precision over any of the images, each
+counted any number of times, therefore follows from the matches alone.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,8 @@ from runs.tallies import BoxTally
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """IoU .50:.05:.95, the ten that AP is the mean of."""
 
-RECALL_LEVELS = np.linspace(0, 1, 101)
-"""Precision is read off at these, and averaged."""
-
 MOST_DETECTIONS = 100
-"""Only so many count in one image and class, the surest."""
+"""Only so many count in one image and class, those of the highest scores."""
 
 SHOWN_SCORE = 0.3
 """Detections below this score are not drawn: a picture of a hundred boxes shows nothing."""
@@ -34,7 +31,7 @@ def box_matches(
 
     Args:
         names: of the images.
-        pairs: (prediction, truth) an image.
+        pairs: (prediction, truth) of each image.
         classes: K; labels are 1 … K.
     """
     truths = np.zeros((len(pairs), classes), np.int64)
@@ -43,21 +40,29 @@ def box_matches(
     for image, (prediction, truth) in enumerate(pairs):
         for label in range(1, classes + 1):
             true = truth["boxes"][truth["labels"] == label]
+            truths[image, label - 1] = len(true)
             ours = np.flatnonzero(prediction["labels"] == label)
+            if not len(ours):
+                continue
             falling = np.argsort(-prediction["scores"][ours], kind="stable")
             ours = ours[falling[:MOST_DETECTIONS]]
-            truths[image, label - 1] = len(true)
             images.append(np.full(len(ours), image))
             labels.append(np.full(len(ours), label))
             scores.append(prediction["scores"][ours].astype(np.float32))
-            iou = overlaps(prediction["boxes"][ours], true)
-            takes = [taken_truths(iou, threshold) >= 0 for threshold in IOU_THRESHOLDS]
-            matched.append(np.stack(takes, axis=1))
+            matched.append(_right(prediction["boxes"][ours], true))
     return BoxTally(
         np.array(names, dtype=np.str_),
         truths,
         *map(np.concatenate, (images, labels, scores, matched)),
     )
+
+
+def _right(boxes: NDArray, truths: NDArray) -> NDArray[np.bool_]:
+    """Whether each of the boxes [M, 4], by falling score, takes a truth: [M, thresholds]."""
+    if not len(truths):
+        return np.zeros((len(boxes), len(IOU_THRESHOLDS)), bool)
+    iou = overlaps(boxes, truths)
+    return np.stack([taken_truths(iou, threshold) >= 0 for threshold in IOU_THRESHOLDS], axis=1)
 
 
 def overlaps(ours: NDArray, truths: NDArray) -> NDArray[np.float64]:
@@ -85,9 +90,9 @@ def taken_truths(iou: NDArray[np.float64], threshold: float) -> NDArray[np.int64
     """
     takes = np.full(len(iou), -1)
     free = iou.copy()
-    # Whoever reaches no truth takes none and is in nobody's way.
+    # A box that reaches no truth takes none, and changes nothing for the others.
     for row in np.flatnonzero((iou >= threshold).any(axis=1)):
-        # Of truths that overlap alike, COCO takes the last.
+        # Of truths that overlap equally, COCO takes the last.
         best = iou.shape[1] - 1 - int(np.argmax(free[row, ::-1]))
         if free[row, best] >= threshold:
             takes[row] = best
