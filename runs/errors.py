@@ -5,17 +5,25 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
+MOST_LISTED = 50
+"""Names that `did_you_mean` lists at most."""
+
 
 class EosweepError(Exception):
     """What is wrong, where, and what to do about it, in sentences for a person."""
 
 
 def did_you_mean(word: object, known: Iterable[object]) -> str:
-    """`; did you mean 'x'?`, or all `known` names where none is near: the end of a sentence."""
+    """`; did you mean 'x'?`, or all `known` names where none is near: the end of a sentence.
+
+    Nothing where none is near and they are more than `MOST_LISTED`.
+    """
     by_lower = {str(name).lower(): str(name) for name in known}
     near = difflib.get_close_matches(str(word).lower(), by_lower, n=1, cutoff=0.5)
     if near:
         return f"; did you mean '{by_lower[near[0]]}'?"
+    if len(by_lower) > MOST_LISTED:
+        return ""
     return f"; there are: {', '.join(by_lower.values())}" if by_lower else "; there are none"
 
 
