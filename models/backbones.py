@@ -1,48 +1,47 @@
 """Backbones: any timm model as features at strides 4, 8, 16 and 32.
 
-Every family answers alike: `Backbone(images [B, C, S, S])` gives four maps, channels first, of
-sizes S/4, S/8, S/16, S/32, for any number of bands C and any S that is a multiple of 32.
+Every family has the same output: `Backbone(images [B, C, S, S])` gives four maps, channels first,
+of sizes S/4, S/8, S/16, S/32, for any number of bands C and any S that is a multiple of 32.
 Hierarchical networks (ResNet, EfficientNet, Swin) have these maps already; a plain ViT has one
 map, from which a simple feature pyramid is made (Li et al. 2022, "Exploring Plain Vision
 Transformer Backbones for Object Detection", ViTDet).
 """
 
-import difflib
 import math
 from typing import Any
 
 import timm
 from torch import Tensor, nn
 
+from runs.errors import EosweepError, did_you_mean
+
 STRIDES = (4, 8, 16, 32)
 
 
-class UnknownBackboneError(ValueError):
-    """timm has no model of this name, or it cannot give features at the four strides."""
+class UnknownBackboneError(EosweepError):
+    """timm has no model of this name, or a head cannot use its features."""
 
 
 def check_backbone(name: str) -> None:
-    """Raise `UnknownBackboneError`, with the nearest right name, unless timm has `name`."""
-    if timm.is_model(name):
-        if "." in name and name not in (
-            tags := timm.list_pretrained(f"{name.split('.', maxsplit=1)[0]}.*")
-        ):
-            raise UnknownBackboneError(
-                f"timm has no weights '{name}'; there are: {', '.join(tags)}"
-            )
-        return
-    known = timm.list_models()
-    family = name.split("_", maxsplit=1)[0]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6) or timm.list_models(f"{family}*")
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    raise UnknownBackboneError(f"timm has no backbone '{name}'{hint}")
+    """Raise `UnknownBackboneError`, with the nearest right name, unless timm has `name`.
+
+    A name may end in a tag of pretrained weights: `resnet18.a1_in1k`.
+    """
+    model, dot, tag = name.partition(".")
+    if not timm.is_model(model):
+        hint = did_you_mean(model, timm.list_models())
+        raise UnknownBackboneError(f"timm has no backbone '{name}'{hint}")
+    tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{model}.*")]
+    if dot and tag not in tags:
+        hint = did_you_mean(tag, tags)
+        raise UnknownBackboneError(f"timm has no weights '{tag}' of {model}{hint}")
 
 
 def timm_features(name: str, bands: int, image_size: int) -> nn.Module:
     """The bare timm network, returning NCHW maps; its `.model` has timm's own parameter names.
 
-    Vision transformers and Swin need to know `image_size`; timm refuses the argument elsewhere,
-    so it is asked of the model's own configuration.
+    Vision transformers and Swin are built for one `image_size`; timm refuses the argument for other
+    models, so the model's own configuration decides.
     """
     fixed_size = bool(timm.get_pretrained_cfg_value(name, "fixed_input_size"))
     size = {"img_size": image_size} if fixed_size else {}
@@ -53,7 +52,7 @@ class Backbone(nn.Module):
     """A timm network with its pyramid: images [B, C, S, S] → four maps [B, C_i, S/s_i, S/s_i].
 
     Attributes:
-        body: the timm network. `body.model` is what pretraining shapes and weights are kept for.
+        body: the timm network, see `network`.
         channels: number of channels C_i of each of the four maps.
     """
 
@@ -84,7 +83,7 @@ class Backbone(nn.Module):
 
     @property
     def network(self) -> nn.Module:
-        """The timm network under its own parameter names: what initial weights are kept for."""
+        """The timm network under its own parameter names: the part that has initial weights."""
         network = self.body.model
         assert isinstance(network, nn.Module)
         return network
@@ -96,7 +95,7 @@ class Backbone(nn.Module):
 
 
 def _rescale(width: int, factor: float) -> nn.Module:
-    """Enlarge a map by `factor` (a power of two; below 1 it shrinks), ViTDet's way."""
+    """Enlarge a map by `factor` (a power of two; below 1 it shrinks), as ViTDet does."""
     if factor < 1:
         return nn.MaxPool2d(kernel_size=round(1 / factor))
     steps: list[nn.Module] = []

@@ -3,21 +3,22 @@
 import math
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from datasets import DATASETS, DataError, resolve_bands
-from models.losses.class_weights import check_class_weights
-from models.losses.names import LOSS_PREFIX, check_loss
+from datasets.options import Dataset
+from models.heads import HEAD_OPTIONS
+from models.heads.options import LOSS_PREFIX
+from models.pretraining import KINDS, SCRATCH
+from models.pretraining.checkpoint import CHECKPOINT, Checkpoint
+from models.pretraining.stage import Start
 from runs.arms import Arm
-from runs.errors import did_you_mean
+from runs.errors import EosweepError, did_you_mean
+from runs.sections import Section
 from sweeps.faults import Fault, Key
 from sweeps.schema import (
-    HEAD_OPTIONS,
-    Checkpoint,
-    Dataset,
     Domain,
     Settings,
     Sweep,
@@ -29,8 +30,6 @@ from sweeps.schema import (
 ARM_SETTINGS = ("backbone", "pretraining", "head", "loss", "epochs")
 """Settings that decide which weights are made, which losses there are and how long a trial is."""
 
-PRETRAINING = ("scratch", "imagenet", "mae", "distillation", "source")
-
 
 def keys_at_fault(sweep: Sweep) -> list[Fault]:
     """Faults in the keys and values of `compare`, `tune` and `fixed`, and between sections."""
@@ -38,13 +37,11 @@ def keys_at_fault(sweep: Sweep) -> list[Fault]:
     if not faults:
         faults = [*_settings_faults(sweep), *_budget_faults(sweep)]
     faults += _dataset_faults(sweep.dataset, ("dataset",))
-    if sweep.weights.source is not None:
-        place: Key = ("weights", "source", "dataset")
-        source = sweep.weights.source.dataset
-        faults += _dataset_faults(source, place)
-        if (source.root is None) != (sweep.dataset.root is None):
-            message = "give a root here and under dataset, or (for the samples) in neither place"
-            faults.append(Fault((*place, "root"), message))
+    for key, other in _other_datasets(sweep):
+        faults += _dataset_faults(other, key)
+        if (other.root is None) != (sweep.dataset.root is None):
+            message = "give a root both here and under dataset, or (for the samples) in neither"
+            faults.append(Fault((*key, "root"), message))
     return faults
 
 
@@ -232,6 +229,21 @@ def _dataset_faults(dataset: Dataset, section: Key) -> Iterator[Fault]:
         yield Fault((*section, "bands"), str(error))
 
 
+def _other_datasets(sweep: Sweep) -> Iterator[tuple[Key, Dataset]]:
+    """Data that initial weights are made on, with the key of their section."""
+    for name, options in _weights_options(sweep):
+        for field, value in options:
+            if isinstance(value, Dataset):
+                yield ("weights", name, field), value
+
+
+def _weights_options(sweep: Sweep) -> Iterator[tuple[str, Section]]:
+    """The sections of the kinds of initial weights, of those that are given or have defaults."""
+    for name in KINDS:
+        if (options := getattr(sweep.weights, name)) is not None:
+            yield name, options
+
+
 def _metric_faults(sweep: Sweep) -> Iterator[Fault]:
     """Names of metrics; the class in `IoU/water` is checked in the plan, with the data."""
     from models.tasks import TASKS
@@ -258,11 +270,14 @@ def _metric_faults(sweep: Sweep) -> Iterator[Fault]:
 
 
 def _loss_faults(sweep: Sweep) -> Iterator[Fault]:
-    for name, check in (("loss", check_loss), ("class_weights", check_class_weights)):
+    from models.losses import loss_terms
+    from models.losses.class_weights import check_class_weights
+
+    for name, check in (("loss", loss_terms), ("class_weights", check_class_weights)):
         for key, value in values_of(sweep, name):
             try:
                 check(value)
-            except ValueError as error:
+            except EosweepError as error:
                 yield Fault(key, str(error))
 
 
@@ -283,10 +298,9 @@ def _head_faults(sweep: Sweep) -> Iterator[Fault]:
 
 
 def _terms(sweep: Sweep, arm: Arm) -> tuple[str, ...]:
-    from models.tasks import TASKS
-    from sweeps.space import head_of, options_of
+    from sweeps.space import options_of
 
-    return TASKS[sweep.task].heads[head_of(sweep, arm)].terms(options_of(sweep, arm))
+    return options_of(sweep, arm).terms
 
 
 def _backbone_faults(sweep: Sweep) -> Iterator[Fault]:
@@ -295,9 +309,9 @@ def _backbone_faults(sweep: Sweep) -> Iterator[Fault]:
     from models.backbones import Backbone, UnknownBackboneError, check_backbone
 
     named = list(values_of(sweep, "backbone"))
-    if sweep.weights.distillation is not None:
-        key: Key = ("weights", "distillation", "teacher", "backbone")
-        named.append((key, sweep.weights.distillation.teacher.backbone))
+    for key, start in _starts(sweep):
+        if start.backbone is not None:
+            named.append(((*key, *start.keys[0]), start.backbone))
     for nickname, checkpoint in sweep.weights.checkpoints.items():
         if checkpoint.backbone is not None:
             key = ("weights", "checkpoints", nickname, "backbone")
@@ -312,51 +326,44 @@ def _backbone_faults(sweep: Sweep) -> Iterator[Fault]:
 
 
 def _pretraining_faults(sweep: Sweep) -> Iterator[Fault]:
-    weights = sweep.weights
-    known = [*PRETRAINING, *weights.checkpoints]
+    known = [SCRATCH, *KINDS, *sweep.weights.checkpoints]
     named = list(values_of(sweep, "pretraining"))
-    for key, name in _starts_of_stages(sweep):
-        named.append((key, name))
-        if name in ("distillation", "source"):
-            yield Fault(key, "it starts from scratch, imagenet, mae or a checkpoint itself")
+    for section, start in _starts(sweep):
+        key = (*section, *start.keys[1])
+        named.append((key, start.pretraining))
+        if start.pretraining in KINDS and KINDS[start.pretraining].nested:
+            yield Fault(key, f"{start.pretraining} needs other weights first: choose another start")
     for key, name in named:
         if name not in known:
             hint = did_you_mean(name, known)
             yield Fault(key, f"there are no initial weights '{name}'{hint}")
-        if name == "distillation" and weights.distillation is None:
-            yield Fault(key, "name the teacher under weights.distillation.teacher")
-        if name == "source" and weights.source is None:
-            yield Fault(key, "say under weights.source what the model is trained on first")
-    folder = weights.imagenet.folder
-    if folder is not None and not Path(folder).is_dir():
-        yield Fault(("weights", "imagenet", "folder"), f"there is no folder {folder}")
-    for name, checkpoint in weights.checkpoints.items():
+        elif name in KINDS and getattr(sweep.weights, name) is None:
+            required = _required_keys(KINDS[name].options)
+            yield Fault(key, f"add the section weights.{name}; it must give {required}")
+    for name, options in _weights_options(sweep):
+        for fault in KINDS[name].faults(options):
+            yield Fault(("weights", name, *fault.key), fault.message)
+    for name, checkpoint in sweep.weights.checkpoints.items():
         yield from _checkpoint_faults(name, checkpoint)
 
 
-def _starts_of_stages(sweep: Sweep) -> Iterator[tuple[Key, str]]:
-    """Where a teacher and a source model start themselves."""
-    distillation, source = sweep.weights.distillation, sweep.weights.source
-    if distillation is not None:
-        key: Key = ("weights", "distillation", "teacher", "pretraining")
-        yield key, distillation.teacher.pretraining
-    if source is not None:
-        yield ("weights", "source", "pretraining"), source.pretraining
+def _required_keys(options: type[Section]) -> str:
+    fields = options.model_fields.items()
+    return " and ".join(name for name, field in fields if field.is_required())
+
+
+def _starts(sweep: Sweep) -> Iterator[tuple[Key, Start]]:
+    """What kinds of initial weights start from themselves, with the key of their section."""
+    for name, options in _weights_options(sweep):
+        for start in KINDS[name].starts(options):
+            yield ("weights", name), start
 
 
 def _checkpoint_faults(name: str, checkpoint: Checkpoint) -> Iterator[Fault]:
-    from models.pretraining.checkpoint import is_local
-
-    place: Key = ("weights", "checkpoints", name)
-    if name in PRETRAINING:
-        yield Fault(place, "this name has a meaning of its own")
+    key: Key = ("weights", "checkpoints", name)
+    if name == SCRATCH or name in KINDS:
+        yield Fault(key, "this name is taken by a kind of initial weights: choose another")
     if not re.fullmatch(r"[\w.-]+", name):
-        yield Fault(place, "a name is made of letters, digits, dots, dashes and underscores")
-    try:
-        checkpoint.file.format(backbone="")
-    except (KeyError, IndexError, ValueError):
-        yield Fault((*place, "file"), "only {backbone} may stand in braces")
-        return
-    file = Path(checkpoint.file).expanduser()
-    if "{" not in checkpoint.file and is_local(checkpoint.file) and not file.is_file():
-        yield Fault((*place, "file"), f"there is no file {file}")
+        yield Fault(key, "only letters, digits, dots, dashes and underscores are allowed here")
+    for fault in CHECKPOINT.faults(checkpoint):
+        yield Fault((*key, *fault.key), fault.message)

@@ -1,17 +1,20 @@
 """The plan: all that is known before the first trial. What can fail early fails here."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
 
-from datasets import DATASETS, Prepared, Tiling, prepare, resolve_bands, sample
+from datasets import Prepared
+from datasets.options import Dataset, prepare_dataset
 from models.backbones import UnknownBackboneError
 from models.build import model_for
 from models.heads.detectron2_detector import EngineMissingError
 from models.pretraining.audit import WeightsDoNotFitError
 from models.pretraining.hub import WeightsUnavailableError
+from models.pretraining.stage import Stage
 from models.tasks import TASKS
 from runs.arms import Arm
 from runs.directory import RunDirectory
@@ -19,11 +22,11 @@ from runs.errors import did_you_mean
 from runs.records import RunRecord, SkippedArm
 from sweeps.faults import SweepError
 from sweeps.repeats import repeats_planned
-from sweeps.schema import Dataset, Sweep
+from sweeps.schema import Sweep
 from sweeps.search import trials_planned
 from sweeps.slots import Machine, Slots, allocate
-from sweeps.space import arms_of, complete, settings_of
-from sweeps.stages import Stage, import_weights, in_order, stage_for
+from sweeps.space import arms_of, complete
+from sweeps.stages import import_weights, in_order, stage_for
 
 
 @dataclass(frozen=True)
@@ -95,14 +98,16 @@ def make_plan(
         resume: the run directory holds a run; its arms, data and lag are kept.
 
     Raises:
+        SourceDataError: one model cannot be for the source data and for the sweep's own.
         SweepError: something is not available or does not match; the message says what to do.
         DataError: the data are missing or damaged; it names every bad file.
         DoesNotFitError: the machines are smaller than a slot.
         RunDirectoryError: the run that is resumed is damaged.
     """
     slots = allocate(sweep.resources, machines)
-    data = _prepare(sweep.dataset, cache)
-    source = _prepare_source(sweep, data, cache)
+    # Two arms may ask for the same other data: it is looked at once.
+    prepare = lru_cache(partial(prepare_dataset, cache=cache))
+    data = prepare(sweep.dataset)
     _check_metric(sweep, data)
     _check_models(sweep, data)
     _check_labels(sweep, data)
@@ -110,7 +115,7 @@ def make_plan(
     skipped = []
     for arm in arms_of(sweep):
         try:
-            starts[arm] = _start(sweep, data, source, arm, cache)
+            starts[arm] = _start(sweep, arm, data, prepare, cache)
         except (WeightsUnavailableError, WeightsDoNotFitError) as error:
             skipped.append(SkippedArm(arm=arm, reason=str(error)))
     if skipped and (sweep.unavailable == "error" or not starts):
@@ -144,50 +149,6 @@ def _skip_new(
         raise SweepError(f"the data have changed since {run} was started: start a new run")
     reason = "its weights were not available when the run was started; a new run compares it too"
     return [SkippedArm(arm=arm, reason=reason) for arm in available if arm not in begun.arms]
-
-
-def _prepare(spec: Dataset, cache: Path) -> Prepared:
-    source = DATASETS[spec.name]
-    return prepare(
-        source,
-        sample(spec.name, cache) if spec.root is None else spec.root,
-        bands=resolve_bands(source, spec.bands),
-        image_size=spec.image_size,
-        min_area=spec.min_area,
-        tiling=None if spec.tile is None else Tiling(spec.tile, spec.overlap),
-        ignore_index=spec.ignore_index,
-        stretch=spec.stretch,
-        split_fractions=(spec.split.val, spec.split.test),
-        split_seed=spec.split.seed,
-        remake_split=spec.split.remake,
-        with_objects_only=spec.only_with_objects,
-        skip_bad=spec.skip_bad,
-        cache=cache,
-    )
-
-
-def _prepare_source(sweep: Sweep, data: Prepared, cache: Path) -> Prepared | None:
-    """The data of `weights.source`, if the sweep has it.
-
-    Raises:
-        SweepError: its images or classes do not match those of the sweep.
-    """
-    if sweep.weights.source is None:
-        return None
-    source = _prepare(sweep.weights.source.dataset, cache)
-    for what in ("classes", "image_size"):
-        theirs, ours = getattr(source, what), getattr(data, what)
-        if theirs != ours:
-            raise SweepError(
-                f"weights.source.dataset has {what} {theirs}, but dataset has {ours}: "
-                "one model needs the same in both"
-            )
-    if len(source.bands) != len(data.bands):
-        raise SweepError(
-            f"weights.source.dataset.bands gives {len(source.bands)} bands, but dataset.bands "
-            f"gives {len(data.bands)}: give the same number in both"
-        )
-    return source
 
 
 def _check_metric(sweep: Sweep, data: Prepared) -> None:
@@ -230,18 +191,16 @@ def _check_models(sweep: Sweep, data: Prepared) -> None:
 
 
 def _start(
-    sweep: Sweep, data: Prepared, source: Prepared | None, arm: Arm, cache: Path
+    sweep: Sweep,
+    arm: Arm,
+    data: Prepared,
+    prepare: Callable[[Dataset], Prepared],
+    cache: Path,
 ) -> Stage | None:
     """The arm's stage; weights that are only imported are imported here, all along its lineage."""
-    settings = settings_of(sweep, arm)
-    named = sweep.weights.checkpoints.get(settings.pretraining)
-    if named is not None and named.backbone not in (None, settings.backbone):
-        raise WeightsUnavailableError(
-            f"weights.checkpoints.{settings.pretraining} is of {named.backbone}"
-        )
-    stage = stage_for(sweep, data, source, arm)
+    stage = stage_for(sweep, arm, data, prepare)
     for needed in stage.lineage() if stage else []:
-        if needed.file is not None:
+        if needed.load is not None:
             import_weights(needed, cache)
     return stage
 

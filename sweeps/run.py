@@ -11,6 +11,7 @@ from typing import Any, cast
 import ray
 from ray import tune
 
+from models.pretraining.stage import Stage
 from runs.directory import RunDirectory
 from runs.errors import EosweepError
 from runs.records import StageRecord, TestRecord, TrialRecord
@@ -21,7 +22,7 @@ from sweeps.pruning import PruneInOrder
 from sweeps.repeats import InTurn, open_repeats
 from sweeps.search import SearchInOrder
 from sweeps.space import Config, arm_of, trial_name
-from sweeps.stages import Stage, train_stage
+from sweeps.stages import train_stage
 from sweeps.trial import TrialContext, run_trial, score_on_test
 
 
@@ -63,6 +64,7 @@ def make_stages(
     remote = ray.remote(train_stage).options(
         num_cpus=plan.slots.cpu, num_gpus=plan.slots.gpu, num_returns="streaming"
     )
+    epochs = plan.sweep.budget.pretraining_epochs
     waiting = {stage.key: stage for stage in missing}
     running: dict[Any, Stage] = {}
     spent: dict[str, float] = {}
@@ -71,7 +73,7 @@ def make_stages(
         for stage in list(waiting.values()) if not out_of_time else ():
             unmade = waiting.keys() | {stage.key for stage in running.values()}
             if stage.parent is None or stage.parent.key not in unmade:
-                begun = remote.remote(stage, plan.sweep, plan.cache, plan.slots, deadline)
+                begun = remote.remote(stage, epochs, plan.cache, plan.slots, deadline)
                 running[begun] = stage
                 del waiting[stage.key]
         (ready,), _ = ray.wait(list(running), num_returns=1)
@@ -91,7 +93,6 @@ def make_stages(
                 view.stage_started(stage.name)
                 continue
             spent[stage.key] = spent.get(stage.key, 0.0) + epoch["seconds"]
-            epochs = plan.sweep.budget.pretraining_epochs
             view.stage_epoch(stage.name, int(epoch["epoch"]), epochs, epoch["loss"])
     if out_of_time:
         raise OutOfTimeError
@@ -109,7 +110,7 @@ def record_stages(plan: Plan) -> None:
     for stage in plan.stages:
         stored = stage.stored(plan.cache)
         assert stored is not None, f"{stage.name} has not been made"
-        if stage.file is None:
+        if stage.train is not None:
             log = cast(list[dict[str, float]], stored.record["epochs_log"])
             rows.append(
                 StageRecord(

@@ -4,29 +4,31 @@ Three groups of hyperparameters, in the words of the Deep Learning Tuning Playbo
 2023): `compare` holds the scientific ones (each combination is an arm, a row of the table),
 `tune` the nuisance ones (searched within every arm, so that arms are compared at their best), and
 `fixed` the rest. All three take the keys of `Settings`, the options of the heads
-(`models.heads.options`) and weights of loss terms. If a factor of `compare` stands for several
+(`models.heads`) and weights of loss terms. If a factor of `compare` stands for several
 settings at once, `variants` has the settings of each choice.
 """
 
 import contextlib
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     TypeAdapter,
     ValidationError,
-    ValidationInfo,
+    create_model,
     field_validator,
     model_validator,
 )
 
-from models.heads.options import HeadOptions, HypercolumnOptions, SegmenterOptions
-from models.losses.names import LOSS_PREFIX
+from datasets.options import Dataset
+from models.heads import HEAD_OPTIONS
+from models.heads.options import LOSS_PREFIX
+from models.pretraining import KINDS
+from models.pretraining.checkpoint import Checkpoint
 from runs.arms import Scalar
+from runs.sections import Section
 
 
 def _distinct(values: list[Scalar]) -> list[Scalar]:
@@ -40,20 +42,7 @@ def _distinct(values: list[Scalar]) -> list[Scalar]:
 Choices = Annotated[list[Scalar], AfterValidator(_distinct)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_as_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse true where a number is expected: pydantic would read it as 1."""
-        kind = cls.model_fields[str(info.field_name)].annotation
-        if isinstance(value, bool) and kind is not bool and kind is not Any:
-            raise ValueError(f"{str(value).lower()} is not a value of this key")
-        return value
-
-
-class Settings(_Section):
+class Settings(Section):
     """The settings of one trial: the keys of `compare`, `tune` and `fixed`.
 
     `backbone`, `pretraining` and `lr` must be given in one of the three; the others have the
@@ -83,12 +72,8 @@ class Settings(_Section):
     augment: bool = Field(True, description="rotate and flip training images at random")
 
 
-HEAD_OPTIONS: dict[str, type[HeadOptions]] = {
-    name: options
-    for options in (HypercolumnOptions, SegmenterOptions)
-    for name in options.model_fields
-}
-"""Settings that only some heads have, with the options they belong to."""
+if clash := Settings.model_fields.keys() & HEAD_OPTIONS.keys():
+    raise TypeError(f"a head has an option that is the name of a setting: {', '.join(clash)}")
 
 
 def is_setting(name: str) -> bool:
@@ -98,8 +83,7 @@ def is_setting(name: str) -> bool:
 
 def setting_adapter(name: str) -> TypeAdapter[Any]:
     """What checks and converts a value of the setting `name`. KeyError: there is no such one."""
-    owner = HEAD_OPTIONS.get(name, Settings)
-    field = owner.model_fields[name]
+    field = HEAD_OPTIONS.get(name) or Settings.model_fields[name]
     kind: Any = field.annotation
     kind = Annotated[(kind, *field.metadata)] if field.metadata else kind
     return TypeAdapter(kind, config=ConfigDict(strict=True, allow_inf_nan=False))
@@ -120,7 +104,7 @@ def typed(name: str, value: Any) -> Any:
     return value
 
 
-class Domain(_Section):
+class Domain(Section):
     """The range or choices of a tuned value: exactly one of the three."""
 
     uniform: tuple[float, float] | None = None
@@ -152,132 +136,33 @@ class Domain(_Section):
         return sum(self.uniform) / 2
 
 
-class Split(_Section):
-    """How labelled images are divided if the data set has no split of its own."""
+class _NamedWeights(Section):
+    """Initial weights that a sweep gives a name of its own."""
 
-    val: float = Field(0.15, gt=0, lt=1)
-    test: float = Field(0.15, gt=0, lt=1)
-    seed: int = Field(42, ge=0)
-    remake: bool = Field(False, description="divide the training images even if it has one")
-
-    @model_validator(mode="after")
-    def _leaves_training(self) -> Self:
-        if self.val + self.test >= 1:
-            raise ValueError(f"val {self.val:g} and test {self.test:g} leave nothing to train on")
-        return self
-
-
-class Dataset(_Section):
-    """Which images, and how they are read."""
-
-    name: str
-    root: Path | None = Field(None, description="folder of the data; null: the embedded sample")
-    bands: str | list[str | int] = Field("rgb", description="rgb, all, or names or indices")
-    image_size: int = Field(128, ge=32, multiple_of=32, description="px a side, as trained on")
-    min_area: float = Field(32, ge=0, description="px² at image_size: smaller objects are ignored")
-    tile: int | None = Field(
-        None,
-        ge=32,
-        description="px of the file: side of the tiles that scenes are cut into; null: whole",
-    )
-    overlap: int = Field(0, ge=0, description="overlap of neighbouring tiles, px")
-    stretch: tuple[float, float] | None = Field(
-        None, description="percentiles of the training pixels that become 0 and 1; null: as stored"
-    )
-    ignore_index: int = Field(
-        255, ge=0, le=255, description="mask value that losses and metrics ignore"
-    )
-    only_with_objects: bool = Field(False, description="leave out images without an object")
-    split: Split = Split()
-    skip_bad: bool = Field(False, description="skip unreadable files instead of stopping")
-
-    @field_validator("root")
-    @classmethod
-    def _home(cls, root: Path | None) -> Path | None:
-        return root and root.expanduser()
-
-    @model_validator(mode="after")
-    def _tiles_advance(self) -> Self:
-        if self.overlap and self.tile is None:
-            raise ValueError("overlap needs tiles: give tile as well")
-        if self.tile is not None and self.overlap >= self.tile:
-            raise ValueError(f"tiles of {self.tile} px cannot overlap by {self.overlap}")
-        return self
-
-    @field_validator("stretch")
-    @classmethod
-    def _rising(cls, stretch: tuple[float, float] | None) -> tuple[float, float] | None:
-        if stretch is not None and not 0 <= stretch[0] < stretch[1] <= 100:
-            raise ValueError(f"percentiles rise from 0 to 100, not {stretch[0]:g}, {stretch[1]:g}")
-        return stretch
-
-
-class Imagenet(_Section):
-    """timm's own weights: from `folder` (<model>.<tag>.safetensors), else from the hub."""
-
-    folder: Path | None = None
-
-
-class Mae(_Section):
-    """Masked-image modelling on the sweep's own training images, labels unused."""
-
-    mask_ratio: float = Field(0.6, gt=0, lt=1)
-    lr: float = Field(1e-3, gt=0)
-    batch_size: int = Field(16, ge=1)
-
-
-class Teacher(_Section):
-    """The network that a distillation learns from, and where it starts itself."""
-
-    backbone: str
-    pretraining: str
-
-
-class Distillation(_Section):
-    """A student taught by a teacher to tell patches with an object from patches without."""
-
-    teacher: Teacher
-    temperature: float = Field(2.0, gt=0)
-    hard_weight: float = Field(0.5, ge=0, le=1, description="share of the true labels in the loss")
-    lr: float = Field(3e-4, gt=0)
-    batch_size: int = Field(16, ge=1)
-
-
-class Checkpoint(_Section):
-    """Weights from a file or a hub: `file` may hold `{backbone}`, else name its `backbone`."""
-
-    file: str = Field(description="a path, or owner/name[:file] on the hub")
-    backbone: str | None = Field(None, description="the one backbone that the file is of")
-    bands: list[str] | None = Field(
-        None,
-        description="what its stem was made for, by the data set's band names; null: as many "
-        "bands as the sweep's, in their order, or R, G, B",
+    checkpoints: dict[str, Checkpoint] = Field(
+        {}, description="weights from files, by the name that `pretraining` calls them"
     )
 
 
-class SourceTraining(_Section):
-    """A whole model, trained on other data first: `pretraining: source`.
-
-    Head, batch size, losses and the rest are the sweep's own; `budget.pretraining_epochs` says how
-    long, and what `tune` holds is at its middle.
-    """
-
-    dataset: Dataset
-    lr: float = Field(gt=0)
-    pretraining: str = Field("scratch", description="where its backbone starts")
+def _section_of_kind(options: type[Section]) -> tuple[Any, Any]:
+    """Type and default of a kind's section; null where it has keys that must be given."""
+    if any(field.is_required() for field in options.model_fields.values()):
+        return options | None, None
+    return options, options()
 
 
-class Weights(_Section):
-    """How the initial weights that arms name are got or made."""
+_KIND_SECTIONS: dict[str, Any] = {
+    name: _section_of_kind(kind.options) for name, kind in KINDS.items()
+}
+Weights = create_model(
+    "Weights",
+    __base__=_NamedWeights,
+    __doc__="How the initial weights that arms name are found or made: a section a kind.",
+    **_KIND_SECTIONS,
+)
 
-    imagenet: Imagenet = Imagenet()
-    mae: Mae = Mae()
-    distillation: Distillation | None = None
-    checkpoints: dict[str, Checkpoint] = {}
-    source: SourceTraining | None = None
 
-
-class Budget(_Section):
+class Budget(Section):
     """How much is trained. `pretraining_epochs` is for each stage of initial weights."""
 
     trials: int = Field(ge=1)
@@ -288,20 +173,20 @@ class Budget(_Section):
     )
 
 
-class Cost(_Section):
+class Cost(Section):
     """What a machine costs, for the column of costs in the table."""
 
     usd_per_hour: float = Field(gt=0)
 
 
-class Reference(_Section):
+class Reference(Section):
     """One published row: the values of some of the sweep's factors, and scores."""
 
     arm: dict[str, Scalar]
     scores: dict[str, float]
 
 
-class References(_Section):
+class References(Section):
     """Published numbers that the ranking shows beside its own, marked as such."""
 
     source: str
@@ -309,7 +194,7 @@ class References(_Section):
     rows: list[Reference] = Field(min_length=1)
 
 
-class Scheduler(_Section):
+class Scheduler(Section):
     """When a trial is stopped early.
 
     asha: at epochs grace, grace·factor, grace·factor², … only the best 1/factor continue.
@@ -321,21 +206,21 @@ class Scheduler(_Section):
     factor: int = Field(3, ge=2, description="asha's reduction factor")
 
 
-class Repeats(_Section):
+class Repeats(Section):
     """The best configurations, trained again under other seeds after the search."""
 
     top: int = Field(3, ge=1, description="number of arms, the best on validation")
     seeds: int = Field(3, ge=2, description="trainings of each")
 
 
-class Sampler(_Section):
+class Sampler(Section):
     """How values are proposed: Optuna's TPE, random sampling, or all combinations of choices."""
 
     name: Literal["tpe", "random", "grid"] = "tpe"
     startup_trials: int = Field(10, ge=1, description="tpe: random trials before it uses its model")
 
 
-class Resources(_Section):
+class Resources(Section):
     """The slot of one trial. Without a GPU `gpu` is ignored, and the plan says so."""
 
     cpu: int = Field(1, ge=1)
@@ -348,7 +233,7 @@ def _all_typed(settings: Any) -> Any:
     return {name: typed(str(name), value) for name, value in settings.items()}
 
 
-class Sweep(_Section):
+class Sweep(Section):
     """One sweep file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -356,8 +241,8 @@ class Sweep(_Section):
     metric: str = Field(description="what trials are ranked by, on validation")
     dataset: Dataset
     compare: dict[str, Choices] = Field(min_length=1)
-    tune: dict[str, Domain] = {}
-    fixed: dict[str, Any] = {}
+    tune: dict[str, Domain] = Field({}, description="what is searched within every arm")
+    fixed: dict[str, Any] = Field({}, description="settings that all arms share")
     variants: dict[str, dict[str, dict[str, Any]]] = Field(
         {},
         description="the settings that each choice of a factor stands for: "

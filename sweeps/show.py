@@ -4,11 +4,11 @@ from rich.console import Console
 from rich.table import Table
 
 from datasets.source import BACKGROUND
+from models.pretraining.stage import Stage
 from sweeps.commands import from_here
 from sweeps.plan import Plan
 from sweeps.schema import Domain
 from sweeps.space import complete
-from sweeps.stages import Stage
 
 
 def show_plan(plan: Plan, console: Console) -> None:
@@ -103,7 +103,7 @@ def _weights(plan: Plan) -> str:
     if not plan.stages:
         return "none needed"
     found = f"{len(plan.stages) - len(missing)} of {len(plan.stages)} found"
-    imported = [s for s in plan.stages if s.file is not None]
+    imported = [stage for stage in plan.stages if stage.load is not None]
     found += "".join(f"; {_audit(plan, stage)}" for stage in imported)
     if not missing:
         return found

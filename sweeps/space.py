@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import optuna
 
-from models.heads.options import HeadOptions
-from models.losses.names import LOSS_PREFIX
-from models.tasks import TASKS, Head
+from models.heads.head import Head
+from models.heads.options import LOSS_PREFIX, HeadOptions
+from models.tasks import TASKS
 from runs.arms import Arm, Scalar, arm_slugs
 from sweeps.schema import Domain, Settings, Sweep
 
@@ -97,7 +97,7 @@ def complete(sweep: Sweep, chosen: Mapping[str, Any]) -> Config:
     values = _values(sweep, chosen)
     weights = {
         key: float(values[key])
-        for term in _head(sweep, chosen).terms(options)
+        for term in options.terms
         if (key := f"{LOSS_PREFIX}{term}") in values
     }
     return {
@@ -140,7 +140,7 @@ def applies(sweep: Sweep, name: str, arm: Mapping[str, Any]) -> bool:
     """Whether the head of `arm` knows the setting `name`."""
     options = options_of(sweep, arm)
     if name.startswith(LOSS_PREFIX):
-        return name.removeprefix(LOSS_PREFIX) in _head(sweep, arm).terms(options)
+        return name.removeprefix(LOSS_PREFIX) in options.terms
     return name in Settings.model_fields or name in type(options).model_fields
 
 

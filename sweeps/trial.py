@@ -17,7 +17,8 @@ from datasets.batches import batch_of
 from models.architecture import ARCHITECTURE, architecture, load_same
 from models.build import model_for, recipe_of
 from models.model import Model
-from models.pretraining import store
+from models.pretraining import load_initial
+from models.pretraining.store import open_stored
 from models.tasks import TASKS
 from models.training import latency, score, train
 from runs.arms import Arm
@@ -130,9 +131,7 @@ def initial_model(config: Config, context: TrialContext, weights: Path | None) -
     torch.manual_seed(config["seed"])
     model = model_for(context.task, config, context.data)
     if weights is not None:
-        stored = store.open_stored(weights)
-        whole = stored.record["kind"] == "source"
-        stored.load_into(model if whole else model.backbone.network)
+        load_initial(open_stored(weights), model)
     return model
 
 

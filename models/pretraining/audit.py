@@ -7,10 +7,12 @@ from itertools import chain, zip_longest
 import torch
 from torch import Tensor, nn
 
+from runs.errors import EosweepError
+
 NAMED_CULPRITS = 10
 
 
-class WeightsDoNotFitError(ValueError):
+class WeightsDoNotFitError(EosweepError):
     """Weights were found, but too few of the network's tensors are among them."""
 
 

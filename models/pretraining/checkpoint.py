@@ -1,25 +1,88 @@
 """Initial weights from a checkpoint: a local file or one on the hub, fitted and audited."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from pydantic import Field
 from torch import nn
 
 from models.pretraining.audit import Audit, WeightsDoNotFitError, load_audited
 from models.pretraining.files import read_tensors
 from models.pretraining.hub import WeightsUnavailableError, from_hub
 from models.pretraining.names import best_reading
+from models.pretraining.stage import Fault, Kind, Request, Stage, file_parts
 from models.pretraining.stem import fit_stem, stem_names
+from runs.sections import Section
 
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 HUB_FILE = "model.safetensors"
+
+
+class Checkpoint(Section):
+    """Weights from a file or a hub: `file` may hold `{backbone}`, else name its `backbone`."""
+
+    file: str = Field(description="a path, or owner/name[:file] on the hub")
+    backbone: str | None = Field(None, description="the one backbone that the file is of")
+    bands: list[str] | None = Field(
+        None,
+        description="what its stem was made for, by the data set's band names; null: as many "
+        "bands as the sweep's, in their order, or R, G, B",
+    )
+
+
+def checkpoint_stage(request: Request) -> Stage:
+    """The stage of a backbone.
+
+    Raises:
+        WeightsUnavailableError: there is no such file, or it is of another backbone.
+    """
+    told: Checkpoint = request.options
+    if told.backbone not in (None, request.backbone):
+        raise WeightsUnavailableError(f"weights.checkpoints.{request.name} is of {told.backbone}")
+    file = locate(told.file.format(backbone=request.backbone))
+    return Stage(
+        "checkpoint",
+        f"{request.name}-{request.backbone}",
+        request.backbone,
+        {**file_parts(request, "checkpoint", file), "stem_bands": told.bands},
+        request.data,
+        load=partial(_load, file),
+    )
+
+
+def _load(file: Path, stage: Stage, network: nn.Module) -> Audit:
+    made_for = stage.parts["stem_bands"]
+    return load_checkpoint(
+        network,
+        file,
+        rgb=stage.data.rgb,
+        bands=stage.data.bands,
+        stem_bands=tuple(made_for) if made_for else None,
+    )
+
+
+def _faults(options: Checkpoint) -> Iterable[Fault]:
+    try:
+        options.file.format(backbone="")
+    except (KeyError, IndexError, ValueError):
+        yield Fault(("file",), "only {backbone} may be in braces")
+        return
+    file = Path(options.file).expanduser()
+    if "{" not in options.file and is_local(options.file) and not file.is_file():
+        yield Fault(("file",), f"there is no file {file}")
+
+
+CHECKPOINT = Kind("checkpoint", Checkpoint, checkpoint_stage, faults=_faults)
+"""Its weights have a name of their own under `weights.checkpoints`."""
 
 
 def locate(path_or_hub_id: str) -> Path:
     """The file that a sweep names: a local path, or `owner/name[@revision][:file]` on the hub.
 
     Raises:
-        WeightsUnavailableError: there is no such file, and it cannot be had from the hub.
+        WeightsUnavailableError: there is no such file, and it is not available from the hub.
     """
     path = Path(path_or_hub_id).expanduser()
     if path.is_file():
@@ -34,7 +97,7 @@ def locate(path_or_hub_id: str) -> Path:
 
 
 def is_local(path_or_hub_id: str) -> bool:
-    """Whether a local file is meant, be it there or not, and no repository on the hub."""
+    """Whether a local file is meant, whether it exists or not, and no repository on the hub."""
     repository = path_or_hub_id.partition(":")[0]
     return (
         repository.count("/") != 1

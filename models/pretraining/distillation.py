@@ -6,16 +6,114 @@ student is trained on the teacher's softened answers and on the true ones (Hinto
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
+from datasets import open_split
 from models.backbones import Backbone
+from models.pretraining.shuffled import Shuffled
+from models.pretraining.stage import Kind, Request, Resume, Stage, Start, Trained
 from models.pretraining.training import Recipe, StageEpoch, deepest_map, run_epochs
+from runs.sections import Section
 
 LabelledBatches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
+
+
+class TeacherOptions(Section):
+    """The network that a distillation learns from, and what it starts from itself."""
+
+    backbone: str
+    pretraining: str
+
+
+class DistillationOptions(Section):
+    """A student learns from a teacher to tell patches with an object from patches without."""
+
+    teacher: TeacherOptions
+    temperature: float = Field(2.0, gt=0, description="above 1 softens both answers")
+    hard_weight: float = Field(0.5, ge=0, le=1, description="share of the true labels in the loss")
+    lr: float = Field(3e-4, gt=0)
+    batch_size: int = Field(16, ge=1)
+
+
+def distillation_stage(request: Request) -> Stage:
+    """The stage of a student; its parent is the teacher's, whose parent is the teacher's start."""
+    recipe = request.options.model_dump()
+    named = recipe.pop("teacher")
+    start = request.start(named["backbone"], named["pretraining"], request.data)
+    shared = {name: recipe[name] for name in ("lr", "batch_size")}
+    teacher = Stage(
+        "teacher",
+        f"teacher-{named['backbone']}",
+        named["backbone"],
+        {**request.trained_parts("teacher", shared), "backbone": named["backbone"]},
+        request.data,
+        start,
+        train=train_teacher_stage,
+    )
+    return Stage(
+        "distillation",
+        f"distillation-{request.backbone}",
+        request.backbone,
+        request.trained_parts("distillation", recipe),
+        request.data,
+        teacher,
+        train=train_student_stage,
+    )
+
+
+def train_teacher_stage(stage: Stage, device: torch.device, cache: Path, resume: Resume) -> Trained:
+    """Train the teacher's backbone under its binary head, from its own start."""
+    torch.manual_seed(stage.parts["seed"])
+    backbone = Backbone(stage.backbone, len(stage.data.bands), stage.data.image_size)
+    training, recipe = _labelled(stage)
+    if stage.parent:
+        stage.parent.finished(cache).load_into(backbone.network)
+    teacher = Classifier(backbone)
+    epochs = train_teacher(teacher, training.labelled, recipe, device=device, resume=resume)
+    return Trained(teacher, epochs)
+
+
+def train_student_stage(stage: Stage, device: torch.device, cache: Path, resume: Resume) -> Trained:
+    """Train the student's backbone on the finished teacher."""
+    torch.manual_seed(stage.parts["seed"])
+    assert stage.parent is not None
+    size = (len(stage.data.bands), stage.data.image_size)
+    student = Backbone(stage.backbone, *size)
+    training, recipe = _labelled(stage)
+    teacher = Classifier(Backbone(stage.parent.backbone, *size))
+    stage.parent.finished(cache).load_into(teacher)
+    epochs = distil(
+        student,
+        teacher,
+        training.labelled,
+        recipe,
+        temperature=stage.parts["recipe"]["temperature"],
+        hard_weight=stage.parts["recipe"]["hard_weight"],
+        device=device,
+        resume=resume,
+    )
+    return Trained(student.network, epochs)
+
+
+def _labelled(stage: Stage) -> tuple[Shuffled, Recipe]:
+    parts = stage.parts
+    batch_size = parts["recipe"]["batch_size"]
+    training = Shuffled(open_split(stage.data, "train"), batch_size, parts["seed"])
+    return training, training.recipe(parts["epochs"], parts["recipe"]["lr"])
+
+
+def _starts(options: DistillationOptions) -> Iterable[Start]:
+    keys = (("teacher", "backbone"), ("teacher", "pretraining"))
+    yield Start(keys, options.teacher.backbone, options.teacher.pretraining)
+
+
+DISTILLATION = Kind("distillation", DistillationOptions, distillation_stage, starts=_starts)
 
 
 class Classifier(nn.Module):

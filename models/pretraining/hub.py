@@ -9,11 +9,13 @@ from urllib.request import getproxies, proxy_bypass
 from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError, HTTPError
 
+from runs.errors import EosweepError
+
 PROBE_SECONDS = 3.0
 
 
-class WeightsUnavailableError(RuntimeError):
-    """Weights are not to be had here; the message says which file to put where."""
+class WeightsUnavailableError(EosweepError):
+    """Weights are not available here; the message says which file to put where."""
 
 
 def from_hub(repository: str, filename: str) -> Path:
@@ -24,7 +26,7 @@ def from_hub(repository: str, filename: str) -> Path:
         filename: the file in the repository.
 
     Raises:
-        WeightsUnavailableError: not in the cache, and not to be downloaded.
+        WeightsUnavailableError: not in the cache, and it cannot be downloaded.
     """
     name, _, revision = repository.partition("@")
     try:
@@ -39,7 +41,7 @@ def from_hub(repository: str, filename: str) -> Path:
     except (HTTPError, HFValidationError, OSError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise WeightsUnavailableError(
-            f"{filename} of {repository} could not be had from the hub ({reason})"
+            f"{filename} of {repository} could not be downloaded from the hub ({reason})"
         ) from error
 
 

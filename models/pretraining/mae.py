@@ -1,20 +1,25 @@
 """Masked-image modelling: initial weights from the images alone, no labels used.
 
-A plain ViT encodes the visible patches only, and a light decoder puts in the rest (He et al.
+A plain ViT encodes the visible patches only, and a light decoder restores the rest (He et al.
 2022, "Masked Autoencoders Are Scalable Vision Learners"). Networks that need a whole image see
-one with masked cells and paint these in (Xie et al. 2022, "SimMIM: A Simple Framework for Masked
+one with masked cells and restore these (Xie et al. 2022, "SimMIM: A Simple Framework for Masked
 Image Modeling").
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from timm.layers import build_sincos2d_pos_embed
 from torch import Tensor, nn
 
+from datasets import open_split
 from models.backbones import Backbone
+from models.pretraining.shuffled import Shuffled
+from models.pretraining.stage import Kind, Request, Resume, Stage, Trained
 from models.pretraining.training import (
     Recipe,
     StageEpoch,
@@ -22,9 +27,46 @@ from models.pretraining.training import (
     deepest_stride,
     run_epochs,
 )
+from runs.sections import Section
 
 DECODER_WIDTH, DECODER_HEADS, DECODER_BLOCKS = 192, 6, 2
 CELL = 32  # pixels; the stride of the deepest map, so that each of its positions is masked or not
+
+
+class MaeOptions(Section):
+    """Masked-image modelling on the sweep's own training images, labels unused."""
+
+    mask_ratio: float = Field(0.6, gt=0, lt=1, description="share of an image that is masked")
+    lr: float = Field(1e-3, gt=0)
+    batch_size: int = Field(16, ge=1)
+
+
+def mae_stage(request: Request) -> Stage:
+    """The stage of a backbone."""
+    parts = request.trained_parts("mae", request.options)
+    name = f"mae-{request.backbone}"
+    return Stage("mae", name, request.backbone, parts, request.data, train=train_mae)
+
+
+def train_mae(stage: Stage, device: torch.device, _cache: Path, resume: Resume) -> Trained:
+    """Train the stage's backbone on its data."""
+    parts = stage.parts
+    options = MaeOptions(**parts["recipe"])
+    torch.manual_seed(parts["seed"])
+    backbone = Backbone(stage.backbone, len(stage.data.bands), stage.data.image_size)
+    training = Shuffled(open_split(stage.data, "train"), options.batch_size, parts["seed"])
+    epochs = pretrain(
+        backbone,
+        training.images,
+        training.recipe(parts["epochs"], options.lr),
+        mask_ratio=options.mask_ratio,
+        device=device,
+        resume=resume,
+    )
+    return Trained(backbone.network, epochs)
+
+
+MAE = Kind("mae", MaeOptions, mae_stage)
 
 
 def pretrain(
@@ -36,7 +78,7 @@ def pretrain(
     device: torch.device,
     resume: Mapping[str, Any] | None = None,
 ) -> Iterator[StageEpoch]:
-    """Train `backbone.network` in place to paint in what is masked.
+    """Train `backbone.network` in place to restore what is masked.
 
     Args:
         backbone: any; is moved to `device`. Its pyramid, if it has one, is not trained.
@@ -130,12 +172,12 @@ class VisiblePatches(nn.Module):
     def encode(self, images: Tensor, visible: Tensor) -> Tensor:
         """Features [B, K, D] of the patches `visible` [B, K]; the others are never computed.
 
-        timm's ViT has a place, between position embedding and blocks, where patches may be
-        dropped (`patch_drop`): the choice is made there, class and register tokens kept.
+        timm's ViT may drop patches between position embedding and blocks (`patch_drop`): the
+        choice is made there, class and register tokens kept.
         """
         prefix = self.encoder.num_prefix_tokens
 
-        def keep_visible(_place: nn.Module, _inputs: tuple[Tensor, ...], tokens: Tensor) -> Tensor:
+        def keep_visible(_module: nn.Module, _inputs: tuple[Tensor, ...], tokens: Tensor) -> Tensor:
             index = visible.unsqueeze(-1).expand(-1, -1, tokens.shape[-1])
             return torch.cat([tokens[:, :prefix], tokens[:, prefix:].gather(1, index)], dim=1)
 

@@ -14,11 +14,12 @@ from torch.nn.utils import clip_grad_norm_
 
 from models.backbones import Backbone
 from models.optimisation import make_optimizer, restore, training_state, warmup_and_decay
+from runs.errors import EosweepError
 
 Batch = TypeVar("Batch")
 
 
-class PretrainingDivergedError(ArithmeticError):
+class PretrainingDivergedError(EosweepError):
     """A stage's loss or gradient is not finite any more; its weights are not to be kept."""
 
 

@@ -31,11 +31,15 @@ FAULTS = [
         "lr: 0.1",
         "tune.lr: write a range or choices, such as",
     ),
-    ("test_vit]", "resnet18.nonsense]", "timm has no weights 'resnet18.nonsense'; there are: "),
+    ("test_vit]", "resnet18.nonsense]", "timm has no weights 'nonsense' of resnet18; there are: "),
     ("seed: 3", "fixed: {augment: 1}", "fixed.augment: this should be a valid boolean"),
     ("lr: {", "head: {choice: [faster_rcnn]}\n  lr: {", "tune.head: this setting defines"),
     ("test_vit]", "vit_small_patch14_dinov2]", "has features at strides [14, 14, 14]"),
-    ("{teacher: {backbone: test_vit, pretraining: mae}}", "null", "name the teacher under"),
+    (
+        "{teacher: {backbone: test_vit, pretraining: mae}}",
+        "null",
+        "add the section weights.distillation; it must give teacher",
+    ),
     (
         "distillation]",
         "clip]",
@@ -53,7 +57,7 @@ FAULTS = [
     ("image_size: 32", "overlap: 8", "dataset: overlap needs tiles: give tile as well"),
     ("seed: 3", "variants: {lr: {a: {}}}", "variants.lr: this is the name of a setting"),
     ("seed: 3", "variants: {start: {a: {}}}", "variants.start: compare has no factor 'start'"),
-    ("[scratch, distillation]", "[source]", "say under weights.source what the model is trained"),
+    ("[scratch, distillation]", "[source]", "add the section weights.source; it must give dataset"),
     ("seed: 3", "fixed: {dropout: 0.5}", "fixed.dropout: no arm has a head with this option"),
     ("seed: 3", "allocation: equal\nbudget: 1", "this is not YAML: found duplicate key"),
 ]
@@ -78,7 +82,7 @@ def test_fault_is_named_with_file_line_and_key(
 def line_of(file: Path, written: str, message: str) -> int:
     """The line that a fault lies on: where it was written, or where the key it names stands."""
     elsewhere = {
-        "name the teacher": "pretraining: [",
+        "add the section weights.distillation": "pretraining: [",
         "grid": "lr: {",
         "duplicate": "budget: 1",
         "overlap needs": "dataset:",

@@ -11,7 +11,8 @@ import pytest
 from ray.tune.search import Searcher
 
 import sweeps.space
-from models.tasks import Head
+from models.heads.head import Head
+from models.heads.options import HeadOptions
 from runs.directory import RunDirectory
 from sweeps.ledger import Ledger
 from sweeps.schema import Sweep
@@ -156,11 +157,17 @@ def test_skipped_arms_are_never_proposed(make_sweep: MakeSweep, tmp_path: Path) 
     )
 
 
+class CentreOptions(HeadOptions):
+    @property
+    def terms(self) -> tuple[str, ...]:
+        return ("centre",)
+
+
 @pytest.fixture
 def two_heads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A task whose second head lacks the loss `roi_box`."""
     task = sweeps.space.TASKS["detection"]
-    heads = {**task.heads, "anchor_free": Head(build=None, losses=("centre",))}  # type: ignore[arg-type]
+    heads = {**task.heads, "anchor_free": Head("none:None", CentreOptions)}
     both = replace(task, heads=heads)
     monkeypatch.setitem(sweeps.space.TASKS, "detection", both)
     yield

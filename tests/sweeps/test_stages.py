@@ -7,11 +7,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from models.pretraining.stage import Stage
 from models.pretraining.store import WEIGHTS
 from sweeps.plan import make_plan
 from sweeps.schema import Sweep
 from sweeps.slots import Machine
-from sweeps.stages import Stage, train_stage
+from sweeps.stages import train_stage
 
 DATA = {"name": "landslide4sense", "image_size": 32, "min_area": 2}
 TEACHER = {"teacher": {"backbone": "test_vit", "pretraining": "mae"}}
@@ -35,7 +36,7 @@ def test_stage_cut_into_slices_of_time_is_the_uncut_stage(
     plan = make_plan(sweep, tmp_path, cache, [Machine(cpus=2, gpus=0)])
 
     def train(stage: Stage, kept: Path, deadline: float | None) -> list[float]:
-        return [epoch["epoch"] for epoch in train_stage(stage, sweep, kept, plan.slots, deadline)]
+        return [epoch["epoch"] for epoch in train_stage(stage, 3, kept, plan.slots, deadline)]
 
     whole, sliced = tmp_path / "whole", tmp_path / "sliced"
     assert plan.stages

@@ -1,0 +1,193 @@
+"""What a kind of initial weights is, and a stage: weights of one kind for one backbone.
+
+Adding a kind is one file here, which defines a `Kind`, and one line in `models.pretraining.KINDS`.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from datasets import Prepared
+from datasets.options import Dataset
+from models.pretraining import store
+from models.pretraining.audit import Audit
+from models.pretraining.training import StageEpoch
+from runs.sections import Section
+
+Key = tuple[str | int, ...]
+Resume = Mapping[str, Any] | None
+
+
+class Fault(NamedTuple):
+    """What is wrong in a kind's section, and where: `("teacher", "backbone")`."""
+
+    key: Key
+    message: str
+
+
+class Start(NamedTuple):
+    """A backbone, and the initial weights that it starts from itself.
+
+    `keys` say where the two names stand in the kind's section; a name that the section does not
+    give is None.
+    """
+
+    keys: tuple[Key, Key]
+    backbone: str | None
+    pretraining: str
+
+
+class Trained(NamedTuple):
+    """A training in progress: the module whose weights are kept, and its epochs."""
+
+    module: nn.Module
+    epochs: Iterator[StageEpoch]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an arm asks of a kind of initial weights.
+
+    Attributes:
+        name: how the sweep calls the weights.
+        backbone: timm's name of the network.
+        options: the kind's section of the sweep file.
+        data: what the weights are made on or brought to.
+        epochs: how long a stage is trained.
+        seed: of the sweep.
+        task: of the sweep.
+        config: the arm's whole flat configuration; settings that are tuned are at their middle.
+        prepare: finds and decodes other data.
+        start: the stage of (backbone, initial weights, data), for a kind that needs another one
+            first; None for scratch.
+    """
+
+    name: str
+    backbone: str
+    options: Any
+    data: Prepared
+    epochs: int
+    seed: int
+    task: str
+    config: Mapping[str, Any]
+    prepare: Callable[[Dataset], Prepared]
+    start: Callable[[str, str, Prepared], "Stage | None"]
+
+    def parts(self, kind: str) -> dict[str, Any]:
+        """What shapes the weights of every kind: part of their key."""
+        return {
+            "kind": kind,
+            "backbone": self.backbone,
+            "bands": list(self.data.bands),
+            "image_size": self.data.image_size,
+        }
+
+    def trained_parts(self, kind: str, recipe: Section | Mapping[str, Any]) -> dict[str, Any]:
+        """The same of weights that are trained on `data`."""
+        return {
+            **self.parts(kind),
+            "recipe": recipe.model_dump() if isinstance(recipe, Section) else dict(recipe),
+            "data": self.data.fingerprint,
+            "epochs": self.epochs,
+            "seed": self.seed,
+        }
+
+
+def _no_starts(_options: Any) -> Iterable[Start]:
+    return ()
+
+
+def _no_faults(_options: Any) -> Iterable[Fault]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of initial weights.
+
+    Attributes:
+        name: how `pretraining` and `weights` of a sweep file call it.
+        options: its section under `weights`.
+        stage: the stage of a request. Raises `WeightsUnavailableError`: with what to do about it.
+        starts: what the kind itself starts from.
+        faults: what is wrong with options that have the right types.
+        whole: whether the weights are of a whole model, and not of its backbone alone.
+    """
+
+    name: str
+    options: type[Section]
+    stage: Callable[[Request], "Stage"]
+    starts: Callable[[Any], Iterable[Start]] = _no_starts
+    faults: Callable[[Any], Iterable[Fault]] = _no_faults
+    whole: bool = False
+
+    @property
+    def nested(self) -> bool:
+        """Whether it starts from other weights itself, and so cannot be such a start."""
+        return self.starts is not _no_starts
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Weights of one kind for one backbone, trained (`train`) or read from a file (`load`).
+
+    Attributes:
+        kind: how the weights are made: mae, teacher, ….
+        name: `mae-resnet18`: the first part of the folder that the weights are kept in.
+        parts: everything that shapes the weights, in JSON types.
+        data: what it is trained on, or which bands and size imported weights are brought to.
+        parent: the stage whose weights this one starts from, or (a student) learns from.
+        train: begins or resumes the training, given the device, the cache and what an earlier part
+            left. Everything that shapes the weights is in `parts`, and so in the key.
+        load: fills a network in place.
+    """
+
+    kind: str
+    name: str
+    backbone: str
+    parts: dict[str, Any]
+    data: Prepared
+    parent: "Stage | None" = None
+    train: "Callable[[Stage, torch.device, Path, Resume], Trained] | None" = None
+    load: "Callable[[Stage, nn.Module], Audit] | None" = None
+
+    @property
+    def key(self) -> str:
+        """Hash of everything that shapes the weights."""
+        parent = self.parent.key if self.parent else None
+        return store.weights_key({**self.parts, "parent": parent})
+
+    def stored(self, cache: Path) -> store.Stored | None:
+        """The finished weights, if there are any."""
+        return store.find(cache, self.name, self.key)
+
+    def finished(self, cache: Path) -> store.Stored:
+        """The finished weights. FileNotFoundError: they have not been made."""
+        stored = self.stored(cache)
+        if stored is None:
+            raise FileNotFoundError(f"the weights {self.name}-{self.key} are not in {cache}")
+        return stored
+
+    def lineage(self) -> list["Stage"]:
+        """This stage and those that it needs, those first."""
+        return [*(self.parent.lineage() if self.parent else []), self]
+
+
+def file_parts(request: Request, kind: str, file: Path) -> dict[str, Any]:
+    """What shapes weights that are read from `file`: part of their key."""
+    rgb = list(request.data.rgb) if request.data.rgb else None
+    digest = _digest(file, file.stat().st_mtime_ns)
+    return {**request.parts(kind), "file": digest, "rgb": rgb}
+
+
+@lru_cache
+def _digest(file: Path, _changed: int) -> str:
+    """SHA-256 of a file's content; many arms may name one file of a gigabyte."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
