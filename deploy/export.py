@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from datasets import DataError, open_split
 from deploy.faults import ModelError
-from models.losses.segmentation import class_logits
+from models.losses.pixels import class_logits
 from models.heads.segmenters import SegmentationModel
 from deploy.trained import Trained
 

@@ -1,1 +1,4 @@
-"""Backbones, heads, losses, initial weights and the training loop; knows nothing of Ray or YAML."""
+"""Backbones, heads, losses, metrics, initial weights, tasks and the training loop.
+
+Nothing here needs Ray, Optuna, a sweep file or the analysis.
+"""

@@ -1,7 +1,7 @@
 """What an architecture is, in a line: a hash of its parameters' names and shapes.
 
-Weights that were kept carry the hash of the architecture they are of, so that loading them into
-code that has changed since fails with a sentence, and not silently or with a page of tensor names.
+Weights are stored with the hash of their architecture, so that loading them into code that has
+changed since fails with a sentence, and not silently or with a page of tensor names.
 """
 
 import hashlib
@@ -12,11 +12,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
+from runs.errors import EosweepError
+
 ARCHITECTURE = "architecture"
 """Key of the hash in the metadata of a file of weights."""
 
 
-class ArchitectureChangedError(ValueError):
+class ArchitectureChangedError(EosweepError):
     """Weights are of another architecture than the one that is built now."""
 
 
@@ -41,13 +43,13 @@ def load_same(model: nn.Module, file: Path) -> dict[str, str]:
         names = stored.keys() | built.keys()
         differing = sorted(n for n in names if stored.get(n) != built.get(n))
         first = ", ".join(
-            f"{n} ({stored.get(n, 'not there')} then, {built.get(n, 'not there')} now)"
+            f"{n} ({stored.get(n, 'missing')} in the file, {built.get(n, 'missing')} now)"
             for n in differing[:3]
         )
         raise ArchitectureChangedError(
-            f"{file} is of architecture {was}, but the code now builds {now}: "
-            f"{len(differing)} tensors differ{': ' if first else ''}{first}. "
-            "Check out the revision that run.json names"
+            f"{file} is of architecture {was}, but the code now builds {now} "
+            f"({len(differing)} tensors differ{': ' if first else ''}{first}): "
+            "check out the revision that run.json names"
         )
     model.load_state_dict(load_file(file))
     return metadata

@@ -5,7 +5,7 @@ from typing import Any
 
 from datasets import Prepared
 from models.backbones import Backbone
-from models.losses.names import LOSS_PREFIX
+from models.heads.options import LOSS_PREFIX
 from models.model import Classes, Model
 from models.tasks import TASKS
 from models.training import Recipe

@@ -13,7 +13,7 @@ from models.backbones import Backbone
 
 @dataclass(frozen=True)
 class Classes:
-    """What a head is told of the data.
+    """What a head needs to know about the data.
 
     Attributes:
         names: of class ids 1, 2, …
@@ -27,7 +27,7 @@ class Classes:
 
 
 class Model(nn.Module, ABC):
-    """A network that can be trained on batches and asked about images."""
+    """A network that is trained on batches and finds something in images."""
 
     @property
     @abstractmethod
@@ -43,8 +43,8 @@ class Model(nn.Module, ABC):
         """What the model finds in images [B, C, S, S], an entry an image; without gradients."""
 
     def before_training(self, training: Split, seed: int, device: torch.device) -> None:
-        """Settle what has to be known of the training data before the first epoch.
+        """Prepare on the training data before the first epoch; most models need nothing.
 
-        Called once, on `device`, before the optimiser is made, and not when training is gone on
-        with: what it finds out lies in parameters and buffers. Most models need nothing.
+        Called once, on `device`, before the optimiser is made, and not when a training is resumed:
+        the result must be in parameters and buffers.
         """

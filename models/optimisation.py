@@ -20,7 +20,7 @@ def make_optimizer(
 ) -> Optimizer:
     """An optimiser over the trainable parameters of `module`.
 
-    Parameters of one axis (norms, biases) are not decayed: pulling a scale or an offset towards
+    Parameters of one axis (norms, biases) are not decayed: to pull a scale or an offset towards
     zero regularises nothing.
 
     Raises:
@@ -30,10 +30,10 @@ def make_optimizer(
     if not trainable:
         raise ValueError(f"no parameter of {type(module).__name__} is trainable")
     decayed = [parameter for parameter in trainable if parameter.ndim > 1]
-    spared = [parameter for parameter in trainable if parameter.ndim <= 1]
+    others = [parameter for parameter in trainable if parameter.ndim <= 1]
     groups = [
         {"params": decayed, "weight_decay": weight_decay},
-        {"params": spared, "weight_decay": 0.0},
+        {"params": others, "weight_decay": 0.0},
     ]
     match name:
         case "adamw":
@@ -75,7 +75,7 @@ def warmup_and_decay(
 def training_state(
     epoch: int, module: nn.Module, optimizer: Optimizer, schedule: LambdaLR
 ) -> dict[str, Any]:
-    """Everything that is needed to go on after an epoch, tensors and plain values only."""
+    """Everything that is needed to resume after an epoch, tensors and plain values only."""
     return {
         "epoch": epoch,
         "model": module.state_dict(),
@@ -87,7 +87,7 @@ def training_state(
 def restore(
     state: Mapping[str, Any], module: nn.Module, optimizer: Optimizer, schedule: LambdaLR
 ) -> int:
-    """Put all as it was when `training_state` gave `state`; gives the epochs that are done."""
+    """Restore everything as it was when `training_state` gave `state`; gives the epochs done."""
     module.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     schedule.load_state_dict(state["schedule"])

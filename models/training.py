@@ -1,7 +1,6 @@
-"""The training loop: a generator that yields one epoch at a time, and knows of nothing above it.
+"""The training loop: a generator that yields one epoch at a time.
 
-The caller decides what an epoch is worth (a report, a checkpoint, a stop): it may take the next
-one or walk away.
+The caller decides what follows from an epoch (a report, a checkpoint), and may stop at any of them.
 """
 
 import statistics
@@ -28,7 +27,7 @@ from models.optimisation import (
     training_state,
     warmup_and_decay,
 )
-from models.tasks import Task
+from models.tasks.task import Task
 
 LATENCY_RUNS = 5
 
@@ -43,8 +42,8 @@ class Recipe:
         lr_decay: how it falls from there, see `warmup_and_decay`.
         frozen: the backbone's network is left as it is, its batch statistics included.
         clip_norm: the gradient's norm is clipped to this.
-        augment: turn and mirror training images at random.
-        loss_weights: a factor for each loss term by name; a term that is not named weighs 1.
+        augment: rotate and flip training images at random.
+        loss_weights: a factor for each loss term by name; 1 for a term that is not named.
         seed: shuffling, augmentation and the regions that are sampled.
     """
 
@@ -70,8 +69,8 @@ class Epoch:
         number: from 1.
         metrics: the task's metrics on validation, `loss` and `loss/<term>` (unweighted means over
             the epoch's batches), `lr` at its end, `seconds`. Of a diverged epoch only `seconds`.
-        diverged: a loss or a gradient was not finite; the epoch was broken off and is the last.
-        state: everything that is needed to go on after this epoch, tensors and plain values only.
+        diverged: a loss or a gradient was not finite; the epoch was stopped and is the last.
+        state: everything that is needed to resume after this epoch, tensors and plain values only.
     """
 
     number: int
@@ -95,8 +94,8 @@ def train(
 ) -> Iterator[Epoch]:
     """Train `model` in place; yield each epoch once it is evaluated on `validation`.
 
-    Every epoch seeds itself from (seed, epoch): going on from `resume`, an earlier epoch's
-    `state()`, gives what an uncut run gives.
+    Every epoch seeds itself from (seed, epoch): a training that continues from `resume`, the
+    `state()` of an earlier epoch, gives what an uninterrupted one gives.
     """
     start = time.perf_counter()
     model.to(device)

@@ -13,7 +13,7 @@ Pair = tuple[Image, Image]
 
 
 def random_truths(seed: int, images: int, classes: int, most: int = 6) -> list[Image]:
-    """Up to ``most`` boxes an image, so that some may have none."""
+    """Up to `most` boxes an image, so that some may have none."""
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, most + 1, images)
     return [
@@ -23,7 +23,7 @@ def random_truths(seed: int, images: int, classes: int, most: int = 6) -> list[I
 
 
 def random_pairs(truths: list[Image], seed: int, error: float = 2) -> list[Pair]:
-    """With predictions: 8 of 10 truths, ``error`` px off a side, and 1 to 3 false ones."""
+    """With predictions: 8 of 10 truths, `error` px off a side, and 1 to 3 false ones."""
     rng = np.random.default_rng(seed)
     pairs = []
     for truth in truths:

@@ -1,1 +1,52 @@
-"""What turns a backbone's features into a model: one file a head."""
+"""Heads: what turns a backbone's features into a model.
+
+Adding a head is a `Model` in a file here, and its line in `HEADS`. Options of its own are a
+`HeadOptions` in a file without torch, see `hypercolumn/options.py`.
+"""
+
+from pydantic.fields import FieldInfo
+
+from models.heads.head import Head
+from models.heads.hypercolumn.options import HypercolumnOptions
+from models.heads.options import FasterRCNNOptions, SegmenterOptions
+
+HEADS: dict[str, dict[str, Head]] = {
+    "detection": {
+        "faster_rcnn": Head("models.heads.faster_rcnn:FasterRCNNDetector", FasterRCNNOptions),
+        "faster_rcnn_detectron2": Head(
+            "models.heads.detectron2_detector:Detectron2Detector", FasterRCNNOptions
+        ),
+    },
+    "segmentation": {
+        "fpn": Head("models.heads.segmenters:FPN", SegmenterOptions),
+        "unet": Head("models.heads.segmenters:UNet", SegmenterOptions),
+        "upernet": Head("models.heads.segmenters:UPerNet", SegmenterOptions),
+        "xdxd_unet": Head("models.heads.xdxd_unet:XDXDUNet", SegmenterOptions),
+        "hypercolumn": Head("models.heads.hypercolumn.network:Hypercolumn", HypercolumnOptions),
+    },
+}
+"""By task and name; the first of a task is its default."""
+
+
+def options_by_name(heads: dict[str, dict[str, Head]]) -> dict[str, FieldInfo]:
+    """The options of all heads by name.
+
+    Raises:
+        TypeError: two heads have options of one name and of different types: a sweep file, where
+            options of all heads stand side by side, could not be checked.
+    """
+    found: dict[str, FieldInfo] = {}
+    for of_task in heads.values():
+        for head_name, head in of_task.items():
+            for name, field in head.options.model_fields.items():
+                other = found.setdefault(name, field)
+                if (field.annotation, field.metadata) != (other.annotation, other.metadata):
+                    raise TypeError(
+                        f"option '{name}' of head '{head_name}' has another type than that of "
+                        "another head: rename it"
+                    )
+    return found
+
+
+HEAD_OPTIONS = options_by_name(HEADS)
+"""Settings that only some heads have."""

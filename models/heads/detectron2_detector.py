@@ -1,14 +1,14 @@
 """detectron2's Faster R-CNN as a second engine of detection, beside torchvision's.
 
-Wu et al. 2019, "Detectron2". It has no release on a package index and is built from source, as its
-own installation guide says; so it is optional, and nothing here imports it before a detector is
-made. The network itself is in `models.heads.detectron2_network`.
+Wu et al. 2019, "Detectron2". It has no release on a package index and is built from source, see its
+installation guide. It is therefore optional, and nothing here imports it before a detector is made.
+The network itself is in `models.heads.detectron2_network`.
 
-What both engines share: backbone, pyramid (128 channels, group norm), anchors, numbers of
-proposals and of sampled regions, width of the box head, thresholds, the form of the box losses.
-What is detectron2's own: regions are aligned to half a pixel, anchors are not rounded, the RPN's
-box loss is a mean over all 256 anchors asked for where torchvision's is one over those there were,
-and boxes are regressed for each object class and not for the background.
+Both engines have the same backbone, pyramid (128 channels, group norm), anchors, numbers of
+proposals and of sampled regions, width of the box head, thresholds and form of the box losses.
+detectron2 differs in this: regions are aligned to half a pixel; anchors are not rounded; the RPN's
+box loss is a mean over the 256 anchors that are requested, and torchvision's over those that are
+sampled; boxes are regressed for each object class, and not for the background.
 """
 
 import warnings
@@ -19,8 +19,9 @@ from torch import Tensor
 
 from datasets.batches import Batch
 from models.backbones import Backbone
-from models.heads.options import HeadOptions
+from models.heads.options import FasterRCNNOptions
 from models.model import Classes, Model
+from runs.errors import EosweepError
 
 if TYPE_CHECKING:
     from models.heads.detectron2_network import TimmFeatures
@@ -34,8 +35,8 @@ DETECTRON2_LOSSES = {
 """Our name of each loss term → detectron2's."""
 
 
-class EngineMissingError(ImportError):
-    """detectron2 is chosen and cannot be imported; the message says what to do."""
+class EngineMissingError(EosweepError):
+    """detectron2 is chosen and cannot be imported."""
 
 
 def check_engine() -> None:
@@ -58,13 +59,13 @@ class Detectron2Detector(Model):
     Args:
         backbone: where the features come from; `backbone.image_size` also sizes the anchors.
         classes: the object classes, without background.
-        options: this head has none.
+        options: there are none.
 
     Raises:
         EngineMissingError: detectron2 cannot be imported.
     """
 
-    def __init__(self, backbone: Backbone, classes: Classes, options: HeadOptions) -> None:
+    def __init__(self, backbone: Backbone, classes: Classes, options: FasterRCNNOptions) -> None:
         check_engine()
         from models.heads.detectron2_network import faster_rcnn
 
@@ -86,10 +87,10 @@ class Detectron2Detector(Model):
         from models.heads.detectron2_network import EventStorage, with_objects
 
         try:
-            with EventStorage():  # detectron2 counts in it as it goes; it cannot be had without
+            with EventStorage():  # detectron2 does not run without a place for its counts
                 terms = self.network(with_objects(batch))
         except FloatingPointError:
-            # Its way to say that a box is not finite. Here a training ends by its loss.
+            # detectron2 raises it where a box is not finite. Here a training ends by its loss.
             lost = torch.full((), torch.nan, device=batch.images.device, requires_grad=True)
             return dict.fromkeys(DETECTRON2_LOSSES, lost)
         return {name: terms[theirs] for name, theirs in DETECTRON2_LOSSES.items()}

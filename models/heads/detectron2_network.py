@@ -1,6 +1,6 @@
-"""detectron2's network over a `Backbone`, set up as torchvision's in `models.heads.faster_rcnn` is.
+"""detectron2's network over a `Backbone`, with the settings of `models.heads.faster_rcnn`.
 
-Needs detectron2: only `models.heads.detectron2_detector` imports this, and only once it is asked to.
+Needs detectron2: only `models.heads.detectron2_detector` imports this, when a detector is built.
 """
 
 import logging
@@ -29,7 +29,7 @@ from models.heads.faster_rcnn import BOX_HEAD_WIDTH, FPN_CHANNELS, LEVELS, ancho
 
 __all__ = ["EventStorage", "TimmFeatures", "faster_rcnn", "with_objects"]
 
-# Told once a process, of nothing that a user of a sweep could change.
+# Warnings about nothing that a user of a sweep could change.
 warnings.filterwarnings("ignore", message=r"torch\.meshgrid: in an upcoming release")
 logging.getLogger("torch.fx._symbolic_trace").addFilter(
     lambda record: "is_fx_tracing" not in record.getMessage()
@@ -43,7 +43,7 @@ SMOOTH_L1_BETA = 1 / 9
 
 @BACKBONE_REGISTRY.register()
 class TimmFeatures(Detectron2Backbone):
-    """A `Backbone` as detectron2 knows them: maps by name, c2 … c5 at strides 4 … 32.
+    """A `Backbone` with detectron2's interface: maps by name, c2 … c5 at strides 4 … 32.
 
     A detectron2 configuration names it by MODEL.BACKBONE.NAME "TimmFeatures", with the timm
     network's name and the image size in MODEL.TIMM.NAME and MODEL.TIMM.IMAGE_SIZE.
@@ -89,7 +89,7 @@ def faster_rcnn(backbone: Backbone, classes: int) -> GeneralizedRCNN:
         backbone=pyramid,
         proposal_generator=_proposal_network(size),
         roi_heads=_box_heads(size, classes),
-        # Images come standardised; without a format there are no channels to be swapped.
+        # Images are standardised already; without a format no channels are swapped.
         pixel_mean=[0.0] * bands,
         pixel_std=[1.0] * bands,
         input_format=None,

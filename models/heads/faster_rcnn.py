@@ -1,4 +1,4 @@
-"""Detection heads over a `Backbone`: Faster R-CNN with a feature pyramid (torchvision's).
+"""Detection over a `Backbone`: torchvision's Faster R-CNN with a feature pyramid.
 
 Ren et al. 2015, "Faster R-CNN"; Lin et al. 2017, "Feature Pyramid Networks for Object Detection".
 """
@@ -15,7 +15,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from datasets.batches import Batch
 from models.backbones import Backbone
-from models.heads.options import HeadOptions
+from models.heads.options import FasterRCNNOptions
 from models.model import Classes, Model
 
 FASTER_RCNN_LOSSES = {
@@ -57,17 +57,17 @@ class FasterRCNNDetector(Model):
     Args:
         backbone: where the features come from; `backbone.image_size` also sizes the anchors.
         classes: the object classes, without background.
-        options: this head has none.
+        options: there are none.
     """
 
-    def __init__(self, backbone: Backbone, classes: Classes, options: HeadOptions) -> None:
+    def __init__(self, backbone: Backbone, classes: Classes, options: FasterRCNNOptions) -> None:
         super().__init__()
         del options
         size, bands = backbone.image_size, backbone.bands
         self.network = FasterRCNN(
             Pyramid(backbone),
-            # Images come standardised and sized: the transform that torchvision puts in front
-            # is told to leave both as they are.
+            # Images are standardised and of one size already: these four settings turn off the
+            # transform that torchvision puts in front.
             min_size=size,
             max_size=size,
             image_mean=[0.0] * bands,
@@ -111,9 +111,9 @@ def anchor_sizes(image_size: int) -> tuple[tuple[int], ...]:
 
 
 def proposals(image_size: int) -> int:
-    """Regions the box head looks at, an image: one for 160 px², from 100 to torchvision's 1,000.
+    """Regions of an image for the box head: one for 160 px², from 100 to torchvision's 1,000.
 
-    torchvision's numbers are made for scenes of 800 px; on a patch of 128 px they would spend
-    most of a trial's time on regions that overlap.
+    torchvision's number is for scenes of 800 px; on a patch of 128 px most of a trial's time would
+    be spent on regions that overlap.
     """
     return min(1000, max(100, image_size**2 // 160))

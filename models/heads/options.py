@@ -1,27 +1,41 @@
-"""What heads can be told beside their weights of loss terms: names, types, defaults.
+"""Options of heads: names, types, defaults, and the loss terms that follow from them.
 
-A sweep gives them like any other setting, under `compare`, `tune` or `fixed`. Without torch, so
-that a mistyped sweep file is refused at once.
+A sweep gives them like any other setting, under `compare`, `tune` or `fixed`; its schema is derived
+from them. Without torch, so that a mistyped sweep file is refused at once.
 """
 
-from typing import Literal
+from abc import ABC, abstractmethod
 
 from pydantic import BaseModel, ConfigDict, Field
 
+LOSS_PREFIX = "loss_weights."
+"""The setting `loss_weights.roi_box` is the weight of the loss term `roi_box`."""
 
-class HeadOptions(BaseModel):
-    """A head that can be told nothing."""
+
+class HeadOptions(BaseModel, ABC):
+    """Options of a head; each has a description."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @property
+    @abstractmethod
+    def terms(self) -> tuple[str, ...]:
+        """Names of the loss terms that the head is trained on."""
+
+
+class FasterRCNNOptions(HeadOptions):
+    """Faster R-CNN has no options, and the same four loss terms in every implementation."""
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Of the region proposals, and of the regions that are classified."""
+        return "rpn_objectness", "rpn_box", "roi_class", "roi_box"
+
 
 class SegmenterOptions(HeadOptions):
-    """What every segmentation head can be told."""
+    """Options that all segmentation heads have."""
 
-    loss: str = Field(
-        "cross_entropy",
-        description="terms joined by +: cross_entropy, bce, focal, dice, jaccard, lovasz",
-    )
+    loss: str = Field("cross_entropy", description="terms joined by +, such as bce + jaccard")
     class_weights: str = Field(
         "none",
         description="none, inverse, median_frequency, effective_number, or a number for each "
@@ -29,14 +43,9 @@ class SegmenterOptions(HeadOptions):
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of cross_entropy")
 
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Those of `loss`. LossError: it has a term that does not exist."""
+        from models.losses import loss_terms  # imports torch
 
-class HypercolumnOptions(SegmenterOptions):
-    """What the hypercolumn head can be told."""
-
-    layers: Literal["all", "before_pooling"] = Field("all", description="convolutions it reads")
-    dropout: float = Field(0.5, ge=0, lt=1)
-    pixels_per_class: int = Field(
-        50, ge=1, description="pixels of each class sampled from each training image"
-    )
-    pixel_epochs: int = Field(10, ge=0, description="of the pixel classifier; 0: dense only")
-    pixel_lr: float = Field(1e-3, gt=0, description="of the pixel classifier")
+        return loss_terms(self.loss)

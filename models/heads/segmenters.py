@@ -1,8 +1,8 @@
 """Segmentation heads over a `Backbone`: segmentation-models-pytorch's decoders on its four maps.
 
-Every family goes with every decoder. The decoders expect an encoder's maps at strides 1, 2, 4, …;
-a `Backbone` begins at 4. As that library does for encoders without a map at stride 2 (MiT), the
-images themselves stand for stride 1 and a map without channels for stride 2.
+Every backbone family works with every decoder. The decoders expect an encoder's maps at strides 1,
+2, 4, …; a `Backbone` begins at 4. As that library does for encoders without a map at stride 2
+(MiT), the images themselves are the map at stride 1, and that at stride 2 has no channels.
 """
 
 from abc import abstractmethod
@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from datasets.batches import Batch
 from models.backbones import Backbone
 from models.heads.options import SegmenterOptions
-from models.losses.segmentation import Criterion, class_logits, output_channels
+from models.losses.criterion import Criterion, output_channels
+from models.losses.pixels import class_logits
 from models.model import Classes, Model
 
 UNET_WIDTHS = (256, 128, 64, 32, 16)
@@ -30,14 +31,16 @@ class SegmentationModel(Model):
 
     Args:
         backbone: where the features come from.
-        classes: what is told apart, and how often each class occurs in training.
+        classes: their names, and how often each occurs in training.
         options: the loss, class weights and label smoothing.
     """
 
     def __init__(self, backbone: Backbone, classes: Classes, options: SegmenterOptions) -> None:
         super().__init__()
         self.encoder = backbone
-        self.criterion = Criterion(classes, options)
+        self.criterion = Criterion(
+            classes, options.loss, options.class_weights, options.label_smoothing
+        )
 
     @property
     def backbone(self) -> Backbone:
@@ -56,7 +59,7 @@ class SegmentationModel(Model):
     def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
         """Images [B, C, S, S] → an image: mask uint8 [S, S], probabilities float32 [K + 1, S, S].
 
-        The mask holds the most probable class; of two that are alike, the lower id.
+        The mask holds the most probable class; of two equally probable ones, the lower id.
         """
         probabilities = class_logits(self.outputs(images)).float().softmax(dim=1)
         masks = probabilities.argmax(dim=1).to(torch.uint8)

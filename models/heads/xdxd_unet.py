@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models.backbones import Backbone, UnknownBackboneError
 from models.heads.options import SegmenterOptions
 from models.heads.segmenters import SegmentationModel
-from models.losses.segmentation import output_channels
+from models.losses.criterion import output_channels
 from models.model import Classes
 
 STRIDES = [1, 2, 4, 8, 16, 32]
@@ -29,7 +29,7 @@ class XDXDUNet(SegmentationModel):
     """VGG16's maps before each pooling as skip connections, bilinear enlargement, no norms.
 
     Raises:
-        UnknownBackboneError: the backbone's maps have not the strides and channels of VGG16's.
+        UnknownBackboneError: the backbone's maps do not have VGG16's strides and channels.
     """
 
     def __init__(self, backbone: Backbone, classes: Classes, options: SegmenterOptions) -> None:
@@ -37,8 +37,8 @@ class XDXDUNet(SegmentationModel):
         info: Any = backbone.body.feature_info
         if (info.reduction(), info.channels()) != (STRIDES, VGG_CHANNELS):
             raise UnknownBackboneError(
-                f"head 'xdxd_unet' is made for vgg16 (or another VGG): it cannot use the maps of "
-                f"'{backbone.name}', at strides {info.reduction()}"
+                f"head 'xdxd_unet' is made for vgg16 or another VGG: '{backbone.name}' has maps at "
+                f"strides {info.reduction()}"
             )
         self.centre = _stage(*CENTRE)
         self.stages = nn.ModuleList(_stage(*widths) for widths in STAGES)

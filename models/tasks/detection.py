@@ -7,10 +7,12 @@ from torch import Tensor
 from torchvision.utils import draw_bounding_boxes
 
 from datasets.batches import Batch
-from models.metrics.average_precision import average_precision
+from models.heads import HEADS
+from models.metrics.average_precision import METRICS, average_precision
 from models.metrics.matching import SHOWN_SCORE, Boxes, box_matches
 from models.metrics.scored import Keep, Scored
 from models.model import Model
+from models.tasks.task import Task
 
 
 def score_detector(
@@ -57,3 +59,12 @@ def draw_detections(model: Model, batch: Batch, pictures: Tensor, device: torch.
         sure = found["scores"] >= SHOWN_SCORE
         drawn.append(draw_bounding_boxes(shown, found["boxes"][sure].cpu(), colors="red"))
     return torch.stack(drawn)
+
+
+DETECTION = Task(
+    heads=HEADS["detection"],
+    needs="boxes",
+    metrics=tuple(METRICS),
+    evaluate=score_detector,
+    draw=draw_detections,
+)

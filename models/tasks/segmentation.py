@@ -9,10 +9,18 @@ from torch import Tensor
 from datasets.batches import Batch
 from datasets.colours import IGNORED_GREY, class_colour
 from datasets.source import IGNORE
-from models.metrics.confusion import scores
-from models.metrics.footprints import Counts, footprint_scores, footprints_in, match
+from models.heads import HEADS
+from models.metrics.confusion import CLASS_METRICS, METRICS, scores
+from models.metrics.footprints import (
+    FOOTPRINT_METRICS,
+    Counts,
+    footprint_scores,
+    footprints_in,
+    match,
+)
 from models.metrics.scored import Keep, Scored
 from models.model import Model
+from models.tasks.task import Task
 from runs.tallies import PixelTally
 
 
@@ -36,7 +44,7 @@ def score_segmenter(
     size = len(classes) + 1
     names: list[str] = []
     pixels: list[Tensor] = []
-    buildings: list[Counts] = []
+    footprints: list[Counts] = []
     for batch in data:
         found = model.predict(batch.images.to(device))
         names += batch.names
@@ -45,18 +53,18 @@ def score_segmenter(
             for truth, image in zip(batch.masks.to(device), found, strict=True)
         ]
         if batch.footprints is not None:
-            buildings += _footprint_counts(batch, found)
+            footprints += _footprint_counts(batch, found)
         if keep is not None:
             keep(batch.names, [{"mask": image["mask"].cpu().numpy()} for image in found])
     counts = torch.stack(pixels).cpu().numpy()
     metrics = scores(counts.sum(axis=0), classes)
-    if buildings:
-        of_buildings = footprint_scores(np.sum(buildings, axis=0))
+    if footprints:
+        of_footprints = footprint_scores(np.sum(footprints, axis=0))
         metrics |= {
-            name: float(value) for name, value in of_buildings.items() if np.isfinite(value)
+            name: float(value) for name, value in of_footprints.items() if np.isfinite(value)
         }
-    footprints = np.array(buildings) if buildings else None
-    return Scored(metrics, PixelTally(np.array(names), counts, footprints))
+    buildings = np.array(footprints) if footprints else None
+    return Scored(metrics, PixelTally(np.array(names), counts, buildings))
 
 
 def _footprint_counts(batch: Batch, found: list[dict[str, Tensor]]) -> list[Counts]:
@@ -103,9 +111,20 @@ def confusion(truths: Tensor, found: Tensor, classes: int) -> Tensor:
         ValueError: a truth is no class and not `IGNORE`.
     """
     counted = truths != IGNORE
-    places = truths[counted].long() * classes + found[counted]
-    counts = torch.bincount(places, minlength=classes**2)
+    cells = truths[counted].long() * classes + found[counted]
+    counts = torch.bincount(cells, minlength=classes**2)
     if len(counts) > classes**2:
         wrong = int(truths[counted].max())
         raise ValueError(f"a mask holds class id {wrong}, but there are only 0 to {classes - 1}")
     return counts.view(classes, classes)
+
+
+SEGMENTATION = Task(
+    heads=HEADS["segmentation"],
+    needs="masks",
+    metrics=METRICS,
+    evaluate=score_segmenter,
+    draw=draw_masks,
+    class_metrics=tuple(CLASS_METRICS),
+    footprint_metrics=tuple(FOOTPRINT_METRICS),
+)

@@ -1,4 +1,4 @@
-"""Weights of changed code are refused with a sentence that names what changed."""
+"""Weights of code that has changed are refused with a sentence that names the change."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def saved(model: nn.Module, file: Path) -> Path:
     return file
 
 
-def test_same_code_gets_its_weights_back(tmp_path: Path) -> None:
+def test_same_code_loads_its_weights(tmp_path: Path) -> None:
     model, again = (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)) for _ in range(2))
     assert load_same(again, saved(model, tmp_path / "w.safetensors"))["epoch"] == "3"
     assert torch.equal(model[0].weight, again[0].weight)
@@ -24,11 +24,11 @@ def test_same_code_gets_its_weights_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        (nn.Sequential(nn.Linear(3, 5)), r"0\.bias \(\[4\] then, \[5\] now\)"),
-        (nn.Sequential(nn.ReLU(), nn.Linear(3, 4)), r"0\.bias \(\[4\] then, not there now\)"),
+        (nn.Sequential(nn.Linear(3, 5)), r"0\.bias \(\[4\] in the file, \[5\] now\)"),
+        (nn.Sequential(nn.ReLU(), nn.Linear(3, 4)), r"0\.bias \(\[4\] in the file, missing now\)"),
     ],
 )
-def test_changed_code_is_told_apart_and_the_tensors_named(
+def test_changed_code_is_refused_and_the_tensors_named(
     tmp_path: Path, changed: nn.Module, named: str
 ) -> None:
     file = saved(nn.Sequential(nn.Linear(3, 4)), tmp_path / "w.safetensors")

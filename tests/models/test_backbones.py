@@ -1,4 +1,4 @@
-"""Every family answers alike: four maps at strides 4 to 32, for any bands and size."""
+"""Every family has the same output: four maps at strides 4 to 32, for any bands and size."""
 
 import pytest
 import torch
@@ -45,7 +45,12 @@ def test_plain_vit_maps_differ_by_more_than_their_size() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("resnet81", "did you mean 'resnet18'"), ("nonsense", "no backbone")]
+    ("name", "hint"),
+    [
+        ("resnet81", "did you mean 'resnet18'"),
+        ("qqq", "no backbone 'qqq'$"),
+        ("resnet18.a1", "no weights 'a1' of resnet18; there are: a1_in1k, "),
+    ],
 )
 def test_unknown_name_is_refused(name: str, hint: str) -> None:
     with pytest.raises(UnknownBackboneError, match=hint):

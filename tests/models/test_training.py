@@ -1,4 +1,4 @@
-"""The training loop: it learns, is the same twice, goes on where it was cut, and ends on NaN."""
+"""The training loop: it learns, is the same twice, is resumed, and ends on NaN."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,8 +11,8 @@ from datasets import Prepared, Split, open_split
 from datasets.batches import batch_of
 from models.backbones import Backbone
 from models.heads.faster_rcnn import FasterRCNNDetector
+from models.heads.options import FasterRCNNOptions
 from models.model import Classes
-from models.heads.options import HeadOptions
 from models.tasks import TASKS
 from models.training import Epoch, Recipe, train
 
@@ -46,7 +46,7 @@ def splits(tiny_data: Prepared) -> tuple[Split, Split]:
 def detector() -> FasterRCNNDetector:
     torch.manual_seed(0)
     classes = Classes(("landslide",), (), ())
-    return FasterRCNNDetector(Backbone("test_resnet", 3, 32), classes, HeadOptions())
+    return FasterRCNNDetector(Backbone("test_resnet", 3, 32), classes, FasterRCNNOptions())
 
 
 def epochs_of(splits: tuple[Split, Split], recipe: Recipe, **options: Any) -> list[Epoch]:
@@ -57,37 +57,39 @@ def timeless(epoch: Epoch) -> dict[str, float]:
     return {name: value for name, value in epoch.metrics.items() if name != "seconds"}
 
 
-def test_losses_have_the_names_that_the_head_promises(splits: tuple[Split, Split]) -> None:
+def test_an_epoch_has_the_losses_and_metrics_of_its_head_and_task(
+    splits: tuple[Split, Split],
+) -> None:
     (epoch,) = epochs_of(splits, replace(RECIPE, epochs=1))
     terms = {name.removeprefix("loss/") for name in epoch.metrics if name.startswith("loss/")}
-    assert terms == set(TASKS["detection"].heads["faster_rcnn"].losses)
+    assert terms == set(FasterRCNNOptions().terms)
     assert set(TASKS["detection"].metrics) <= set(epoch.metrics)
 
 
 def test_loss_falls_and_so_does_the_learning_rate(splits: tuple[Split, Split]) -> None:
     first, *_, last = epochs_of(splits, RECIPE)
     assert last.metrics["loss"] < 0.9 * first.metrics["loss"]
-    assert last.metrics["lr"] < 0.1 * RECIPE.lr  # the cosine has come down
+    assert last.metrics["lr"] < 0.1 * RECIPE.lr  # the end of the cosine
 
 
-def test_loss_weights_weigh_the_terms_they_name(splits: tuple[Split, Split]) -> None:
-    """With every other term weighing nothing, the loss is twice the one that weighs two."""
-    silent = dict.fromkeys(TASKS["detection"].heads["faster_rcnn"].losses, 0.0)
-    recipe = replace(RECIPE, epochs=1, loss_weights={**silent, "roi_class": 2.0})
+def test_loss_weights_apply_to_the_terms_they_name(splits: tuple[Split, Split]) -> None:
+    """With weight 0 for all other terms, the loss is twice the one of weight 2."""
+    nothing = dict.fromkeys(FasterRCNNOptions().terms, 0.0)
+    recipe = replace(RECIPE, epochs=1, loss_weights={**nothing, "roi_class": 2.0})
     (epoch,) = epochs_of(splits, recipe)
     assert epoch.metrics["loss"] == pytest.approx(2 * epoch.metrics["loss/roi_class"], rel=1e-5)
 
 
-def test_going_on_after_a_cut_gives_what_an_uncut_run_gives(
+def test_resumed_training_gives_what_an_uninterrupted_one_gives(
     splits: tuple[Split, Split], tmp_path: Any
 ) -> None:
-    uncut = epochs_of(splits, RECIPE)
+    whole = epochs_of(splits, RECIPE)
     running = train(detector(), TASKS["detection"], *splits, RECIPE, CPU)
     torch.save(next(running).state(), tmp_path / "state.pt")
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     resumed = epochs_of(splits, RECIPE, resume=state)
     assert [epoch.number for epoch in resumed] == [2, 3]
-    assert [timeless(epoch) for epoch in resumed] == [timeless(epoch) for epoch in uncut[1:]]
+    assert [timeless(epoch) for epoch in resumed] == [timeless(epoch) for epoch in whole[1:]]
 
 
 def test_loss_that_is_not_finite_ends_the_training_as_diverged(

@@ -16,11 +16,11 @@ from torchvision.models.detection.roi_heads import fastrcnn_loss
 
 from datasets.batches import Batch
 from models.backbones import Backbone
-from models.tasks.detection import score_detector
-from models.heads.faster_rcnn import FASTER_RCNN_LOSSES, FasterRCNNDetector, anchor_sizes
 from models.heads.detectron2_detector import Detectron2Detector, EngineMissingError, check_engine
+from models.heads.faster_rcnn import FASTER_RCNN_LOSSES, FasterRCNNDetector, anchor_sizes
+from models.heads.options import FasterRCNNOptions
 from models.model import Classes, Model
-from models.heads.options import HeadOptions
+from models.tasks.detection import score_detector
 
 needs_detectron2 = pytest.mark.skipif(
     importlib.util.find_spec("detectron2") is None,
@@ -55,7 +55,7 @@ def batch() -> Batch:
 
 def detector(head: Callable[..., Model] = Detectron2Detector, bands: int = 3) -> Model:
     torch.manual_seed(0)
-    return head(Backbone("test_resnet", bands, SIDE), KINDS, HeadOptions())
+    return head(Backbone("test_resnet", bands, SIDE), KINDS, FasterRCNNOptions())
 
 
 def trained(model: Model, batch: Batch, steps: int) -> Model:
@@ -81,7 +81,7 @@ def test_without_detectron2_an_error_says_what_to_install(
 
 
 @needs_detectron2
-def test_it_learns_two_images_by_heart(batch: Batch) -> None:
+def test_it_overfits_two_images(batch: Batch) -> None:
     model = trained(detector(), batch, 60)
     scores = score_detector(model, [batch], torch.device("cpu"), KINDS.names).metrics
     assert scores["AP50"] == 1.0
@@ -94,12 +94,12 @@ def test_it_learns_two_images_by_heart(batch: Batch) -> None:
 
 
 @needs_detectron2
-def test_both_engines_take_and_give_the_same(batch: Batch) -> None:
-    """Losses by name, unweighted scalars, near each other at the start; the same predictions."""
+def test_both_engines_have_the_same_inputs_and_outputs(batch: Batch) -> None:
+    """Losses by name, unweighted scalars, near each other at the start; predictions of one form."""
     ours, theirs = detector(Detectron2Detector), detector(FasterRCNNDetector)
     losses, reference = ours.losses(batch), theirs.losses(batch)
     assert set(losses) == set(reference) == set(FASTER_RCNN_LOSSES)
-    for name in ("rpn_objectness", "roi_class"):  # ln 2 and ln 3, before anything is learnt
+    for name in ("rpn_objectness", "roi_class"):  # ln 2 and ln 3, before training
         expected = reference[name].detach()
         torch.testing.assert_close(losses[name].detach(), expected, rtol=0.15, atol=0)
     assert all(loss.shape == () and loss.requires_grad for loss in losses.values())
@@ -113,8 +113,8 @@ def test_both_engines_take_and_give_the_same(batch: Batch) -> None:
 
 
 @needs_detectron2
-def test_both_engines_are_as_large() -> None:
-    """But for torchvision's regressing of background boxes: 4 · 513 parameters."""
+def test_both_engines_have_as_many_parameters() -> None:
+    """Except that torchvision regresses boxes of the background: 4 · 513 parameters."""
     ours, theirs = (
         sum(p.numel() for p in detector(head).parameters())
         for head in (Detectron2Detector, FasterRCNNDetector)
@@ -149,7 +149,7 @@ def test_weights_that_are_not_finite_give_losses_that_are_not(batch: Batch) -> N
 
 
 @needs_detectron2
-def test_anchors_are_those_of_torchvisions_head_but_for_rounding(batch: Batch) -> None:
+def test_anchors_are_those_of_torchvisions_head_apart_from_rounding(batch: Batch) -> None:
     ours, theirs = detector(Detectron2Detector), detector(FasterRCNNDetector)
     maps = [torch.zeros(1, 1, SIDE // stride, SIDE // stride) for stride in (4, 8, 16, 32, 64)]
     generated: list[Tensor] = [
@@ -162,7 +162,7 @@ def test_anchors_are_those_of_torchvisions_head_but_for_rounding(batch: Batch) -
 
 
 @needs_detectron2
-def test_both_engines_are_set_alike() -> None:
+def test_both_engines_have_the_same_settings() -> None:
     ours, theirs = detector(Detectron2Detector).network, detector(FasterRCNNDetector).network
     rpn, reference = ours.proposal_generator, theirs.rpn
     sampler = reference.fg_bg_sampler
@@ -188,7 +188,7 @@ def test_both_engines_are_set_alike() -> None:
 
 
 @needs_detectron2
-def test_both_engines_lose_alike_on_the_same_answers_about_regions() -> None:
+def test_both_engines_have_the_same_loss_for_the_same_outputs() -> None:
     """torchvision's background is class 0, detectron2's the last, without a box of its own."""
     from detectron2.structures import Boxes, Instances
     from detectron2.utils.events import EventStorage
@@ -199,10 +199,10 @@ def test_both_engines_lose_alike_on_the_same_answers_about_regions() -> None:
     truths = regions + 3 * torch.rand(8, 4, generator=generator)
     logits, deltas = (torch.randn(8, n, generator=generator) for n in (3, 8))
     labels = torch.tensor([1, 2, 0, 1, 0, 2, 2, 0])
-    told = Instances((SIDE, SIDE), proposal_boxes=Boxes(regions), gt_boxes=Boxes(truths))
-    told.gt_classes = (labels - 1) % 3
+    sampled = Instances((SIDE, SIDE), proposal_boxes=Boxes(regions), gt_boxes=Boxes(truths))
+    sampled.gt_classes = (labels - 1) % 3
     with EventStorage():
-        found = detector().network.roi_heads.box_predictor.losses((logits, deltas), [told])
+        found = detector().network.roi_heads.box_predictor.losses((logits, deltas), [sampled])
     targets = BoxCoder((10.0, 10.0, 5.0, 5.0)).encode([truths], [regions])
     expected = fastrcnn_loss(
         logits.roll(1, dims=1), torch.cat([torch.zeros(8, 4), deltas], 1), [labels], targets
@@ -233,17 +233,17 @@ import torch
 from models.backbones import Backbone
 from models.heads.detectron2_detector import Detectron2Detector
 from models.model import Classes
-from models.heads.options import HeadOptions
+from models.heads.options import FasterRCNNOptions
 one = Classes(("one",), (), ())
-model = Detectron2Detector(Backbone("test_resnet", 3, {SIDE}), one, HeadOptions())
+model = Detectron2Detector(Backbone("test_resnet", 3, {SIDE}), one, FasterRCNNOptions())
 model.eval().predict(torch.zeros(1, 3, {SIDE}, {SIDE}))
 """
 
 
 @needs_detectron2
-def test_it_says_nothing_while_it_works() -> None:
-    """In a process of its own: what PyTorch says of detectron2, it says once a process."""
-    root = Path(__file__).parents[2]
+def test_it_prints_nothing() -> None:
+    """In a process of its own, because PyTorch warns only once a process."""
+    root = Path(__file__).parents[3]
     done = subprocess.run(
         [sys.executable, "-c", WORK], cwd=root, capture_output=True, text=True, check=True
     )

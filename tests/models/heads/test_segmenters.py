@@ -1,4 +1,4 @@
-"""Every decoder goes with every backbone family, and what it is shown it learns."""
+"""Every decoder works with every backbone family, and learns what it is trained on."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from datasets.batches import Batch
 from datasets.source import IGNORE
 from models.backbones import Backbone
-from models.model import Classes
 from models.heads.options import SegmenterOptions
 from models.heads.segmenters import FPN, SegmentationModel, UNet, UPerNet
+from models.model import Classes
 
 ONE = Classes(("building",), (950, 50), (1000, 1000))
 THREE = Classes(("building", "wood", "water"), (500, 20, 300, 180), (1000,) * 4)
@@ -42,7 +42,7 @@ def backbone(request: pytest.FixtureRequest) -> Backbone:
 
 
 @pytest.mark.parametrize("head", [FPN, UNet, UPerNet])
-def test_every_decoder_goes_with_every_family(
+def test_every_decoder_works_with_every_family(
     backbone: Backbone, head: type[SegmentationModel]
 ) -> None:
     model = head(backbone, THREE, SegmenterOptions()).eval()
@@ -90,13 +90,13 @@ def test_overfits_a_batch() -> None:
 
 
 class PooledImages(nn.Module):
-    """A decoder that answers with the images' first band at stride 4."""
+    """A decoder whose output is the images' first band at stride 4."""
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         return nn.functional.avg_pool2d(maps[0][:, :1], 4)
 
 
-def test_logits_lie_where_their_pixels_lie() -> None:
+def test_logits_are_not_shifted_against_their_pixels() -> None:
     """A shift by a part of a pixel would cost IoU at every edge."""
     model = FPN(Backbone("test_resnet", 3, 64), ONE, SegmenterOptions())
     model.decoder, model.head = PooledImages(), nn.Identity()  # type: ignore[assignment]

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor, nn
 
 from models.backbones import Backbone, UnknownBackboneError
-from models.model import Classes
 from models.heads.options import SegmenterOptions
 from models.heads.xdxd_unet import XDXDUNet
+from models.model import Classes
 
 ONE = Classes(("building",), (950, 50), (1000, 1000))
 
@@ -50,7 +50,7 @@ def test_each_stage_has_its_widths_and_its_size(model: XDXDUNet) -> None:
 
 
 def test_a_stage_enlarges_before_it_convolves(model: XDXDUNet) -> None:
-    """As published; the other way round is four times cheaper and another function."""
+    """As published; the other order is four times cheaper and another function."""
     features = torch.rand(1, 512, 1, 2)
     enlarged = nn.functional.interpolate(features, scale_factor=2, mode="bilinear")
     with torch.no_grad():

@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.losses.class_weights import RECIPES, check_class_weights, class_weights
+from models.losses.class_weights import (
+    RECIPES,
+    ClassWeightsError,
+    check_class_weights,
+    class_weights,
+)
 
 LANDCOVER = (5810, 86, 3330, 610, 160)
 """LandCover.ai's classes, in hundredths of a percent."""
@@ -24,7 +29,7 @@ def scaled(weights: list[float]) -> tuple[float, ...]:
     return tuple(float(weight) for weight in np.array(weights) / np.mean(weights))
 
 
-def test_none_weighs_all_classes_alike() -> None:
+def test_with_none_all_weights_are_equal() -> None:
     assert weights_of("none", (9, 0, 1)) == (1, 1, 1)
 
 
@@ -79,7 +84,7 @@ def test_the_mean_over_the_classes_that_occur_is_one(spec: str, pixels: list[int
     st.sampled_from(["inverse", "median_frequency", "effective_number"]),
     st.lists(st.integers(1, 10**10), min_size=2, max_size=6),
 )
-def test_a_rarer_class_never_weighs_less(spec: str, pixels: list[int]) -> None:
+def test_a_rarer_class_never_has_a_lower_weight(spec: str, pixels: list[int]) -> None:
     weights = weights_of(spec, tuple(pixels))
     by_rarity = [weight for _, weight in sorted(zip(pixels, weights, strict=True), reverse=True)]
     assert all(b >= a * (1 - 1e-6) for a, b in pairwise(by_rarity))
@@ -96,8 +101,8 @@ def test_a_rarer_class_never_weighs_less(spec: str, pixels: list[int]) -> None:
         ("0, 0, 0", "one is above 0"),
     ],
 )
-def test_what_is_no_weighting_is_refused(spec: str, reason: str) -> None:
-    with pytest.raises(ValueError, match=reason):
+def test_what_is_not_a_weighting_is_refused(spec: str, reason: str) -> None:
+    with pytest.raises(ClassWeightsError, match=reason):
         check_class_weights(spec, 3)
 
 
@@ -109,9 +114,9 @@ def test_numbers_can_be_checked_before_the_classes_are_known() -> None:
     ("spec", "pixels", "reason"),
     [
         ("inverse", (0, 0), "no labelled pixel"),
-        ("0, 1", (9, 0), "every class in the training split weighs 0"),
+        ("0, 1", (9, 0), "every class in the training split has the weight 0"),
     ],
 )
 def test_weights_of_nothing_are_refused(spec: str, pixels: tuple[int, ...], reason: str) -> None:
-    with pytest.raises(ValueError, match=reason):
+    with pytest.raises(ClassWeightsError, match=reason):
         weights_of(spec, pixels)

@@ -1,6 +1,9 @@
+"""Footprints are outlined, matched and scored as in the SpaceNet challenges."""
+
 import subprocess
 import sys
 from collections.abc import Sequence
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,14 @@ from hypothesis.extra import numpy as arrays
 from rasterio.features import rasterize
 from shapely import Polygon, box
 
-from models.metrics.footprints import Counts, Footprint, footprints_in, match
+from models.metrics.footprints import (
+    FOOTPRINT_METRICS,
+    Counts,
+    Footprint,
+    footprint_scores,
+    footprints_in,
+    match,
+)
 
 BOW_TIE = Polygon([(0, 0), (20, 20), (20, 0), (0, 20)])
 RIGHT_LOBE = Polygon([(10, 10), (20, 20), (20, 0)])
@@ -29,7 +39,7 @@ outlines = st.one_of(boxes, boxes, quadrangles)
 
 def test_importing_footprints_does_not_import_torch() -> None:
     program = "import models.metrics.footprints, sys; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=True)
+    subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[3], check=True)
 
 
 def test_components_are_outlined_in_pixels_of_the_file() -> None:
@@ -86,7 +96,7 @@ ONE_SIDED = box(-2, 0, 8, 10)
     [
         pytest.param([], [], Counts(), id="nothing"),
         pytest.param([TRUTH], [], Counts(0, 0, 1), id="missed"),
-        pytest.param([], [(TRUTH, 0.5)], Counts(0, 1, 0), id="in vain"),
+        pytest.param([], [(TRUTH, 0.5)], Counts(0, 1, 0), id="false positive"),
         pytest.param([TRUTH], [(box(0, 0, 10, 5), 1)], Counts(0, 1, 1), id="IoU of one half"),
         pytest.param(
             [box(0, 0, 9, 10)], [(box(3, 0, 12, 10), 1)], Counts(0, 1, 1), id="the same, shifted"
@@ -94,16 +104,16 @@ ONE_SIDED = box(-2, 0, 8, 10)
         pytest.param([TRUTH], [(box(0, 0, 10, 5.01), 1)], Counts(1, 0, 0), id="IoU above that"),
         pytest.param([TRUTH], [(TRUTH, 0.9), (TRUTH, 0.8)], Counts(1, 1, 0), id="taken"),
         pytest.param(
-            [TRUTH, SHIFTED], [(ONE_SIDED, 0.1), (TRUTH, 0.2)], Counts(1, 1, 1), id="surest first"
+            [TRUTH, SHIFTED], [(ONE_SIDED, 0.1), (TRUTH, 0.2)], Counts(1, 1, 1), id="by confidence"
         ),
         pytest.param(
             [TRUTH, SHIFTED], [(TRUTH, 0.1), (ONE_SIDED, 0.2)], Counts(2, 0, 0), id="next best"
         ),
         pytest.param(
-            [TRUTH, SHIFTED], [(TRUTH, 0.5), (ONE_SIDED, 0.5)], Counts(1, 1, 1), id="alike, before"
+            [TRUTH, SHIFTED], [(TRUTH, 0.5), (ONE_SIDED, 0.5)], Counts(1, 1, 1), id="equal, before"
         ),
         pytest.param(
-            [TRUTH, SHIFTED], [(ONE_SIDED, 0.5), (TRUTH, 0.5)], Counts(2, 0, 0), id="alike, after"
+            [TRUTH, SHIFTED], [(ONE_SIDED, 0.5), (TRUTH, 0.5)], Counts(2, 0, 0), id="equal, after"
         ),
         pytest.param([box(0, 0, 4, 5)], [], Counts(0, 0, 1), id="truth of 20"),
         pytest.param([box(0, 0, 4, 4.9)], [], Counts(), id="truth below 20"),
@@ -112,7 +122,7 @@ ONE_SIDED = box(-2, 0, 8, 10)
         pytest.param(
             [box(0, 0, 4, 4.9)], [(box(0, 0, 4, 5.1), 1)], Counts(0, 1, 0), id="small truth taken"
         ),
-        pytest.param([RIGHT_LOBE], [(BOW_TIE, 1)], Counts(1, 0, 0), id="mended proposal"),
+        pytest.param([RIGHT_LOBE], [(BOW_TIE, 1)], Counts(1, 0, 0), id="repaired proposal"),
         pytest.param([BOW_TIE], [(BOW_TIE, 1)], Counts(0, 1, 1), id="invalid truth"),
         pytest.param(
             [shapely.transform(BOW_TIE, lambda xy: xy / 10)], [], Counts(), id="small invalid truth"
@@ -132,10 +142,10 @@ def test_every_clause_of_the_metric(
 
 
 def reference(truths: Sequence[Polygon], proposals: Sequence[Footprint]) -> Counts:
-    """The metric word by word."""
+    """The metric by its definition."""
     covered = [truth if truth.is_valid else shapely.make_valid(truth) for truth in truths]
     remaining = [truth for truth, whole in zip(truths, covered, strict=True) if whole.area >= 20]
-    found = in_vain = 0
+    found = false = 0
     for proposal in sorted(proposals, key=lambda one: one.confidence, reverse=True):
         polygon = proposal.polygon if proposal.polygon.is_valid else proposal.polygon.buffer(0)
         if not polygon.area > 20:
@@ -145,8 +155,8 @@ def reference(truths: Sequence[Polygon], proposals: Sequence[Footprint]) -> Coun
             found += 1
             del remaining[overlaps.index(max(overlaps))]
         else:
-            in_vain += 1
-    return Counts(found, in_vain, len(remaining))
+            false += 1
+    return Counts(found, false, len(remaining))
 
 
 def iou(one: Polygon, other: Polygon) -> float:
@@ -158,9 +168,29 @@ def iou(one: Polygon, other: Polygon) -> float:
     st.lists(outlines, max_size=8),
     st.lists(st.builds(Footprint, outlines, st.sampled_from([0.1, 0.5, 0.9])), max_size=8),
 )
-def test_match_agrees_with_the_metric_taken_word_by_word(
+def test_match_agrees_with_the_definition_of_the_metric(
     truths: list[Polygon], proposals: list[Footprint]
 ) -> None:
     # Half of the truths are proposed as well, or there would be few matches.
     proposals += [Footprint(truth, 0.5) for truth in truths[::2]]
     assert match(truths, proposals) == reference(truths, proposals)
+
+
+@pytest.mark.parametrize(
+    ("counts", "f1", "precision", "recall"),
+    [
+        ((3, 3, 3), 0.5, 0.5, 0.5),
+        ((3, 1, 2), 2 / 3, 0.75, 0.6),
+        ((0, 0, 0), nan, nan, nan),
+        ((0, 0, 4), 0, nan, 0),
+        ((0, 4, 0), 0, 0, nan),
+    ],
+)
+def test_a_quotient_of_nothing_by_nothing_is_not_defined(
+    counts: tuple[int, int, int], f1: float, precision: float, recall: float
+) -> None:
+    ours = footprint_scores(np.array([counts, (1, 1, 1)]))
+    expected = dict(zip(FOOTPRINT_METRICS, (f1, precision, recall), strict=True))
+    assert {name: values[0] for name, values in ours.items()} == pytest.approx(
+        expected, nan_ok=True
+    )

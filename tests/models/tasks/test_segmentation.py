@@ -1,4 +1,4 @@
-"""A segmenter is scored on a split as a whole, ignored pixels left out, and shown in colours."""
+"""A segmenter is scored on a split as a whole, without ignored pixels, and drawn in colours."""
 
 import numpy as np
 import pytest
@@ -7,19 +7,20 @@ from shapely import Polygon, box
 from torch import Tensor
 
 from datasets.batches import Batch
+from datasets.colours import IGNORED_GREY, OKABE_ITO
 from datasets.source import IGNORE
 from models.backbones import Backbone
-from models.metrics.confusion import confusion, scores
-from models.metrics.counts import FOOTPRINT_METRICS, METRICS
+from models.metrics.confusion import METRICS, scores
+from models.metrics.footprints import FOOTPRINT_METRICS
 from models.model import Model
-from models.tasks.segmentation import IGNORED_GREY, OKABE_ITO, draw_masks, score_segmenter
+from models.tasks.segmentation import confusion, draw_masks, score_segmenter
 
 CPU = torch.device("cpu")
 SIDE = 16
 
 
-class Told(Model):
-    """Finds the class ids that the images' first band holds, and is sure of them."""
+class CopyingModel(Model):
+    """Finds the class ids that the images' first band holds, with probability 1."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -65,8 +66,8 @@ def test_counts_are_summed_over_batches_of_any_size() -> None:
     found, truth = random_masks(0, 5), random_masks(1, 5)
     truth[0, :8] = IGNORE
     data = [batch_of(found[:4], truth[:4]), batch_of(found[4:], truth[4:])]
-    result = score_segmenter(Told(3), data, CPU, ("building", "wood")).metrics
-    assert result == scores(confusion(truth, found, 3), ("building", "wood"))
+    result = score_segmenter(CopyingModel(3), data, CPU, ("building", "wood")).metrics
+    assert result == scores(confusion(truth, found, 3).numpy(), ("building", "wood"))
     assert set(METRICS) < set(result)
     assert not set(FOOTPRINT_METRICS) & set(result)
 
@@ -77,7 +78,7 @@ def test_footprints_are_scored_in_pixels_of_the_file() -> None:
     found = torch.cat([with_squares((1, 1), (9, 9)), with_squares()])
     truth = torch.cat([with_squares((1, 1)), with_squares((0, 0))])
     data = [batch_of(found[i : i + 1], truth[i : i + 1], truths[i : i + 1], 2) for i in range(2)]
-    result = score_segmenter(Told(2), data, CPU, ("building",)).metrics
+    result = score_segmenter(CopyingModel(2), data, CPU, ("building",)).metrics
     assert {name: result[name] for name in FOOTPRINT_METRICS} == pytest.approx(
         dict.fromkeys(FOOTPRINT_METRICS, 0.5)
     )
@@ -87,12 +88,15 @@ def test_no_footprint_is_proposed_where_the_truth_is_ignored() -> None:
     truth = with_squares((1, 1))
     truth[0, 8:] = IGNORE
     data = [batch_of(with_squares((1, 1), (9, 9)), truth, [[box(1, 1, 7, 7)]])]
-    assert score_segmenter(Told(2), data, CPU, ("building",)).metrics["footprint_precision"] == 1
+    assert (
+        score_segmenter(CopyingModel(2), data, CPU, ("building",)).metrics["footprint_precision"]
+        == 1
+    )
 
 
 def test_a_metric_that_is_not_defined_is_left_out() -> None:
     data = [batch_of(with_squares(), with_squares((1, 1)), [[box(1, 1, 7, 7)]])]
-    result = score_segmenter(Told(2), data, CPU, ("building",)).metrics
+    result = score_segmenter(CopyingModel(2), data, CPU, ("building",)).metrics
     assert "footprint_precision" not in result
     assert result["footprint_F1"] == result["footprint_recall"] == 0
 
@@ -101,7 +105,7 @@ def test_pictures_show_image_truth_and_prediction_in_the_colours_of_their_classe
     found, truth = with_squares((0, 0)), 2 * with_squares((0, 0))
     truth[0, -1] = IGNORE
     pictures = torch.full((1, 3, SIDE, SIDE), 77, dtype=torch.uint8)
-    shown = draw_masks(Told(3), batch_of(found, truth), pictures, CPU)
+    shown = draw_masks(CopyingModel(3), batch_of(found, truth), pictures, CPU)
     assert (shown.shape, shown.dtype) == ((1, 3, SIDE, 3 * SIDE), torch.uint8)
     assert (shown[..., :SIDE] == 77).all()
     left, below = shown[0, :, 0, :], shown[0, :, -1, :]
@@ -110,3 +114,19 @@ def test_pictures_show_image_truth_and_prediction_in_the_colours_of_their_classe
     assert tuple(left[:, -1].tolist()) == (0, 0, 0)
     assert tuple(below[:, SIDE].tolist()) == IGNORED_GREY
     assert tuple(below[:, 2 * SIDE].tolist()) == (0, 0, 0)
+
+
+def test_rows_are_truths_and_columns_what_was_found() -> None:
+    counts = confusion(torch.tensor([0, 0, 1]), torch.tensor([1, 1, 0]), 2)
+    assert counts.tolist() == [[0, 2], [1, 0]]
+
+
+def test_counts_of_parts_add_up_to_those_of_the_whole() -> None:
+    truth, found = random_masks(1, 2), random_masks(2, 2)
+    parts = [confusion(t, f, 3) for t, f in zip(truth, found, strict=True)]
+    assert torch.equal(confusion(truth, found, 3), torch.stack(parts).sum(dim=0))
+
+
+def test_a_truth_that_is_not_a_class_is_refused() -> None:
+    with pytest.raises(ValueError, match="class id 2, but there are only 0 to 1"):
+        confusion(torch.tensor([0, 2]), torch.tensor([0, 0]), 2)

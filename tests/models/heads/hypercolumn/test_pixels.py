@@ -13,26 +13,26 @@ from torch import Tensor
 
 from datasets.cache import Split
 from datasets.source import IGNORE
-from models.heads import hypercolumn_pixels
-from models.heads.hypercolumn_pixels import Pixels, draw_pixels, pixel_batches
+from models.heads.hypercolumn import pixels as pixels_module
+from models.heads.hypercolumn.pixels import Pixels, draw_pixels, pixel_batches
 
 CPU = torch.device("cpu")
 MASKS = arrays(np.uint8, (3, 4, 4), elements=st.sampled_from([0, 1, 2, IGNORE]))
 
 
 def listed(pixels: Pixels) -> list[tuple[int, ...]]:
-    columns = pixels.images.tolist(), pixels.places.tolist(), pixels.labels.tolist()
+    columns = pixels.images.tolist(), pixels.positions.tolist(), pixels.labels.tolist()
     return list(zip(*columns, strict=True))
 
 
 @given(MASKS, st.integers(1, 20))
 @settings(deadline=None)
-def test_each_class_of_each_image_gives_as_many_as_asked_or_all(
+def test_each_class_of_each_image_gives_the_number_wanted_or_all(
     masks: NDArray[np.uint8], per_class: int
 ) -> None:
     drawn = listed(draw_pixels(masks, per_class, np.random.default_rng(0)))
     assert len(set(drawn)) == len(drawn)  # none twice
-    assert all(masks[image].flat[place] == label for image, place, label in drawn)
+    assert all(masks[image].flat[position] == label for image, position, label in drawn)
     for image, mask in enumerate(masks):
         labels = [label for i, _, label in drawn if i == image]
         for label in range(IGNORE):
@@ -40,7 +40,7 @@ def test_each_class_of_each_image_gives_as_many_as_asked_or_all(
         assert IGNORE not in labels
 
 
-def test_seed_settles_which_are_drawn() -> None:
+def test_seed_determines_which_are_drawn() -> None:
     masks = np.zeros((1, 8, 8), np.uint8)
     first, again, other = (
         listed(draw_pixels(masks, 5, np.random.default_rng(seed))) for seed in (1, 1, 2)
@@ -80,9 +80,9 @@ def split_of(images: NDArray[np.float32], masks: NDArray[np.uint8]) -> Split:
 def test_every_pixel_comes_once_a_call_with_its_own_column_and_label(
     split: Split, kept: int, passes: int, monkeypatch: Any
 ) -> None:
-    """All at once or in portions; where all are kept, the network sees the images once."""
-    monkeypatch.setattr(hypercolumn_pixels, "KEPT_BYTES", kept)
-    monkeypatch.setattr(hypercolumn_pixels, "BATCH", 4)
+    """All at once or in portions; if all are kept, the network sees the images once."""
+    monkeypatch.setattr(pixels_module, "KEPT_BYTES", kept)
+    monkeypatch.setattr(pixels_module, "BATCH", 4)
     pixels = draw_pixels(split.masks, 3, np.random.default_rng(0))
     seen: list[int] = []
 

@@ -1,16 +1,15 @@
-"""Zoom-out features: what a VGG knows of a pixel, from its colour to the scene around it.
+"""Zoom-out features: a VGG's description of a pixel, from its colour to the scene around it.
 
 The hypercolumn of a pixel is the vector of the activations above it in all layers (Hariharan et
 al. 2015, "Hypercolumns for Object Segmentation and Fine-grained Localization"; Mostajabi et al.
 2015, "Feedforward Semantic Segmentation with Zoom-out Features"): each layer's map enlarged
 bilinearly to the image's size, half-pixel centres, all of them stacked. Stacked at full size they
-take 17 kB a pixel, so that nothing here does it: maps are kept in *scales*, the layers of one
-resolution concatenated, and what is asked of the stack (its moments, single pixels, the first layer
-of a classifier) is computed from those.
+take 17 kB a pixel, and so nothing here stacks them: maps are kept in *scales*, the layers of one
+resolution concatenated, and what is needed of the stack (its moments, single pixels, the first
+layer of a classifier) is computed from those.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,30 +17,29 @@ from timm.models.vgg import VGG
 from torch import Tensor, nn
 
 from models.backbones import Backbone, UnknownBackboneError
-
-Layers = Literal["all", "before_pooling"]
+from models.heads.hypercolumn.options import Layers
 
 CONSTANT = 1e-6
-"""A channel that deviates less, relative to its mean, holds one value but for rounding."""
+"""A channel that deviates less, relative to its mean, has one value apart from rounding."""
 
 
 class ZoomOut:
     """Images [B, C, S, S] → scales: maps [B, C_i, S/2^i, S/2^i], the first with the images in it.
 
-    No module, for the network belongs to the backbone: its parameters are listed once.
+    It is not a module, because the network belongs to the backbone: its parameters are listed once.
 
     Attributes:
         widths: channels C_i of each scale.
 
     Raises:
-        UnknownBackboneError: the backbone is no VGG.
+        UnknownBackboneError: the backbone is not a VGG.
     """
 
     def __init__(self, backbone: Backbone, layers: Layers) -> None:
         if not isinstance(backbone.network, VGG):
             raise UnknownBackboneError(
-                f"the hypercolumn head reads the convolutions of a VGG, such as vgg11 or vgg16;"
-                f" '{backbone.name}' is none"
+                "the hypercolumn head reads the convolutions of a VGG, such as vgg11 or vgg16: "
+                f"'{backbone.name}' is not a VGG"
             )
         steps = list(backbone.network.features)
         last = max(i for i, step in enumerate(steps) if isinstance(step, nn.ReLU))
@@ -100,14 +98,17 @@ def enlarging(side: int, size: int, like: Tensor) -> Tensor:
 
 
 def part(matrix: Tensor, pixels: slice) -> tuple[Tensor, slice]:
-    """What of an enlargement E [S, s] makes some `pixels` of a line, and what of the map it needs.
+    """The rows of an enlargement E [S, s] that give some `pixels` of a line, and what they need.
 
     Args:
         pixels: begins and ends at multiples of the factor S / s; may end beyond S.
+
+    Returns:
+        Those rows, with the columns of the part of the map that they need; and that part.
     """
     size, side = matrix.shape
     factor = size // side
-    # A neighbour on either side, where there is one, is blended in.
+    # Interpolation reads a neighbour on either side, where there is one.
     needed = slice(max(pixels.start // factor - 1, 0), min(pixels.stop // factor + 1, side))
     return matrix[pixels, needed], needed
 
@@ -125,7 +126,7 @@ class Moments:
         self.squares = torch.zeros(channels, dtype=torch.float64)
 
     def add(self, scales: Sequence[Tensor]) -> None:
-        """Count in a batch."""
+        """Add a batch."""
         size = scales[0].shape[-1]
         pixels = len(scales[0]) * size**2
         # Every pixel of a map has the same share in its enlargement, so that their means agree.
@@ -146,8 +147,8 @@ class Moments:
 def _squares(maps: Tensor, size: int) -> Tensor:
     """Sum of squared deviations [C] of `maps` [B, C, s, s] enlarged to `size`.
 
-    For a map M and its enlargement E M Eᵀ that is the sum over M · (G M G), G = Eᵀ E [s, s]:
-    nothing of full size is made.
+    For a map M and its enlargement E M Eᵀ that is the sum over M · (G M G), G = Eᵀ E [s, s], which
+    needs nothing of full size.
     """
     deviations = maps - maps.mean(dim=(0, 2, 3), keepdim=True)
     matrix = enlarging(maps.shape[-1], size, maps)

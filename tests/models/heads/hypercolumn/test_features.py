@@ -1,4 +1,4 @@
-"""What is asked of hypercolumns without stacking them is what the stack at full size says."""
+"""What is computed of hypercolumns without stacking them is what the stack at full size gives."""
 
 import itertools
 
@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.backbones import Backbone, UnknownBackboneError
-from models.heads.hypercolumn_features import Layers, Moments, ZoomOut, at_pixels, enlarging, part
+from models.heads.hypercolumn.features import Moments, ZoomOut, at_pixels, enlarging, part
+from models.heads.hypercolumn.options import Layers
 
 WIDTHS = (5, 4, 3)
 SIZE = 16
@@ -79,8 +80,8 @@ def test_features_are_the_activations_after_each_rectifier(name: str) -> None:
         assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
 
 
-def test_backbone_that_is_no_vgg_is_refused() -> None:
-    with pytest.raises(UnknownBackboneError, match="such as vgg11 or vgg16; 'resnet18' is none"):
+def test_backbone_that_is_not_a_vgg_is_refused() -> None:
+    with pytest.raises(UnknownBackboneError, match="such as vgg11 or vgg16: 'resnet18' is not"):
         ZoomOut(Backbone("resnet18", 3, 32), "all")
 
 

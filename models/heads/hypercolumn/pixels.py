@@ -12,13 +12,13 @@ from torch import Tensor
 from datasets.batches import batch_of
 from datasets.cache import Split
 from datasets.source import IGNORE
-from models.heads.hypercolumn_features import at_pixels
+from models.heads.hypercolumn.features import at_pixels
 
 PASS_PIXELS = 2**17
 """Image pixels that go through the network at once: eight images of 128 px."""
 
 KEPT_BYTES = 2**29
-"""Hypercolumns that are kept. Where all pixels take more, they are made anew portion by portion."""
+"""Hypercolumns that are kept. If all pixels need more, they are computed again for each portion."""
 
 BATCH = 256
 """Pixels a step of the pixel classifier."""
@@ -32,13 +32,13 @@ class Pixels:
     """N pixels of a split.
 
     Attributes:
-        images: int64 [N], whose they are, in ascending order.
-        places: int64 [N], y · S + x.
+        images: int64 [N], the image of each, in ascending order.
+        positions: int64 [N], y · S + x.
         labels: uint8 [N], class ids.
     """
 
     images: NDArray[np.int64]
-    places: NDArray[np.int64]
+    positions: NDArray[np.int64]
     labels: NDArray[np.uint8]
 
     def __len__(self) -> int:
@@ -47,7 +47,7 @@ class Pixels:
     def of(self, images: NDArray[np.int64]) -> "Pixels":
         """Those of some of the images."""
         chosen = np.isin(self.images, images)
-        return Pixels(self.images[chosen], self.places[chosen], self.labels[chosen])
+        return Pixels(self.images[chosen], self.positions[chosen], self.labels[chosen])
 
     def portions(self, most: int, rng: np.random.Generator) -> list["Pixels"]:
         """All of them in portions of about `most`; an image's pixels stay together."""
@@ -58,22 +58,22 @@ class Pixels:
 
 
 def draw_pixels(masks: NDArray[np.uint8], per_class: int, rng: np.random.Generator) -> Pixels:
-    """`per_class` pixels of each class present in each of the masks [N, S, S], all if fewer.
+    """`per_class` pixels of each class in each of the masks [N, S, S], or all if there are fewer.
 
-    Without replacement; `IGNORE` is no class.
+    Without replacement; `IGNORE` is not a class.
     """
-    images, places, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)], []
+    images, positions, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)], []
     for image, mask in enumerate(masks):
         flat = np.ravel(mask)
         for label in np.setdiff1d(flat, IGNORE):
-            there = np.flatnonzero(flat == label)
-            drawn = rng.choice(there, min(per_class, len(there)), replace=False)
+            present = np.flatnonzero(flat == label)
+            drawn = rng.choice(present, min(per_class, len(present)), replace=False)
             images.append(np.full(len(drawn), image))
-            places.append(drawn)
+            positions.append(drawn)
             labels.append(np.full(len(drawn), label))
     return Pixels(
         np.concatenate(images),
-        np.concatenate(places),
+        np.concatenate(positions),
         np.concatenate([np.empty(0, np.uint8), *labels]),
     )
 
@@ -94,9 +94,9 @@ def hypercolumns(split: Split, pixels: Pixels, scales: Scales, device: torch.dev
     columns = []
     for rows, images in image_groups(split, device, np.unique(pixels.images)):
         maps = scales(images)
-        for place, row in enumerate(rows):
-            places = torch.from_numpy(pixels.of(row).places).to(device)
-            columns.append(at_pixels(maps, place, places))
+        for index, row in enumerate(rows):
+            positions = torch.from_numpy(pixels.of(row).positions).to(device)
+            columns.append(at_pixels(maps, index, positions))
     return torch.cat(columns)
 
 
@@ -108,10 +108,10 @@ def pixel_batches(
     rng: np.random.Generator,
     device: torch.device,
 ) -> Callable[[], Iterator[tuple[Tensor, Tensor]]]:
-    """What gives, each time it is called, all of `pixels` once, shuffled.
+    """A function that gives all of `pixels` once, in a new order each time it is called.
 
-    Batches are hypercolumns [N, C] and class ids uint8 [N]. Where all that is drawn fits into
-    `KEPT_BYTES`, the images go through the network once in all; where not, once a call.
+    Batches are hypercolumns [N, C] and class ids uint8 [N]. If all hypercolumns fit into
+    `KEPT_BYTES`, the images go through the network only once; otherwise once a call.
     """
     portions = pixels.portions(max(1, KEPT_BYTES // (4 * channels)), rng)
 

@@ -1,6 +1,7 @@
 """Each loss term against its formula, pixel by pixel; ignored pixels never count."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,18 +9,18 @@ import torch
 from torch import Tensor
 
 from datasets.source import IGNORE
-from models.losses.names import LOSSES
+from models.losses import LOSSES
+from models.losses.criterion import Criterion, output_channels
+from models.losses.pixels import class_logits
 from models.model import Classes
-from models.heads.options import SegmenterOptions
-from models.losses.segmentation import Criterion, class_logits, output_channels
 
 ONE = Classes(("building",), (950, 50), (1000, 1000))
 THREE = Classes(("building", "wood", "water"), (500, 20, 300, 180), (1000,) * 4)
 DATA = pytest.mark.parametrize("classes", [ONE, THREE], ids=["one class", "three classes"])
 
 
-def criterion(classes: Classes, loss: str = "+".join(LOSSES), **options: object) -> Criterion:
-    return Criterion(classes, SegmenterOptions.model_validate({"loss": loss, **options}))
+def criterion(classes: Classes, loss: str = "+".join(LOSSES), **options: Any) -> Criterion:
+    return Criterion(classes, loss, **options)
 
 
 def batch(classes: Classes, ignored: float = 0.2) -> tuple[Tensor, Tensor]:
@@ -94,7 +95,7 @@ def lovasz_extension(errors: np.ndarray, truths: np.ndarray) -> float:
 @pytest.mark.parametrize("term", LOSSES)
 def test_agrees_with_its_formula(term: str, classes: Classes) -> None:
     outputs, masks = batch(classes)
-    found = criterion(classes, term, class_weights="inverse")
+    found = criterion(classes, term, weighting="inverse")
     expected = reference(term, *pixels(outputs, masks), found.weight.double().numpy())
     assert found(outputs, masks)[term].item() == pytest.approx(expected, rel=1e-5)
 
@@ -102,7 +103,7 @@ def test_agrees_with_its_formula(term: str, classes: Classes) -> None:
 @DATA
 def test_agrees_with_torch_where_that_has_the_loss(classes: Classes) -> None:
     outputs, masks = batch(classes)
-    ours = criterion(classes, "cross_entropy", class_weights="inverse", label_smoothing=0.1)
+    ours = criterion(classes, "cross_entropy", weighting="inverse", label_smoothing=0.1)
     theirs = torch.nn.CrossEntropyLoss(ours.weight, ignore_index=IGNORE, label_smoothing=0.1)
     expected = theirs(class_logits(outputs), masks.long())
     assert ours(outputs, masks)["cross_entropy"].item() == pytest.approx(expected.item())
@@ -110,7 +111,7 @@ def test_agrees_with_torch_where_that_has_the_loss(classes: Classes) -> None:
 
 def test_of_one_class_cross_entropy_is_bce() -> None:
     outputs, masks = batch(ONE)
-    terms = criterion(ONE, class_weights="1, 3")(outputs, masks)
+    terms = criterion(ONE, weighting="1, 3")(outputs, masks)
     assert terms["cross_entropy"].item() == pytest.approx(terms["bce"].item())
 
 
@@ -118,7 +119,7 @@ def test_of_one_class_cross_entropy_is_bce() -> None:
 @pytest.mark.parametrize("term", LOSSES)
 def test_ignored_pixels_neither_count_nor_learn(term: str, classes: Classes) -> None:
     outputs, masks = batch(classes)
-    ours = criterion(classes, term, class_weights="inverse", label_smoothing=0.1)
+    ours = criterion(classes, term, weighting="inverse", label_smoothing=0.1)
     loss = ours(outputs, masks)[term]
     (gradient,) = torch.autograd.grad(loss, outputs)
     ignored = (masks == IGNORE)[:, None].expand_as(outputs)
@@ -141,10 +142,10 @@ def test_a_batch_of_ignored_pixels_costs_nothing(term: str, classes: Classes) ->
 
 
 @pytest.mark.parametrize("term", ["cross_entropy", "bce", "focal"])
-def test_a_batch_of_classes_that_weigh_nothing_costs_nothing(term: str) -> None:
+def test_a_batch_of_classes_of_weight_0_costs_nothing(term: str) -> None:
     outputs, _ = batch(ONE)
     background = torch.zeros(2, 6, 5, dtype=torch.uint8)
-    loss = criterion(ONE, term, class_weights="0, 1", label_smoothing=0.1)(outputs, background)
+    loss = criterion(ONE, term, weighting="0, 1", label_smoothing=0.1)(outputs, background)
     assert loss[term].item() == 0
 
 
@@ -164,7 +165,7 @@ def test_terms_are_float32_under_autocast(classes: Classes) -> None:
 
 
 @DATA
-def test_right_and_sure_costs_nothing_and_wrong_costs_most(classes: Classes) -> None:
+def test_right_and_confident_costs_nothing_and_wrong_costs_most(classes: Classes) -> None:
     _, masks = batch(classes, ignored=0)
     truth = torch.nn.functional.one_hot(masks.long(), len(classes.names) + 1).movedim(-1, 1)
     logits = 80 * truth - 40
@@ -176,9 +177,9 @@ def test_right_and_sure_costs_nothing_and_wrong_costs_most(classes: Classes) -> 
     assert all(math.isfinite(loss.item()) for loss in wrong.values())
 
 
-def test_class_weights_are_no_part_of_the_state() -> None:
-    """A model that is carried over to other data must not bring their imbalance along."""
-    assert not criterion(ONE, class_weights="inverse").state_dict()
+def test_class_weights_are_not_part_of_the_state() -> None:
+    """They follow from the data: a model that is moved to other data takes the weights of those."""
+    assert not criterion(ONE, weighting="inverse").state_dict()
 
 
 def test_pixel_counts_must_fit_the_classes() -> None:

@@ -1,4 +1,4 @@
-"""The head is a classifier of the stack of features, without the stack; its three stages."""
+"""The head is a classifier of the stacked features, without the stack; its three stages."""
 
 import functools
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from datasets.batches import batch_of
 from datasets.cache import Split
-from models.heads import hypercolumn
 from models.backbones import Backbone
-from models.heads.hypercolumn import DropoutReLU, Hypercolumn, PixelClassifier
+from models.heads.hypercolumn import network
+from models.heads.hypercolumn.network import DropoutReLU, Hypercolumn, PixelClassifier
+from models.heads.hypercolumn.options import HypercolumnOptions
 from models.model import Classes
-from models.heads.options import HypercolumnOptions
 
 CPU = torch.device("cpu")
 WIDTHS = (5, 4, 3, 2, 2)
@@ -33,7 +33,7 @@ def _one_thread() -> None:
 @pytest.fixture
 def narrow(monkeypatch: Any) -> None:
     """A classifier that takes no time."""
-    monkeypatch.setattr(hypercolumn, "HIDDEN", 8)
+    monkeypatch.setattr(network, "HIDDEN", 8)
 
 
 @functools.cache
@@ -110,8 +110,8 @@ def gradients(classifier: PixelClassifier, outputs: Tensor) -> list[Tensor]:
 def test_dense_outputs_and_gradients_are_those_of_the_stack(
     images: int, size: int, tile: int, kept: int, narrow: None, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(hypercolumn, "TILE", tile)
-    monkeypatch.setattr(hypercolumn, "KEPT_PIXELS", kept)
+    monkeypatch.setattr(network, "TILE", tile)
+    monkeypatch.setattr(network, "KEPT_PIXELS", kept)
     torch.manual_seed(0)
     classifier, scales = PixelClassifier(WIDTHS, 3, dropout=0.0).double(), scales_of(images, size)
     outputs, expected = classifier.dense(scales), classifier(stacked(scales)).permute(0, 3, 1, 2)
@@ -129,12 +129,12 @@ def test_outputs_are_those_of_the_standardised_stack(narrow: None) -> None:
     torch.testing.assert_close(model.outputs(images), expected)
 
 
-def test_what_is_computed_again_drops_the_same_units(narrow: None, monkeypatch: Any) -> None:
-    monkeypatch.setattr(hypercolumn, "TILE", 16)
+def test_recomputed_activations_drop_the_same_units(narrow: None, monkeypatch: Any) -> None:
+    monkeypatch.setattr(network, "TILE", 16)
     classifier, scales = PixelClassifier(WIDTHS, 1, dropout=0.5).double(), scales_of(2, 32)
     found = []
     for kept in (0, 2**20):
-        monkeypatch.setattr(hypercolumn, "KEPT_PIXELS", kept)
+        monkeypatch.setattr(network, "KEPT_PIXELS", kept)
         torch.manual_seed(1)
         found.append(gradients(classifier, classifier.dense(scales)))
     torch.testing.assert_close(found[0], found[1])
@@ -156,8 +156,8 @@ class Largest(TorchDispatchMode):
 
 
 def test_nothing_grows_with_the_image_times_the_hidden_width(monkeypatch: Any) -> None:
-    monkeypatch.setattr(hypercolumn, "HIDDEN", 256)
-    monkeypatch.setattr(hypercolumn, "TILE", 32)
+    monkeypatch.setattr(network, "HIDDEN", 256)
+    monkeypatch.setattr(network, "TILE", 32)
     classifier = PixelClassifier(WIDTHS, 1, dropout=0.5)
     sizes = {}
     for size in (64, 128):
@@ -168,9 +168,9 @@ def test_nothing_grows_with_the_image_times_the_hidden_width(monkeypatch: Any) -
 
 
 def test_activations_of_a_large_image_are_not_kept(monkeypatch: Any) -> None:
-    monkeypatch.setattr(hypercolumn, "HIDDEN", 64)
-    monkeypatch.setattr(hypercolumn, "TILE", 16)
-    monkeypatch.setattr(hypercolumn, "KEPT_PIXELS", 2 * 16**2)
+    monkeypatch.setattr(network, "HIDDEN", 64)
+    monkeypatch.setattr(network, "TILE", 16)
+    monkeypatch.setattr(network, "KEPT_PIXELS", 2 * 16**2)
     classifier, scales = PixelClassifier(WIDTHS, 1, dropout=0.5).double(), scales_of(1, 64)
     kept: dict[int, int] = {}
 
@@ -179,8 +179,8 @@ def test_activations_of_a_large_image_are_not_kept(monkeypatch: Any) -> None:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        outputs = classifier.dense(scales)  # is held, or addresses would be used again
-    assert sum(kept.values()) <= 4 * hypercolumn.KEPT_PIXELS * 64 + 2 * 64**2 < 64**2 * 64
+        outputs = classifier.dense(scales)  # kept, or its addresses would be used again
+    assert sum(kept.values()) <= 4 * network.KEPT_PIXELS * 64 + 2 * 64**2 < 64**2 * 64
     assert outputs.requires_grad
 
 
@@ -199,7 +199,7 @@ def test_dropout_keeps_the_mean_and_its_gradient_follows_what_is_kept(probabilit
 
 
 def test_frozen_backbone_stays_as_it_was(narrow: None) -> None:
-    """Batch statistics included, though the model is told to train."""
+    """Batch statistics included, although the model is in training mode."""
     model = head("vgg11_bn").train()
     before = {name: t.clone() for name, t in model.backbone.state_dict().items()}
     model.before_training(towns(4, 0), 0, CPU)
@@ -233,14 +233,14 @@ def intersection_over_union(model: Hypercolumn, split: Split) -> float:
 
 
 def test_single_pixels_teach_the_dense_network() -> None:
-    """Held-out images, the network's weights being random: the features are there anyhow."""
+    """On held-out images, with random weights of the network: its features are enough."""
     model, held_out = head(pixels_per_class=20, pixel_epochs=4), towns(4, 1)
     before = intersection_over_union(model, held_out)
     model.before_training(towns(12, 0), 0, CPU)
     assert intersection_over_union(model, held_out) > max(0.6, before)
 
 
-def test_dense_training_goes_on_from_the_pixels() -> None:
+def test_dense_training_starts_from_the_pixels() -> None:
     model, training = head(pixels_per_class=20, pixel_epochs=1), towns(4, 0)
     model.before_training(training, 0, CPU)
     optimizer = torch.optim.AdamW(model.classifier.parameters(), lr=1e-3)
@@ -257,13 +257,13 @@ def test_dense_training_goes_on_from_the_pixels() -> None:
 
 
 def test_class_weights_reach_the_pixel_classifier(narrow: None) -> None:
-    """Of a class that weighs nothing, nothing is learned."""
+    """A class of weight 0 is never found."""
     model = head(class_weights="1, 0", pixel_lr=1e-2)
     model.before_training(towns(6, 0), 0, CPU)
     assert intersection_over_union(model, towns(4, 1)) == 0
 
 
-def test_seed_settles_the_first_two_stages(narrow: None) -> None:
+def test_seed_determines_the_first_two_stages(narrow: None) -> None:
     def trained(seed: int) -> Tensor:
         model = head(pixel_epochs=2)
         model.before_training(towns(4, 0), seed, CPU)
@@ -273,7 +273,7 @@ def test_seed_settles_the_first_two_stages(narrow: None) -> None:
     assert not torch.equal(trained(1), trained(2))
 
 
-def test_state_carries_what_was_settled_and_each_parameter_once(narrow: None) -> None:
+def test_state_holds_the_result_of_the_first_stages_and_each_parameter_once(narrow: None) -> None:
     model = head()
     model.before_training(towns(4, 0), 0, CPU)
     images = torch.from_numpy(towns(2, 1).images)

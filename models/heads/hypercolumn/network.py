@@ -2,8 +2,8 @@
 
 Mostajabi et al. 2015, "Feedforward Semantic Segmentation with Zoom-out Features"; Hariharan et al.
 2015, "Hypercolumns for Object Segmentation and Fine-grained Localization". Three stages: pixels
-are drawn from the training images, as many of each class that an image has; the classifier learns
-from their hypercolumns; then it slides over whole images as 1 × 1 convolutions and learns densely.
+are drawn from the training images, equally many of each class in an image; the classifier is
+trained on their hypercolumns; then it is trained densely, as 1 × 1 convolutions over whole images.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from torch.utils.checkpoint import checkpoint
 
 from datasets.cache import Split
 from models.backbones import Backbone
-from models.heads.hypercolumn_features import Moments, ZoomOut, enlarging, part
-from models.heads.hypercolumn_pixels import draw_pixels, image_groups, pixel_batches
-from models.heads.options import HypercolumnOptions
+from models.heads.hypercolumn.features import Moments, ZoomOut, enlarging, part
+from models.heads.hypercolumn.options import HypercolumnOptions
+from models.heads.hypercolumn.pixels import draw_pixels, image_groups, pixel_batches
 from models.heads.segmenters import SegmentationModel
-from models.losses.segmentation import output_channels
+from models.losses.criterion import output_channels
 from models.model import Classes
 from models.optimisation import make_optimizer
 
@@ -28,20 +28,20 @@ HIDDEN = 1024
 """Width of both hidden layers, as in the zoom-out paper."""
 
 TILE = 64
-"""Side of the squares that the hidden layers see at once, in pixels: the largest whose activations,
-16 MB a layer, still profit from a CPU's cache."""
+"""Side in pixels of the squares that the hidden layers process at once: the largest whose
+activations, 16 MB a layer, still profit from a CPU's cache."""
 
 KEPT_PIXELS = 2**16
-"""Pixels of a batch whose hidden activations (10 kB) wait for the way back; those of further ones
-are computed again there."""
+"""Pixels of a batch whose hidden activations (10 kB) are kept for the backward pass; those of
+further ones are computed again there."""
 
 
 class DropoutReLU(nn.Module):
     """Dropout and ReLU in one, whose order makes no difference.
 
-    Half the memory of the two modules: what is kept for the way back is the result, which the next
-    layer keeps anyway, and a byte a value. Uniform numbers are drawn three times as fast on a CPU
-    as the Bernoulli ones of torch's dropout, which takes a fifth of a step here.
+    Half the memory of the two modules: the backward pass needs the result, which the next layer
+    keeps anyway, and a byte a value. Uniform numbers are drawn three times as fast on a CPU as the
+    Bernoulli ones of torch's dropout, which takes a fifth of a step here.
     """
 
     def __init__(self, probability: float) -> None:
@@ -59,8 +59,8 @@ class DropoutReLU(nn.Module):
 class PixelClassifier(nn.Module):
     """Standardised hypercolumns → outputs: two hidden layers with ReLU and dropout.
 
-    Over a map, these layers are 1 × 1 convolutions: the dense network has the weights that single
-    pixels have taught.
+    Over a map, these layers are 1 × 1 convolutions: the dense network starts with the weights that
+    were trained on single pixels.
 
     Args:
         widths: channels of each scale; their sum is a hypercolumn's.
@@ -85,9 +85,9 @@ class PixelClassifier(nn.Module):
         """Scales [B, C_i, S/2^i, S/2^i] → outputs [B, outputs, S, S].
 
         Enlarging is linear and the same for all channels, and so it commutes with the first layer:
-        each scale is brought to `HIDDEN` channels at its own resolution, and those are enlarged
-        and added, tile by tile. Beside the scales, of 1 kB a pixel, the memory this takes does
-        not depend on the image's size.
+        each scale is reduced to `HIDDEN` channels at its own resolution, and those are enlarged
+        and added, tile by tile. Apart from the scales, of 1 kB a pixel, the memory that this takes
+        does not depend on the image's size.
         """
         size = scales[0].shape[-1]
         weights = self.hidden.weight.split(self.widths, dim=1)
@@ -136,11 +136,13 @@ class Hypercolumn(SegmentationModel):
     """A pixel classifier over the hypercolumns of a frozen VGG (timm's, with batch norm or not).
 
     Args:
-        backbone: `UnknownBackboneError` if it is no VGG. It is never trained, nor are its batch
-            statistics.
+        backbone: a VGG. It is not trained, and its batch statistics do not change.
 
     Attributes:
-        channels: length of a hypercolumn: the image's bands and what the layers have.
+        channels: length of a hypercolumn: the image's bands and the channels of all layers.
+
+    Raises:
+        UnknownBackboneError: the backbone is not a VGG.
     """
 
     mean: Tensor
@@ -158,7 +160,7 @@ class Hypercolumn(SegmentationModel):
         self.register_buffer("std", torch.ones(self.channels))
 
     def train(self, mode: bool = True) -> "Hypercolumn":
-        """As ever, but the backbone stays as in evaluation."""
+        """As of any module, but the backbone stays in evaluation mode."""
         super().train(mode)
         self.backbone.eval()
         return self
@@ -177,9 +179,9 @@ class Hypercolumn(SegmentationModel):
         ]
 
     def before_training(self, training: Split, seed: int, device: torch.device) -> None:
-        """Measure the features of the training images, and teach the classifier single pixels.
+        """Measure the features of the training images, and train the classifier on single pixels.
 
-        With AdamW at one rate, on the sum of the loss terms.
+        With AdamW at a constant rate, on the sum of the loss terms.
         """
         moments = Moments(self.channels)
         for _, images in image_groups(training, device):

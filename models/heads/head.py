@@ -1,0 +1,30 @@
+"""What a head is: how a model is built over a backbone, and the options it has."""
+
+import pkgutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from models.heads.options import HeadOptions
+
+if TYPE_CHECKING:
+    from models.backbones import Backbone
+    from models.model import Classes, Model
+
+
+@dataclass(frozen=True)
+class Head:
+    """What turns a backbone into a model.
+
+    Attributes:
+        network: `module:class` of the `Model` that `build` makes. It is imported when one is built:
+            torch, timm and torchvision take seconds, and a mistyped sweep file is refused at once.
+        options: class of its options.
+    """
+
+    network: str
+    options: type[HeadOptions]
+
+    def build(self, backbone: "Backbone", classes: "Classes", options: HeadOptions) -> "Model":
+        """The model over `backbone`, its own weights at random; `options` are of its class."""
+        model: Model = pkgutil.resolve_name(self.network)(backbone, classes, options)
+        return model

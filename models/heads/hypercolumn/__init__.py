@@ -1,0 +1,1 @@
+"""Segmentation from zoom-out features of a frozen VGG: options, features, pixels, network."""

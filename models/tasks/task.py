@@ -1,0 +1,70 @@
+"""What a task is: the one place that joins heads, labels, metrics, scoring and pictures."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from datasets.batches import Batch
+from datasets.source import BACKGROUND, Label
+from models.heads.head import Head
+from models.metrics.scored import Keep, Scored
+from models.model import Model
+
+
+class Evaluate(Protocol):
+    """Score a model over all batches of a split together.
+
+    `classes` are the names of class ids 1, 2, …; `keep` is given what is found in each batch.
+    """
+
+    def __call__(
+        self,
+        model: Model,
+        data: Iterable[Batch],
+        device: torch.device,
+        classes: tuple[str, ...],
+        keep: Keep | None = None,
+    ) -> Scored:
+        """Metrics of all images together, and what was counted in each."""
+
+
+class Draw(Protocol):
+    """Truth and prediction on `pictures` uint8 [B, 3, S, S] of a batch's images."""
+
+    def __call__(
+        self, model: Model, batch: Batch, pictures: Tensor, device: torch.device
+    ) -> Tensor:
+        """Pictures uint8 [B, 3, S, W]."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task; all metrics: higher is better.
+
+    Attributes:
+        heads: by name; the first is the default.
+        needs: the labels it learns from.
+        metrics: those over all classes.
+        class_metrics: those there are also for one class, as `metric/class`.
+        footprint_metrics: those there are where the data have footprints.
+    """
+
+    heads: Mapping[str, Head]
+    needs: Label
+    metrics: tuple[str, ...]
+    evaluate: Evaluate
+    draw: Draw
+    class_metrics: tuple[str, ...] = ()
+    footprint_metrics: tuple[str, ...] = ()
+
+    def metrics_on(self, classes: tuple[str, ...], labels: Collection[Label]) -> tuple[str, ...]:
+        """Every metric there is on data with these class names (of ids 1, 2, …) and labels."""
+        footprints = self.footprint_metrics if "footprints" in labels else ()
+        return (
+            *self.metrics,
+            *footprints,
+            *(f"{kind}/{name}" for kind in self.class_metrics for name in (BACKGROUND, *classes)),
+        )
