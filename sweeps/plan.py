@@ -9,16 +9,14 @@ import torch
 
 from datasets import Prepared
 from datasets.options import Dataset, prepare_dataset
-from models.backbones import UnknownBackboneError
 from models.build import model_for
-from models.heads.detectron2_detector import EngineMissingError
 from models.pretraining.audit import WeightsDoNotFitError
 from models.pretraining.hub import WeightsUnavailableError
 from models.pretraining.stage import Stage
 from models.tasks import TASKS
 from runs.arms import Arm
 from runs.directory import RunDirectory
-from runs.errors import did_you_mean
+from runs.errors import EosweepError, did_you_mean
 from runs.records import RunRecord, SkippedArm
 from sweeps.faults import SweepError
 from sweeps.repeats import repeats_planned
@@ -186,7 +184,7 @@ def _check_models(sweep: Sweep, data: Prepared) -> None:
         try:
             with torch.device("meta"):
                 model_for(sweep.task, complete(sweep, arm), data)
-        except (UnknownBackboneError, EngineMissingError, ValueError) as error:
+        except EosweepError as error:
             raise SweepError(f"arm {arm.title}: {error}") from None
 
 

@@ -1,9 +1,16 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from datasets import DATASETS, Prepared, prepare, resolve_bands, sample
+from datasets import Prepared
+from datasets.options import Dataset, prepare_dataset
+
+
+def pytest_configure() -> None:
+    """Several processes share the cores, and the models of tests are too small for more threads."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -17,21 +24,8 @@ def prepare_sample(cache: Path) -> Callable[..., Prepared]:
     """The Landslide4Sense sample at 32 px, RGB, with a stretch or without."""
 
     def prepared(stretch: tuple[float, float] | None) -> Prepared:
-        source = DATASETS["landslide4sense"]
-        return prepare(
-            source,
-            sample("landslide4sense", cache),
-            bands=resolve_bands(source, "rgb"),
-            image_size=32,
-            min_area=2,
-            tiling=None,
-            ignore_index=255,
-            stretch=stretch,
-            split_fractions=(0.15, 0.15),
-            split_seed=42,
-            skip_bad=False,
-            cache=cache,
-        )
+        options = Dataset(name="landslide4sense", image_size=32, min_area=2, stretch=stretch)
+        return prepare_dataset(options, cache)
 
     return prepared
 

@@ -1,6 +1,6 @@
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -10,12 +10,17 @@ from runs.folders import build_once
 def test_of_many_at_once_one_builds_and_the_others_wait(tmp_path: Path) -> None:
     target = tmp_path / "caches" / "one"
 
+    together = Barrier(4)
+
     def build(folder: Path) -> None:
-        time.sleep(0.2)
         (folder / "file").write_text("whole")
 
+    def try_to_build(_: int) -> bool:
+        together.wait()
+        return build_once(target, Path.is_dir, build)
+
     with ThreadPoolExecutor(4) as pool:
-        built = list(pool.map(lambda _: build_once(target, Path.is_dir, build), range(4)))
+        built = list(pool.map(try_to_build, range(4)))
     assert sorted(built) == [False, False, False, True]
     assert (target / "file").read_text() == "whole"
 

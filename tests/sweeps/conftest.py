@@ -1,10 +1,12 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sweeps.cluster import cluster
 from sweeps.schema import Sweep
+from sweeps.slots import Machine
 
 TINY = """\
 name: tiny
@@ -32,6 +34,16 @@ seed: 3
 def tiny_text() -> str:
     """A sweep file of four arms, so small that a trial takes seconds."""
     return TINY
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[Machine]:
+    """Ray on two cores and a logical GPU, for all tests of this process; gives its one machine."""
+    machine = Machine(cpus=2, gpus=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sweeps.cluster.this_machine", lambda: machine)
+        with cluster():
+            yield machine
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """A whole run with real parts: the command, Ray, Optuna, HDF5, the run directory."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,6 @@ from runs.directory import KINDS, Kind, RunDirectory
 from runs.predictions import read_predictions
 from runs.records import TrialRecord
 from runs.tallies import PixelTally, read_tally
-from sweeps.cluster import cluster
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan, make_plan
 from sweeps.run import (
@@ -64,6 +65,20 @@ def start(sweep_file: Path, cache: Path, folder: Path, *more: str) -> subprocess
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     out, err = process.communicate(timeout=TIMEOUT_S)
     return process.returncode, out, err
+
+
+def read_until_ended(process: subprocess.Popen[str], trials: int) -> None:
+    """Read what a sweep prints until so many trials have ended."""
+    assert process.stdout is not None
+    overdue = threading.Timer(TIMEOUT_S, process.kill)
+    overdue.start()
+    ended = 0
+    for line in process.stdout:
+        ended += bool(re.match(r"\d{3}-\S+: (done|pruned)", line))
+        if ended == trials:
+            break
+    overdue.cancel()
+    assert ended == trials, "the sweep ended, or was killed, before"
 
 
 def records_of(run: Path, kind: Kind = "trials") -> list[dict[str, Any]]:
@@ -149,16 +164,13 @@ def test_tensorboard_events_hold_curves_hyperparameters_and_pictures(
     assert "_hparams_/session_start_info" in events.summary_metadata
 
 
+@pytest.mark.slow
 def test_run_cut_by_ctrl_c_and_resumed_is_the_uncut_run(
     uncut: tuple[Path, Path, tuple[int, str, str]], cache: Path, tmp_path: Path
 ) -> None:
     sweep_file, run, _ = uncut
     process = start(sweep_file, cache, tmp_path)
-    deadline = time.monotonic() + TIMEOUT_S
-    while sum(r["status"] != "running" for r in records_of(tmp_path / "tiny")) < 2:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    read_until_ended(process, trials=2)
     process.send_signal(signal.SIGINT)
     status, _, err = finish(process)
     assert status == 130
@@ -210,7 +222,9 @@ class Silent:
 
 
 @pytest.fixture(scope="module")
-def failing(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan, Ledger, Silent]:
+def failing(
+    tmp_path_factory: pytest.TempPathFactory, cache: Path, ray_cluster: Machine
+) -> tuple[Plan, Ledger, Silent]:
     """A sweep on a logical GPU, one of whose arms raises and one of whose arms diverges."""
     sweep = Sweep.model_validate(
         {
@@ -226,19 +240,15 @@ def failing(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan
         }
     )
     results = tmp_path_factory.mktemp("failing")
-    machine = Machine(cpus=2, gpus=1)
-    plan = make_plan(sweep, results, cache, [machine])
+    plan = make_plan(sweep, results, cache, [ray_cluster])
     view = Silent()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sweeps.cluster.this_machine", lambda: machine)
-        with cluster():
-            begin_run_directory(plan, "a test")
-            make_stages(plan.missing, plan, view)
-            ledger = Ledger(plan.directory, sweep.metric)
-            spoil_weights(plan)
-            run_trials(plan, ledger, view)
-            repeats = Ledger(plan.directory, sweep.metric, "repeats")
-            score_on_test_split(plan, ledger, repeats, view)
+    begin_run_directory(plan, "a test")
+    make_stages(plan.missing, plan, view)
+    ledger = Ledger(plan.directory, sweep.metric)
+    spoil_weights(plan)
+    run_trials(plan, ledger, view)
+    repeats = Ledger(plan.directory, sweep.metric, "repeats")
+    score_on_test_split(plan, ledger, repeats, view)
     return plan, ledger, view
 
 
@@ -275,7 +285,9 @@ def test_two_halves_of_a_gpu_run_two_trials_at_once(
 
 
 @pytest.fixture(scope="module")
-def sliced(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan, Plan, int]:
+def sliced(
+    tmp_path_factory: pytest.TempPathFactory, cache: Path, ray_cluster: Machine
+) -> tuple[Plan, Plan, int]:
     """One sweep run in one go and again in slices of time: both plans, and how many slices."""
     sweep = Sweep.model_validate(
         {
@@ -293,24 +305,21 @@ def sliced(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Plan,
         }
     )
     results = tmp_path_factory.mktemp("sliced")
-    machine = [Machine(cpus=2, gpus=0)]
     plans = [
-        make_plan(sweep.model_copy(update={"name": name}), results, kept, machine)
+        make_plan(sweep.model_copy(update={"name": name}), results, kept, [ray_cluster])
         for name, kept in (("whole", cache), ("slices", tmp_path_factory.mktemp("cache")))
     ]
-    slices = 0
-    with cluster():
-        for plan in plans:
-            begin_run_directory(plan, "a test")
-        run_all(plans[0], None)
-        left = True
-        while left:
-            slices += 1
-            try:
-                run_all(plans[1], time.time() + SLICE_S)
-                left = False
-            except OutOfTimeError:
-                assert slices < 10
+    for plan in plans:
+        begin_run_directory(plan, "a test")
+    run_all(plans[0], None)
+    slices, left = 0, True
+    while left:
+        slices += 1
+        try:
+            run_all(plans[1], time.time() + SLICE_S)
+            left = False
+        except OutOfTimeError:
+            assert slices < 10
     return plans[0], plans[1], slices
 
 
@@ -324,6 +333,7 @@ def run_all(plan: Plan, deadline: float | None) -> None:
     run_repeats(plan, trials, repeats, view, deadline)
 
 
+@pytest.mark.slow
 def test_run_cut_into_slices_of_time_is_the_uncut_run(sliced: tuple[Plan, Plan, int]) -> None:
     whole, slices, number = sliced
     assert number > 3
@@ -332,6 +342,7 @@ def test_run_cut_into_slices_of_time_is_the_uncut_run(sliced: tuple[Plan, Plan, 
     assert not list(slices.directory.path.glob("*/*/resume.pt"))
 
 
+@pytest.mark.slow
 def test_repeats_are_of_the_best_trial_under_other_seeds(sliced: tuple[Plan, Plan, int]) -> None:
     run = sliced[0].directory.path
     best = max(records_of(run), key=lambda record: record["score"])
@@ -345,7 +356,7 @@ def test_repeats_are_of_the_best_trial_under_other_seeds(sliced: tuple[Plan, Pla
 
 
 @pytest.fixture(scope="module")
-def transfer(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Plan:
+def transfer(tmp_path_factory: pytest.TempPathFactory, cache: Path, ray_cluster: Machine) -> Plan:
     """A source model, and arms that start from it or without it."""
     data = {"name": "landslide4sense", "image_size": 32, "min_area": 2}
     sweep = Sweep.model_validate(
@@ -370,12 +381,11 @@ def transfer(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Plan:
         }
     )
     results = tmp_path_factory.mktemp("transfer")
-    plan = make_plan(sweep, results, cache, [Machine(cpus=2, gpus=0)])
-    with cluster():
-        begin_run_directory(plan, "a test")
-        trials = Ledger(plan.directory, sweep.metric)
-        repeats = Ledger(plan.directory, sweep.metric, "repeats")
-        run_plan(plan, trials, repeats, Silent())
+    plan = make_plan(sweep, results, cache, [ray_cluster])
+    begin_run_directory(plan, "a test")
+    trials = Ledger(plan.directory, sweep.metric)
+    repeats = Ledger(plan.directory, sweep.metric, "repeats")
+    run_plan(plan, trials, repeats, Silent())
     return plan
 
 

@@ -36,6 +36,7 @@ FEWER_ARMS = {
 TIMEOUT_S = 900
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", STUDIES, ids=lambda file: file.stem)
 def test_study_runs_from_its_file(study: Path, tmp_path: Path, cache: Path) -> None:
     command = ["tune_main.py", str(study), *LESS, *FEWER_ARMS.get(study.stem, ())]
