@@ -35,8 +35,6 @@ PACKAGES = (
     "torchvision",
     "timm",
     "segmentation-models-pytorch",
-    "torchmetrics",
-    "faster-coco-eval",
     "numpy",
     "scipy",
     "rasterio",

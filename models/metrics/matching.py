@@ -51,9 +51,12 @@ def box_matches(
             scores.append(prediction["scores"][ours].astype(np.float32))
             matched.append(_right(prediction["boxes"][ours], true))
     return BoxTally(
-        np.array(names, dtype=np.str_),
-        truths,
-        *map(np.concatenate, (images, labels, scores, matched)),
+        names=np.array(names, dtype=np.str_),
+        truths=truths,
+        image=np.concatenate(images),
+        label=np.concatenate(labels),
+        score=np.concatenate(scores),
+        matched=np.concatenate(matched),
     )
 
 
