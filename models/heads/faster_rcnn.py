@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
-from torchvision.models.detection.rpn import AnchorGenerator
+from torchvision.models.detection.rpn import AnchorGenerator, RPNHead
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
@@ -51,6 +51,27 @@ class Pyramid(nn.Module):
         return self.fpn(OrderedDict(zip(LEVELS, self.backbone(images), strict=True)))
 
 
+class Float32RPNHead(RPNHead):
+    """Its outputs are float32: torchvision decodes boxes, and rounds true ones, in their type.
+
+    In the bfloat16 of autocast, a coordinate of 100 px would be rounded to half a pixel.
+    """
+
+    def forward(self, features: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Maps → objectness [B, A, H, W] and box deltas [B, 4 A, H, W] of each."""
+        objectness, deltas = super().forward(features)
+        return [maps.float() for maps in objectness], [maps.float() for maps in deltas]
+
+
+class Float32Predictor(FastRCNNPredictor):
+    """Its outputs are float32, see `Float32RPNHead`."""
+
+    def forward(self, regions: Tensor) -> tuple[Tensor, Tensor]:
+        """Regions [N, width] → logits [N, K + 1] and box deltas [N, 4 (K + 1)]."""
+        logits, deltas = super().forward(regions)
+        return logits.float(), deltas.float()
+
+
 class FasterRCNNDetector(Model):
     """Faster R-CNN for images that are already standardised and of one size.
 
@@ -80,7 +101,8 @@ class FasterRCNNDetector(Model):
             box_batch_size_per_image=size // 2,
             box_roi_pool=MultiScaleRoIAlign(list(LEVELS), output_size=7, sampling_ratio=2),
             box_head=TwoMLPHead(FPN_CHANNELS * 7**2, BOX_HEAD_WIDTH),
-            box_predictor=FastRCNNPredictor(BOX_HEAD_WIDTH, len(classes.names) + 1),
+            box_predictor=Float32Predictor(BOX_HEAD_WIDTH, len(classes.names) + 1),
+            rpn_head=Float32RPNHead(FPN_CHANNELS, num_anchors=3),
         )
 
     @property

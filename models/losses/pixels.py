@@ -13,8 +13,8 @@ from datasets.source import IGNORE
 class Pixels:
     """A segmenter's outputs for a batch, and the truth.
 
-    One class is told from background by one logit z, whose sigmoid is the softmax over [0, z];
-    several classes have a logit each, background's first.
+    For one class there is one logit z, against background: its sigmoid is the softmax over [0, z].
+    For several classes there is a logit each, background's first.
 
     Attributes:
         outputs: float32 [B, 1 or K + 1, S, S], logits.

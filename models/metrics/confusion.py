@@ -1,7 +1,7 @@
 """Metrics of pixels from confusion counts: IoU, precision, recall, F1, accuracy.
 
 Counts may have any leading dimensions (resamples of a test set, say). They are summed over images
-before they come here, and divided once, so that no batch and no image weighs more than its pixels.
+before they come here, and divided once, so that every pixel counts the same.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Detection: how a detector is scored on a split, and shown on a few of its images."""
+"""Detection: how a detector is scored on a split, and drawn on a few of its images."""
 
 from collections.abc import Iterable
 
@@ -56,8 +56,8 @@ def draw_detections(model: Model, batch: Batch, pictures: Tensor, device: torch.
         pictures, batch.boxes, model.predict(batch.images.to(device)), strict=True
     ):
         shown = draw_bounding_boxes(picture, truth, colors="lime")
-        sure = found["scores"] >= SHOWN_SCORE
-        drawn.append(draw_bounding_boxes(shown, found["boxes"][sure].cpu(), colors="red"))
+        boxes = found["boxes"][found["scores"] >= SHOWN_SCORE].cpu()
+        drawn.append(draw_bounding_boxes(shown, boxes, colors="red"))
     return torch.stack(drawn)
 
 

@@ -1,4 +1,4 @@
-"""Segmentation: how a segmenter is scored on a split, and shown on a few of its images."""
+"""Segmentation: how a segmenter is scored on a split, and drawn on a few of its images."""
 
 from collections.abc import Iterable
 
@@ -68,16 +68,16 @@ def score_segmenter(
 
 
 def _footprint_counts(batch: Batch, found: list[dict[str, Tensor]]) -> list[Counts]:
-    """Those of each image."""
+    """Buildings found, false positives and missed of each image of a batch."""
     assert batch.footprints is not None
     counts = []
     for image, truth, size, outlines in zip(
         found, batch.masks, batch.sizes, batch.footprints, strict=True
     ):
         buildings = (image["mask"].cpu() > 0) & (truth.cpu() != IGNORE)
-        sure = 1 - image["probabilities"][0].cpu()
+        confidence = 1 - image["probabilities"][0].cpu()
         height, width = size.tolist()
-        proposed = footprints_in(buildings.numpy(), sure.numpy(), (height, width))
+        proposed = footprints_in(buildings.numpy(), confidence.numpy(), (height, width))
         counts.append(match(outlines, proposed))
     return counts
 
@@ -108,7 +108,7 @@ def confusion(truths: Tensor, found: Tensor, classes: int) -> Tensor:
         classes: K + 1, background included.
 
     Raises:
-        ValueError: a truth is no class and not `IGNORE`.
+        ValueError: a truth is neither a class nor `IGNORE`.
     """
     counted = truths != IGNORE
     cells = truths[counted].long() * classes + found[counted]

@@ -96,14 +96,15 @@ def test_a_head_trains_on_the_loss_terms_of_its_options(task: str, name: str, ba
 
 @EVERY_HEAD
 def test_a_model_is_scored_by_the_metrics_of_its_task(task: str, name: str, batch: Batch) -> None:
-    """Of an untrained model some may be undefined, but none is unknown; pictures can be drawn."""
+    """In bfloat16, as on a GPU. Metrics of an untrained model may be undefined, but not unknown."""
     kept: list[str] = []
 
     def keep(names: Any, found: Any) -> None:
         kept.extend(names)
 
     model = built(task, name)
-    scored = TASKS[task].evaluate(model, [batch], CPU, CLASSES.names, keep)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        scored = TASKS[task].evaluate(model, [batch], CPU, CLASSES.names, keep)
     known = TASKS[task].metrics_on(CLASSES.names, ("boxes", "masks", "footprints"))
     assert set(TASKS[task].metrics) <= set(scored.metrics) <= set(known)
     assert all(0 <= score <= 1 for score in scored.metrics.values())

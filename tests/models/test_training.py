@@ -110,8 +110,8 @@ def test_seed_and_augmentation_change_what_is_seen(
     assert timeless(before) != timeless(after)
 
 
-def test_detector_finds_what_it_was_shown(splits: tuple[Split, Split]) -> None:
-    """Overfitted on two images, the detector's surest box is where an object is."""
+def test_detector_overfits_two_images(splits: tuple[Split, Split]) -> None:
+    """Overfitted on two images, the detector's box of highest score is where an object is."""
     training, _ = splits
     batch = batch_of(training, training.first_with("boxes", 2))
     model = detector()

@@ -62,7 +62,7 @@ def with_squares(*corners: tuple[int, int], side: int = 6) -> Tensor:
 
 
 def test_counts_are_summed_over_batches_of_any_size() -> None:
-    """A mean of batches would weigh the short one as much as the long one."""
+    """In a mean of batches, the short one would count as much as the long one."""
     found, truth = random_masks(0, 5), random_masks(1, 5)
     truth[0, :8] = IGNORE
     data = [batch_of(found[:4], truth[:4]), batch_of(found[4:], truth[4:])]

@@ -1,0 +1,22 @@
+"""Faster R-CNN keeps the precision of boxes where the rest is computed in bfloat16."""
+
+import torch
+from torch import Tensor
+
+from models.backbones import Backbone
+from models.heads.faster_rcnn import FasterRCNNDetector
+from models.heads.options import FasterRCNNOptions
+from models.model import Classes
+
+
+def test_proposals_and_boxes_are_float32_under_autocast() -> None:
+    torch.manual_seed(0)
+    backbone = Backbone("test_resnet", 3, 64)
+    model = FasterRCNNDetector(backbone, Classes(("low", "tall"), (), ()), FasterRCNNOptions())
+    proposals: list[Tensor] = []
+    model.network.rpn.register_forward_hook(lambda *called: proposals.extend(called[2][0]))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        (found,) = model.eval().predict(torch.randn(1, 3, 64, 64))
+    assert {boxes.dtype for boxes in proposals} == {torch.float32}
+    assert found["boxes"].dtype == found["scores"].dtype == torch.float32
+    assert len(found["boxes"])
