@@ -1,7 +1,7 @@
 """Heads: what turns a backbone's features into a model.
 
-Adding a head is a `Model` in a file here, and its line in `HEADS`. Options of its own are a
-`HeadOptions` in a file without torch, see `hypercolumn/options.py`.
+Adding a head is a `Model` in a file here, and its line in `HEADS`. Options of its own stand beside
+it; in a file without torch, such as `hypercolumn/options.py`, they are known sooner.
 """
 
 from pydantic.fields import FieldInfo
