@@ -22,7 +22,8 @@ from rasterio import Affine
 from rasterio.windows import Window
 from scipy.ndimage import gaussian_filter
 
-from deploy.run_files import DataRecord, read_run
+from runs.directory import RunDirectory
+from runs.records import DataRecord
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = 512
@@ -73,7 +74,7 @@ def main() -> None:
     parser.add_argument("--format", help="of polygons, as `python -m deploy predict` takes it")
     options = parser.parse_args()
     run = options.run.resolve()
-    record = read_run(run)
+    record = RunDirectory(run).run()
     more = ["--format", options.format] if options.format else []
     print(f"{record.task}, windows of {record.data.window} px")
     first = None

@@ -1,4 +1,4 @@
-"""``python -m deploy``: a trained model out of its run directory and to work."""
+"""`python -m deploy`: use a trained model of a run directory."""
 
 import argparse
 import sys
@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.faults import ModelError
+from deploy.errors import ModelError
+from runs.errors import EosweepError
+from runs.files import write_text
 
 if TYPE_CHECKING:
     import torch
@@ -17,15 +19,15 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and give its exit status: 0, or 2 for a request that cannot be met."""
+    """Run the command; returns its exit status: 0, or 2 for a request that cannot be met."""
     options = _parser().parse_args(arguments)
     try:
         options.act(options)
-    except ModelError as error:
+    except EosweepError as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("Interrupted: the file that was being written is left out.", file=sys.stderr)
+        print("interrupted: the file that was being written is not kept", file=sys.stderr)
         return INTERRUPTED
     return 0
 
@@ -33,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="python -m deploy",
-        description="A trained model out of its run directory and to work. Without --trial it is "
-        "the winner: the best on validation of those whose weights are kept.",
+        description="Use a trained model of a run directory. Without --trial it is the winner: the "
+        "best on validation, as in the ranking.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, summary, add in (
@@ -93,7 +95,7 @@ def _add_export(parser: ArgumentParser) -> None:
 Write a trained model as ONNX, its normalisation inside: the input are stored values,
 float32 [N, bands, size, size]. A segmenter's output are the probabilities of each
 pixel's classes, a detector's (of one image) boxes, scores and labels. What is written
-is run beside the original on test images, and the largest difference is told."""
+is run beside the original on test images, and the largest difference is printed."""
     parser.epilog = """example:
   python -m deploy export results/landcover_swin --onnx landcover.onnx"""
     parser.add_argument("--onnx", type=Path, required=True, metavar="FILE", help="where to write")
@@ -126,7 +128,7 @@ def _card(options: Namespace) -> None:
         print(card, end="")
     else:
         _made(options.out.parent)
-        options.out.write_text(card, encoding="utf-8")
+        write_text(options.out, card)
 
 
 def _add_serve(parser: ArgumentParser) -> None:

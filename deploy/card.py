@@ -1,4 +1,4 @@
-"""A model card in Markdown, filled from the files of a run; what they do not say is not said.
+"""A model card in Markdown, filled from the files of a run alone.
 
 Mitchell et al. 2019, "Model Cards for Model Reporting".
 """
@@ -7,21 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
-from pydantic import TypeAdapter, ValidationError
-
 from datasets.source import BACKGROUND
-from deploy.faults import ModelError
-from deploy.run_files import (
-    RunRecord,
-    Training,
-    TrainingRecord,
-    choose_training,
-    read_run,
-    repeats_of,
-)
-
-Scores = dict[str, float | None]
-_TESTS = TypeAdapter(dict[str, Scores])
+from deploy.choice import choose_training
+from runs.directory import RunDirectory
+from runs.errors import EosweepError
+from runs.records import RunRecord, TrialRecord
 
 SAMPLE = """\
 > **Trained on a synthetic sample.** The images and labels were made by the program itself, and the
@@ -30,26 +20,27 @@ SAMPLE = """\
 
 
 def model_card(run: Path, name: str | None) -> str:
-    """The card of a trial or a repeat; of the winner, see `choose_training`, without a name.
+    """The card of a trial or a repeat; without a name, of the winner (see `runs.winner`).
 
     Raises:
-        ModelError: the run or the training cannot be used, or a file of test scores is damaged.
+        ModelError, RunDirectoryError: the run or the training cannot be used.
     """
-    record = read_run(run)
-    training = choose_training(run, name)
+    directory = RunDirectory(run)
+    record = directory.run()
+    training = choose_training(directory, name)
     parts = (
-        _heading(record, training.record),
-        _scores(run, record, training),
+        _heading(record, training),
+        _scores(directory, record, training),
         _data(record),
-        _training(record, training.record),
-        _use(record, training.record),
-        _loading(run, record, training.record),
+        _training(record, training),
+        _use(record, training),
+        _loading(run, record, training),
         _origin(run, record),
     )
     return "\n".join(line for part in parts for line in (*part, ""))
 
 
-def _heading(record: RunRecord, training: TrainingRecord) -> Iterator[str]:
+def _heading(record: RunRecord, training: TrialRecord) -> Iterator[str]:
     config = training.config
     yield f"# {record.name}: {training.name}"
     yield ""
@@ -63,11 +54,10 @@ def _heading(record: RunRecord, training: TrainingRecord) -> Iterator[str]:
     )
 
 
-def _scores(run: Path, record: RunRecord, training: Training) -> Iterator[str]:
-    own = training.record
-    tests = _test_scores(run)
+def _scores(directory: RunDirectory, record: RunRecord, own: TrialRecord) -> Iterator[str]:
+    tests = directory.test().scores
     found, tested = _at_best(own), tests.get(own.name, {})
-    interval = _interval(run, own.name, record) if tested else "not computed"
+    interval = _interval(directory.path, own.name, record) if tested else "not computed"
     yield "## Scores"
     yield ""
     yield (
@@ -86,11 +76,11 @@ def _scores(run: Path, record: RunRecord, training: Training) -> Iterator[str]:
     yield ""
     images = record.data.counts.get("test")
     yield f"95 % interval of {record.metric} on test, over its {images} images: {interval}."
-    others = repeats_of(run, own.of or own.name)
+    others = [one for one in directory.repeats() if one.of == (own.of or own.name)]
     values = [value for one in others if (value := tests.get(one.name, {}).get(record.metric))]
     if len(values) > 1:
         yield (
-            f"Trained anew with {len(values)} other seeds, the same configuration has "
+            f"Trained again with {len(values)} other seeds, the same configuration has "
             f"{record.metric} {mean(values):.4f} ± {stdev(values):.4f} on test (mean and standard "
             "deviation)."
         )
@@ -125,9 +115,8 @@ def _data(record: RunRecord) -> Iterator[str]:
         )
 
 
-def _training(record: RunRecord, training: TrainingRecord) -> Iterator[str]:
-    label = "-".join(str(training.arm[f]).replace("/", "_") for f in record.factors)
-    weights = record.weights.get(label)
+def _training(record: RunRecord, training: TrialRecord) -> Iterator[str]:
+    weights = dict(zip(record.arms, record.weights, strict=True)).get(training.arm)
     size = f"{training.parameters:,}" if training.parameters is not None else "not recorded"
     yield "## Training"
     yield ""
@@ -144,7 +133,7 @@ def _training(record: RunRecord, training: TrainingRecord) -> Iterator[str]:
     )
 
 
-def _use(record: RunRecord, training: TrainingRecord) -> Iterator[str]:
+def _use(record: RunRecord, training: TrialRecord) -> Iterator[str]:
     data = record.data
     height, width = data.window
     yield "## Intended use"
@@ -173,15 +162,15 @@ def _use(record: RunRecord, training: TrainingRecord) -> Iterator[str]:
     yield from _listed(*limits)
 
 
-def _loading(run: Path, record: RunRecord, training: TrainingRecord) -> Iterator[str]:
+def _loading(run: Path, record: RunRecord, training: TrialRecord) -> Iterator[str]:
     yield "## How to use it"
     yield ""
-    yield "```"
+    yield "``"
     yield f"python -m deploy predict {run} IMAGE.tif --trial {training.name}"
     yield f"python -m deploy export {run} --onnx {record.name}.onnx --trial {training.name}"
-    yield "```"
+    yield "``"
     yield ""
-    yield "```python"
+    yield "``python"
     yield "from pathlib import Path"
     yield "from deploy.trained import open_trained"
     yield ""
@@ -191,7 +180,7 @@ def _loading(run: Path, record: RunRecord, training: TrainingRecord) -> Iterator
         f"found = trained.find(images)  # {record.data.dtype} "
         f"[B, {len(record.data.bands)}, {size}, {size}], as stored"
     )
-    yield "```"
+    yield "``"
 
 
 def _origin(run: Path, record: RunRecord) -> Iterator[str]:
@@ -199,27 +188,16 @@ def _origin(run: Path, record: RunRecord) -> Iterator[str]:
     yield ""
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     yield from _listed(
-        f"run: {run.name}, begun {record.started}, seed {record.seed}",
+        f"run: {run.name}, started {record.started}, seed {record.seed}",
         f"command: `{record.command}`",
         f"revision: {record.git or 'not recorded'}",
         f"versions: {versions}",
     )
 
 
-def _test_scores(run: Path) -> dict[str, Scores]:
-    """``test.json``; nothing before the search is over."""
-    try:
-        return _TESTS.validate_json((run / "test.json").read_bytes())
-    except FileNotFoundError:
-        return {}
-    except ValidationError as error:
-        raise ModelError(f"{run / 'test.json'} is damaged: {error.errors()[0]['msg']}") from None
-
-
 def _interval(run: Path, name: str, record: RunRecord) -> str:
     """Of the metric on test, by a bootstrap over the images; else why there is none."""
     from analysis import bootstrap, interval, load, read_tally, resamples
-    from runs.errors import EosweepError
 
     try:
         tally = read_tally(load(run), name)
@@ -233,11 +211,9 @@ def _interval(run: Path, name: str, record: RunRecord) -> str:
     return f"{bounds[0]:.4f} to {bounds[1]:.4f} (bootstrap, {len(draws):,} resamples)"
 
 
-def _at_best(training: TrainingRecord) -> Scores:
+def _at_best(training: TrialRecord) -> dict[str, float]:
     """The metrics of the epoch whose weights are kept."""
-    return next(
-        (epoch for epoch in training.epochs if epoch.get("epoch") == training.best_epoch), {}
-    )
+    return next((dict(one) for one in training.epochs if one["epoch"] == training.best_epoch), {})
 
 
 def _number(value: float | None) -> str:

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 
-from models.architecture import ArchitectureChangedError, load_same
-from models.backbones import UnknownBackboneError
-from models.build import build_model
-from models.heads.detectron2_detector import EngineMissingError
-from deploy.faults import ModelError
-from models.model import Classes, Model
+from deploy.choice import choose_training
+from deploy.errors import ModelError
 from deploy.normalisation import Normalisation
-from deploy.run_files import DataRecord, RunRecord, Training, choose_training, read_run
+from models.architecture import ArchitectureChangedError, load_same
+from models.build import build_model
+from models.model import Classes, Model
+from runs.directory import RunDirectory
+from runs.errors import EosweepError
+from runs.records import DataRecord, RunRecord, TrialRecord
 
 CPU = torch.device("cpu")
 
@@ -67,32 +68,31 @@ class Trained:
 def open_trained(run: Path, name: str | None = None, device: torch.device = CPU) -> Trained:
     """Open a trained model from a run directory; nothing that is read can run code.
 
-    Reads ``run.json`` (task, metric, data), and ``trial.json`` and ``weights.safetensors`` of one
-    folder of ``trials/`` or ``repeats/``; to choose the winner, every ``trial.json`` that has
-    weights beside it. Nothing of the data is read. Every tensor must fit, by name and by shape, see
+    Of the data nothing is read. Every tensor must match, by name and by shape, see
     `models.architecture.load_same`.
 
     Args:
-        name: a trial or a repeat; None for the winner, see `choose_training`.
+        name: a trial or a repeat; None for the winner, see `runs.winner`.
 
     Raises:
-        ModelError: the run, the training or its weights cannot be used; one sentence.
+        ModelError: the training or its weights cannot be used.
+        RunDirectoryError: the run directory cannot be used.
     """
-    record = read_run(run)
-    training = choose_training(run, name)
-    model = _built(record, training)
-    _fill(model, training)
+    directory = RunDirectory(run)
+    record = directory.run()
+    training = choose_training(directory, name)
+    model = _build(record, training, directory.folder(training))
+    _fill(model, training, directory.weights_file(training))
     data = record.data
-    score = training.record.score
-    assert score is not None, "choose_training gives what has a score"
+    assert training.score is not None, "choose_training gives what has a score"
     return Trained(
         run=run,
-        folder=training.folder,
-        name=training.record.name,
+        folder=directory.folder(training),
+        name=training.name,
         task=record.task,
-        config=training.record.config,
+        config=training.config,
         metric=record.metric,
-        score=score,
+        score=training.score,
         model=model.eval().to(device),
         normalisation=Normalisation(data.stretch, data.mean, data.std).to(device),
         data=data,
@@ -100,29 +100,30 @@ def open_trained(run: Path, name: str | None = None, device: torch.device = CPU)
     )
 
 
-def _built(record: RunRecord, training: Training) -> Model:
-    data, config = record.data, training.record.config
+def _build(record: RunRecord, training: TrialRecord, folder: Path) -> Model:
+    data = record.data
     classes = Classes(data.classes, data.class_pixels, data.class_areas)
+    size = (len(data.bands), data.image_size)
     try:
-        return build_model(record.task, config, len(data.bands), data.image_size, classes)
+        return build_model(record.task, training.config, *size, classes)
     except KeyError as error:
         raise ModelError(
-            f"{training.folder}: this version of the program knows no {error} of the run's "
-            "configuration: check out the revision that run.json names"
+            f"{folder}: this version of the program has no {error}, which the configuration "
+            "names: check out the revision that run.json names"
         ) from None
-    except (UnknownBackboneError, EngineMissingError) as error:
-        raise ModelError(f"{training.folder} cannot be built: {error}") from None
+    except EosweepError as error:
+        raise ModelError(f"{folder} cannot be built: {error}") from None
 
 
-def _fill(model: Model, training: Training) -> None:
+def _fill(model: Model, training: TrialRecord, file: Path) -> None:
     try:
-        epoch = int(load_same(model, training.weights)["epoch"])
-    except ArchitectureChangedError as error:
-        raise ModelError(str(error)) from None
+        epoch = int(load_same(model, file)["epoch"])
+    except ArchitectureChangedError:
+        raise
     except (OSError, KeyError, ValueError, SafetensorError) as error:
-        raise ModelError(f"{training.weights} cannot be read: {error}") from None
-    if epoch != training.record.best_epoch:
+        raise ModelError(f"{file} cannot be read: {error}") from None
+    if epoch != training.best_epoch:
         raise ModelError(
-            f"{training.weights} is of epoch {epoch}, but {training.record.best_epoch} is on "
-            "record as the best: if the trial is running, try again; else its folder is damaged"
+            f"{file} is of epoch {epoch}, but {training.best_epoch} is on record as the best: if "
+            "the trial is running, try again; else its folder is damaged"
         )

@@ -3,20 +3,20 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 
 @contextlib.contextmanager
 def whole_file(file: Path) -> Iterator[Path]:
     """A path to write to; it becomes `file` when the block ends, and is removed if it raises.
 
-    The path ends as `file` does, so that writers that go by the ending know what to write.
+    The path has the name of `file`, in a hidden folder of its own: what a writer puts next to its
+    file is removed with that folder.
     """
-    partial = file.with_name(f".partial-{file.name}")
-    try:
+    with TemporaryDirectory(prefix=".partial-", dir=file.parent) as folder:
+        partial = Path(folder) / file.name
         yield partial
         partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_text(file: Path, text: str) -> None:

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import rasterio
@@ -13,10 +12,11 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as Span
 
 from datasets.source import BACKGROUND, IGNORE
-from deploy.faults import ModelError
+from deploy.errors import ModelError
 from deploy.maps.classes import Part
 from deploy.maps.images import CACHE_MB, Image
 from models.tasks.segmentation import class_colour
+from runs.files import whole_file
 
 BLOCK = 512
 STRIP = 1024
@@ -52,12 +52,12 @@ def _write(
     names = enumerate((BACKGROUND, *classes))
     tags = {"SOURCE": source, **{f"CLASS_{number}": name for number, name in names}}
     with (
-        TemporaryDirectory(prefix=".partial-", dir=file.parent) as folder,
+        whole_file(file) as whole,
         warnings.catch_warnings(),
         rasterio.Env(GDAL_CACHEMAX=CACHE_MB),
     ):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        raw, whole = Path(folder) / "raw.tif", Path(folder) / file.name
+        raw = whole.with_name("raw.tif")
         with rasterio.open(raw, "w", **_raw_profile(image)) as raster:
             raster.write_colormap(1, colours(len(classes)))
             raster.update_tags(**tags)
@@ -73,7 +73,6 @@ def _write(
             OVERVIEW_RESAMPLING="MODE",
             BIGTIFF="IF_SAFER",
         )
-        whole.replace(file)
 
 
 def class_strips(file: Path) -> Iterator[NDArray[np.uint8]]:

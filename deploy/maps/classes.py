@@ -18,7 +18,7 @@ from torch import Tensor
 from datasets.source import IGNORE, Window
 from deploy.maps.images import Image
 from deploy.maps.tiles import Find, Panel, found_in_row, panels, starts
-from deploy.run_files import DataRecord
+from runs.records import DataRecord
 
 OVERLAP = 0.25
 """Share of a tile that it has in common with the next; a pixel lies in four at most."""

@@ -17,8 +17,8 @@ from rasterio.io import DatasetReader
 
 from datasets.rasters import STRICT
 from datasets.source import Window
-from deploy.faults import ModelError
-from deploy.run_files import DataRecord
+from deploy.errors import ModelError
+from runs.records import DataRecord
 
 CACHE_MB = 64
 """What GDAL may keep of files. Its own default, a share of the machine's memory, grows with it."""

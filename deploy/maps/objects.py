@@ -19,7 +19,7 @@ from torch import Tensor
 from datasets.source import Window
 from deploy.maps.images import Image
 from deploy.maps.tiles import Find, found_in_row, starts
-from deploy.run_files import DataRecord
+from runs.records import DataRecord
 
 OVERLAP = 0.5
 """Share of a tile that it has in common with the next: an object of half a tile's side lies whole

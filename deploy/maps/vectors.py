@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,9 +19,10 @@ from rasterio import Affine
 from rasterio.crs import CRS
 from shapely import Polygon
 
-from deploy.faults import ModelError
+from deploy.errors import ModelError
 from deploy.maps.objects import Objects
 from deploy.maps.outlines import Area
+from runs.files import whole_file
 
 AT_ONCE = 10_000
 """Features that are written, and held, together."""
@@ -62,8 +62,7 @@ def write_geopackage(file: Path, features: Iterable[Feature], crs: CRS | None) -
     from pyogrio.raw import write
 
     waiting = iter(features)
-    with TemporaryDirectory(prefix=".partial-", dir=file.parent) as folder:
-        whole = Path(folder) / file.name
+    with whole_file(file) as whole:
         some = list(islice(waiting, AT_ONCE))
         while some or not whole.exists():
             write(
@@ -82,7 +81,6 @@ def write_geopackage(file: Path, features: Iterable[Feature], crs: CRS | None) -
                 append=whole.exists(),
             )
             some = list(islice(waiting, AT_ONCE))
-        whole.replace(file)
 
 
 def write_geojson(file: Path, features: Iterable[Feature], crs: CRS | None) -> None:
@@ -91,11 +89,8 @@ def write_geojson(file: Path, features: Iterable[Feature], crs: CRS | None) -> N
     Raises:
         ModelError: the coordinate reference system has no name that GeoJSON could give.
     """
-    with TemporaryDirectory(prefix=".partial-", dir=file.parent) as folder:
-        whole = Path(folder) / file.name
-        with whole.open("w", encoding="utf-8") as opened:
-            opened.writelines(geojson(features, crs))
-        whole.replace(file)
+    with whole_file(file) as whole, whole.open("w", encoding="utf-8") as opened:
+        opened.writelines(geojson(features, crs))
 
 
 def geojson(features: Iterable[Feature], crs: CRS | None) -> Iterator[str]:

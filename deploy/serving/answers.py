@@ -8,15 +8,13 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from deploy.faults import ModelError
 from deploy.maps.class_raster import colours, write_class_raster
 from deploy.maps.classes import class_parts
 from deploy.maps.images import Image
 from deploy.maps.objects import object_rows
 from deploy.maps.outlines import areas
 from deploy.maps.tiles import Find
-from deploy.maps.vectors import crs_member, features_of_areas, features_of_objects, geojson
-from deploy.serving.requests import RefusalError, image_in
+from deploy.maps.vectors import features_of_areas, features_of_objects, geojson
 from deploy.trained import Trained
 
 Answer = Callable[[Image, Trained, Find], bytes]
@@ -41,7 +39,7 @@ def class_geotiff(image: Image, trained: Trained, find: Find) -> bytes:
 
 
 def class_png(image: Image, trained: Trained, find: Find) -> bytes:
-    """Class ids of each pixel, in the classes' colours; transparent where there are no data."""
+    """Class ids of each pixel, in the classes' colours; transparent where there is no data."""
     mask = _mask(image, trained, find)
     profile = {"driver": "PNG", "dtype": "uint8", "count": 1}
     with rasterio.MemoryFile() as memory:
@@ -57,28 +55,6 @@ def objects(image: Image, trained: Trained, find: Find) -> bytes:
     found = (row.objects for row in rows)
     features = features_of_objects(found, trained.classes, image.transform)
     return "".join(geojson(features, image.crs)).encode()
-
-
-ANSWERS: dict[str, dict[str, Answer]] = {
-    "segmentation": {"geojson": areas_of_classes, "tif": class_geotiff, "png": class_png},
-    "detection": {"geojson": objects},
-}
-"""By task and form; the first form is the default."""
-
-
-def answer(body: bytes, form: str, trained: Trained, find: Find) -> bytes:
-    """Show the image in `body` to a model.
-
-    Raises:
-        RefusalError: the body cannot be used.
-    """
-    with image_in(body, trained.data) as image:
-        if form == "geojson":
-            try:
-                crs_member(image.crs)
-            except ModelError as error:
-                raise RefusalError(422, str(error)) from None
-        return ANSWERS[trained.task][form](image, trained, find)
 
 
 def _mask(image: Image, trained: Trained, find: Find) -> NDArray[np.uint8]:

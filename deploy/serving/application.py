@@ -13,16 +13,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from torch import Tensor
 
-from deploy.serving.answers import ANSWERS, answer
-from deploy.serving.requests import MEDIA_TYPES, RefusalError, answer_form, read_body
-from deploy.trained import open_trained
+from deploy.errors import ModelError
+from deploy.maps.tiles import Find
+from deploy.maps.vectors import crs_member
+from deploy.serving.requests import MEDIA_TYPES, RefusalError, answer_form, image_in, read_body
+from deploy.tasks import use_of
+from deploy.trained import Trained, open_trained
 
 BATCH_WAIT_S = 0.01
 """How long a tile waits for others to be shown to the model with it."""
 
 AT_ONCE = 8
 WAITING = 32
-"""Requests that are worked on together, and those that may wait; further ones are told 503."""
+"""Requests that are worked on together, and those that may wait; further ones get 503."""
 
 
 class Answers:
@@ -31,13 +34,13 @@ class Answers:
     def __init__(self, run: Path, name: str, device: str, max_bytes: int) -> None:
         self.trained = open_trained(run, name, torch.device(device))
         self.max_bytes = max_bytes
-        # Of its own, for threads that wait for the model must not keep it from having one.
+        # A pool of its own: threads that wait for the model must not keep it from getting one.
         self._model_thread = ThreadPoolExecutor(1)
         self._answering = ThreadPoolExecutor(AT_ONCE)
         self._found.set_max_batch_size(int(self.trained.config["batch_size"]))
 
     async def __call__(self, request: Request) -> Response:
-        """Route a request; whatever is wrong with it is told as {"error": "…"}."""
+        """Route a request; if it is refused, the answer is {"error": "…"}."""
         try:
             return await self._routed(request)
         except RefusalError as refusal:
@@ -72,7 +75,7 @@ class Answers:
         form = answer_form(
             request.query_params.get("format"),
             request.headers.get("accept"),
-            ANSWERS[self.trained.task],
+            use_of(self.trained.task).answers,
         )
         body = await read_body(
             request.headers.get("content-length"), request.stream(), self.max_bytes
@@ -86,7 +89,7 @@ class Answers:
             return asyncio.run_coroutine_threadsafe(together(), loop).result()
 
         content = await loop.run_in_executor(
-            self._answering, answer, body, form, self.trained, find
+            self._answering, answer_image, body, form, self.trained, find
         )
         return Response(content, media_type=MEDIA_TYPES[form])
 
@@ -95,6 +98,21 @@ class Answers:
         """What the model finds in each tile, whichever request it is of."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._model_thread, self.trained.find, np.stack(tiles))
+
+
+def answer_image(body: bytes, form: str, trained: Trained, find: Find) -> bytes:
+    """Show the image in `body` to a model.
+
+    Raises:
+        RefusalError: the body cannot be used.
+    """
+    with image_in(body, trained.data) as image:
+        if form == "geojson":
+            try:
+                crs_member(image.crs)
+            except ModelError as error:
+                raise RefusalError(422, str(error)) from None
+        return use_of(trained.task).answers[form](image, trained, find)
 
 
 def application(run: Path, name: str, device: str, max_bytes: int) -> Any:

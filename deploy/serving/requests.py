@@ -9,9 +9,9 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import MemoryFile
 
 from datasets.rasters import STRICT
-from deploy.faults import ModelError
+from deploy.errors import ModelError
 from deploy.maps.images import CACHE_MB, Image, image_of
-from deploy.run_files import DataRecord
+from runs.records import DataRecord
 
 MAX_PIXELS = 4096**2
 """Of an image: a body of a few kB can hold one that takes any amount of memory and time."""

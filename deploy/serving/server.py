@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import NoReturn
 
-from deploy.faults import ModelError
+from deploy.errors import ModelError
 from deploy.trained import open_trained
 
 ROOT = Path(__file__).resolve().parent.parent.parent

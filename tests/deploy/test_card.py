@@ -1,12 +1,13 @@
 """A model card says what the files of the run say, and marks what they do not."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from deploy.__main__ import main
+from runs.records import TestRecord
+from runs.tallies import PixelTally, write_tally
 
 
 def test_before_test_was_scored_the_card_says_so(make_run: Callable[..., Any], capsys: Any) -> None:
@@ -28,7 +29,7 @@ def test_of_repeats_it_gives_mean_and_deviation(make_run: Callable[..., Any], ca
     for seed, score in enumerate((0.4, 0.6)):
         run.add(f"000-a-seed{seed}", score, of="000-a", seed=seed)
         tests[f"000-a-seed{seed}"] = {"mIoU": score - 0.1}
-    (run.folder / "test.json").write_text(json.dumps(tests))
+    run.directory.write_test(TestRecord(scores=tests))
     assert main(["card", str(run.folder)]) == 0
     text = capsys.readouterr().out
     assert "| mIoU | 0.6000 | 0.5000 |" in text
@@ -43,8 +44,8 @@ def test_the_interval_is_of_the_tally(make_run: Callable[..., Any], capsys: Any)
     confusion[:, 0, 0] = confusion[:, 2, 2] = 50
     confusion[:20, 1, 1] = confusion[20:, 1, 0] = 50
     names = np.array([f"image{number}" for number in range(40)])
-    np.savez(run.folder / "trials/000-a/test.npz", names=names, confusion=confusion)
-    (run.folder / "test.json").write_text(json.dumps({"000-a": {"mIoU": 13 / 18}}))
+    write_tally(run.folder / "trials/000-a/test.npz", PixelTally(names, confusion, None))
+    run.directory.write_test(TestRecord(scores={"000-a": {"mIoU": 13 / 18}}))
     assert main(["card", str(run.folder)]) == 0
     line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("95 % interval"))
     low, high = (float(word) for word in line.split() if word.startswith("0."))

@@ -11,8 +11,9 @@ import torch
 
 from datasets import Prepared, open_split
 from deploy import export
-from deploy.export import differences_of_objects, export_onnx
-from deploy.faults import ModelError
+from deploy.errors import ModelError
+from deploy.export import export_onnx
+from deploy.forms import differences_of_objects
 from deploy.trained import open_trained
 
 onnx = pytest.importorskip("onnx", reason="requirements-export.txt is not installed")

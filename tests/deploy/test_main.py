@@ -46,11 +46,11 @@ def test_predicts_with_a_real_model(
     ("arguments", "sentence"),
     [
         (["predict", "RUN", "missing.tif"], "missing.tif cannot be read as an image"),
-        (["predict", "RUN", "SCENE", "--trial", "7"], "has no trial '7'; there are weights of"),
+        (["predict", "RUN", "SCENE", "--trial", "7"], "has no trial or repeat '7'; there are: 000"),
         (["predict", "RUN", "SCENE", "--device", "abacus"], "there is no such kind of device"),
         (["predict", "RUN", "SCENE", "--device", "cuda:99"], "GPUs; they count from cuda:0"),
         (["predict", "RUN", "SCENE", "--out", "SCENE"], "cannot be made a folder"),
-        (["card", "elsewhere"], "elsewhere is not a run directory"),
+        (["card", "elsewhere"], "there is no run directory elsewhere"),
         (["card", "RUN", "--out", "SCENE/card.md"], "cannot be made a folder"),
         (["export", "RUN", "--onnx", "SCENE/model.onnx"], "cannot be made a folder"),
         (["serve", "RUN", "--port", "99999"], "cannot listen on 127.0.0.1, port 99999"),

@@ -10,8 +10,10 @@ import torch
 
 from datasets import Prepared, open_split
 from datasets.batches import batch_of
-from deploy.faults import ModelError
+from deploy.errors import ModelError
 from deploy.trained import open_trained
+from runs.directory import RunDirectoryError
+from runs.errors import EosweepError
 
 
 @pytest.mark.parametrize("task", ["segmentation", "detection"])
@@ -44,36 +46,35 @@ def test_images_are_standardised_as_in_training(
         assert torch.allclose(found["probabilities"], truth["probabilities"], atol=1e-5)
 
 
-def test_winner_is_the_best_on_validation_whose_weights_are_kept(
-    make_run: Callable[..., Any],
-) -> None:
+def test_without_a_name_it_is_the_winner(make_run: Callable[..., Any]) -> None:
+    """Its rule is tested with `runs.winner`; here, that no other one is followed."""
     run = make_run()
-    run.add("000-test_resnet", 0.5, seed=1)
-    run.add("001-test_resnet", 0.7, seed=2)
-    run.add("002-test_resnet", 0.9, weights=False)
-    assert open_trained(run.folder).name == "001-test_resnet"
-    assert open_trained(run.folder, "000-test_resnet").score == 0.5
-
-
-def test_with_repeats_the_winner_is_of_the_configuration_that_is_best_on_average(
-    make_run: Callable[..., Any],
-) -> None:
-    run = make_run()
-    for trial, first, scores in (("000-a", 0.95, (0.3, 0.4)), ("001-b", 0.9, (0.6, 0.8))):
-        run.add(trial, first)
-        for seed, score in enumerate(scores):
-            run.add(f"{trial}-seed{seed}", score, of=trial, seed=seed)
+    run.add("000-a", 0.3, seed=1)
+    run.add("001-b", 0.5, seed=2)
+    run.add("002-c", 0.5, seed=3)
+    assert open_trained(run.folder).name == "001-b"
+    assert open_trained(run.folder, "000-a").score == 0.3
+    for seed, score in enumerate((0.1, 0.2)):
+        run.add(f"001-b-seed{seed}", score, of="001-b", seed=seed)
     assert open_trained(run.folder).name == "001-b-seed1"
-    assert open_trained(run.folder, "000-a-seed0").score == 0.3
 
 
-def test_a_trial_without_weights_names_those_that_have_some(make_run: Callable[..., Any]) -> None:
+def test_a_training_without_weights_names_those_that_have_some(
+    make_run: Callable[..., Any],
+) -> None:
     run = make_run()
     run.add("000-a", 0.5)
     run.add("001-b", 0.6, weights=False)
-    for name, fault in (("001-b", "001-b has no weights"), ("7", "has no trial '7'")):
-        with pytest.raises(ModelError, match=rf"{fault}; there are weights of 000-a$"):
+    for name, fault in (("001-b", "001-b has no weights"), (None, "001-b, the winner, has no")):
+        with pytest.raises(ModelError, match=rf"{fault}.*; there are weights of 000-a$"):
             open_trained(run.folder, name)
+
+
+def test_an_unknown_name_is_refused_with_the_nearest(make_run: Callable[..., Any]) -> None:
+    run = make_run()
+    run.add("000-a", 0.5)
+    with pytest.raises(RunDirectoryError, match="no trial or repeat '000-b'; did you mean '000-a'"):
+        open_trained(run.folder, "000-b")
 
 
 def _damage_weights(run: Any) -> None:
@@ -92,7 +93,7 @@ def _later_epoch(run: Any) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | {"best_epoch": 2}))
 
 
-def _older_run(run: Any) -> None:
+def _run_lacks_a_field(run: Any) -> None:
     file = run.folder / "run.json"
     info = json.loads(file.read_text())
     del info["data"]["window"]
@@ -105,7 +106,7 @@ def _older_run(run: Any) -> None:
         (_damage_weights, "weights.safetensors cannot be read"),
         (_change_head, "is of architecture .* but the code now builds"),
         (_later_epoch, "is of epoch 1, but 2 is on record"),
-        (_older_run, r"run.json is damaged or of another version .*data.window: Field required"),
+        (_run_lacks_a_field, r"run.json is damaged .*data.window: Field required"),
     ],
 )
 def test_what_is_not_the_trained_model_is_refused(
@@ -114,5 +115,5 @@ def test_what_is_not_the_trained_model_is_refused(
     run = make_run()
     run.add("000-a", 0.5)
     damage(run)
-    with pytest.raises(ModelError, match=sentence):
+    with pytest.raises(EosweepError, match=sentence):
         open_trained(run.folder)

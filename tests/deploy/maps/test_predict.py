@@ -14,7 +14,7 @@ import shapely
 from rasterio import Affine
 from torch import Tensor
 
-from deploy.faults import ModelError
+from deploy.errors import ModelError
 from deploy.maps.predict import predict_files
 from deploy.trained import Trained
 

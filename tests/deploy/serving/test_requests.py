@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from deploy.run_files import DataRecord, read_run
 from deploy.serving.requests import RefusalError, answer_form, image_in, read_body
+from runs.records import DataRecord
 
 
 async def _chunks(*parts: bytes) -> AsyncIterator[bytes]:
@@ -49,7 +49,7 @@ def test_a_body_that_is_too_large_or_empty_is_refused(
 
 @pytest.fixture
 def data(make_run: Callable[..., Any]) -> DataRecord:
-    return read_run(make_run().folder).data
+    return make_run().data
 
 
 def encoded(driver: str, *shape: int, **profile: Any) -> bytes:

@@ -1,0 +1,93 @@
+"""How a trained model is exported: what goes in, what comes out, and how outputs are compared."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from deploy.trained import Trained
+from models.heads.segmenters import SegmentationModel
+from models.losses.pixels import class_logits
+
+ALLOWED = {"probability": 1e-3, "score": 1e-3, "box corner, px": 0.1}
+"""How far an output may be from the original's; a detector's boxes in px of its input."""
+
+Arrays = list[NDArray[Any]]
+
+
+class Probabilities(nn.Module):
+    """Stored values float32 [N, C, S, S] → probabilities [N, K + 1, S, S] of classes 0 … K."""
+
+    def __init__(self, trained: Trained) -> None:
+        super().__init__()
+        self.model, self.normalisation = trained.model, trained.normalisation
+
+    def forward(self, images: Tensor) -> Tensor:
+        """As `SegmentationModel.predict`, which gives images one by one."""
+        assert isinstance(self.model, SegmentationModel)
+        return class_logits(self.model.outputs(self.normalisation(images))).float().softmax(dim=1)
+
+
+class FoundObjects(nn.Module):
+    """Stored values float32 [1, C, S, S] → boxes [M, 4] (xyxy, px), scores [M], labels [M]."""
+
+    def __init__(self, trained: Trained) -> None:
+        super().__init__()
+        self.model, self.normalisation = trained.model, trained.normalisation
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of the one image in `images`."""
+        (found,) = self.model.predict(self.normalisation(images))
+        return found["boxes"], found["scores"], found["labels"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the models of a task are exported.
+
+    Attributes:
+        module: what is exported of a trained model.
+        outputs: their names.
+        batch: images that it is exported with, and compared on, at once; of 1, it takes no more.
+        differences: the largest differences between its outputs and the original's, by what they
+            are of, see `ALLOWED`.
+    """
+
+    module: Callable[[Trained], nn.Module]
+    outputs: tuple[str, ...]
+    batch: int
+    differences: Callable[[Arrays, Arrays], dict[str, float]]
+
+
+def differences_of_probabilities(found: Arrays, expected: Arrays) -> dict[str, float]:
+    """Of each pixel and class."""
+    return {"probability": float(np.abs(found[0] - expected[0]).max())}
+
+
+def differences_of_objects(found: Arrays, expected: Arrays) -> dict[str, float]:
+    """Of each object to the nearest of its class on the other side; infinite if there is none.
+
+    Their order may differ, where the model is as sure of one as of another.
+    """
+    one_sided = bool(len(found[0])) != bool(len(expected[0]))
+    if one_sided or not len(found[0]):
+        return dict.fromkeys(("score", "box corner, px"), np.inf if one_sided else 0.0)
+    boxes = np.abs(found[0][:, None] - expected[0]).max(axis=2)
+    scores = np.abs(found[1][:, None] - expected[1])
+    apart = np.maximum(boxes / ALLOWED["box corner, px"], scores / ALLOWED["score"])
+    apart[found[2][:, None] != expected[2]] = np.inf
+    rows, columns = np.indices(apart.shape)
+    nearest = [(rows[:, 0], apart.argmin(axis=1)), (apart.argmin(axis=0), columns[0])]
+    if any(np.isinf(apart[pairs]).any() for pairs in nearest):
+        return dict.fromkeys(("score", "box corner, px"), np.inf)
+    return {
+        "score": float(max(scores[pairs].max() for pairs in nearest)),
+        "box corner, px": float(max(boxes[pairs].max() for pairs in nearest)),
+    }
+
+
+PROBABILITIES = Form(Probabilities, ("probabilities",), 2, differences_of_probabilities)
+OBJECTS = Form(FoundObjects, ("boxes", "scores", "labels"), 1, differences_of_objects)

@@ -1,0 +1,95 @@
+"""What a trained model finds in an image, as files."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar
+
+from datasets.source import Window
+from deploy.maps.class_raster import class_strips, write_class_raster
+from deploy.maps.classes import Part, class_parts
+from deploy.maps.images import Image
+from deploy.maps.objects import Row, object_rows
+from deploy.maps.outlines import areas
+from deploy.maps.vectors import (
+    Feature,
+    features_of_areas,
+    features_of_objects,
+    write_geojson,
+    write_geopackage,
+)
+from deploy.trained import Trained
+
+VectorFormat = Literal["gpkg", "geojson"]
+WRITERS: dict[VectorFormat, Callable[..., None]] = {
+    "gpkg": write_geopackage,
+    "geojson": write_geojson,
+}
+
+Watch = Callable[[Window], None]
+"""Called with each part of the image that is done."""
+
+P = TypeVar("P", Part, Row)
+
+
+class MakeMaps(Protocol):
+    """How the maps of an image are written."""
+
+    def __call__(
+        self,
+        trained: Trained,
+        image: Image,
+        folder: Path,
+        stem: str,
+        vectors: VectorFormat | None,
+        watch: Watch,
+    ) -> list[Path]:
+        """Write what is found into `folder`, as files whose names begin with `stem`.
+
+        `vectors` is how polygons are written; None leaves it to the task.
+        """
+
+
+def map_classes(
+    trained: Trained,
+    image: Image,
+    folder: Path,
+    stem: str,
+    vectors: VectorFormat | None,
+    watch: Watch,
+) -> list[Path]:
+    """A class raster, and, if `vectors` are asked for, its areas."""
+    raster = folder / f"{stem}.classes.tif"
+    parts = class_parts(image, trained.data, trained.find, trained.config["batch_size"])
+    source = f"{trained.run.name}/{trained.name}"
+    write_class_raster(raster, image, _watched(parts, watch), trained.classes, source)
+    if vectors is None:
+        return [raster]
+    features = features_of_areas(areas(class_strips(raster)), trained.classes, image.transform)
+    return [raster, _write(folder / f"{stem}.classes.{vectors}", features, vectors, image)]
+
+
+def map_objects(
+    trained: Trained,
+    image: Image,
+    folder: Path,
+    stem: str,
+    vectors: VectorFormat | None,
+    watch: Watch,
+) -> list[Path]:
+    """The boxes; a GeoPackage unless told otherwise."""
+    rows = object_rows(image, trained.data, trained.find, trained.config["batch_size"])
+    found = (row.objects for row in _watched(rows, watch))
+    features = features_of_objects(found, trained.classes, image.transform)
+    vectors = vectors or "gpkg"
+    return [_write(folder / f"{stem}.objects.{vectors}", features, vectors, image)]
+
+
+def _write(file: Path, features: Iterable[Feature], vectors: VectorFormat, image: Image) -> Path:
+    WRITERS[vectors](file, features, image.crs)
+    return file
+
+
+def _watched(parts: Iterable[P], watch: Watch) -> Iterator[P]:
+    for part in parts:
+        yield part
+        watch(part.window)
