@@ -165,12 +165,12 @@ def _use(record: RunRecord, training: TrialRecord) -> Iterator[str]:
 def _loading(run: Path, record: RunRecord, training: TrialRecord) -> Iterator[str]:
     yield "## How to use it"
     yield ""
-    yield "``"
+    yield "```"
     yield f"python -m deploy predict {run} IMAGE.tif --trial {training.name}"
     yield f"python -m deploy export {run} --onnx {record.name}.onnx --trial {training.name}"
-    yield "``"
+    yield "```"
     yield ""
-    yield "``python"
+    yield "```python"
     yield "from pathlib import Path"
     yield "from deploy.trained import open_trained"
     yield ""
@@ -180,7 +180,7 @@ def _loading(run: Path, record: RunRecord, training: TrialRecord) -> Iterator[st
         f"found = trained.find(images)  # {record.data.dtype} "
         f"[B, {len(record.data.bands)}, {size}, {size}], as stored"
     )
-    yield "``"
+    yield "```"
 
 
 def _origin(run: Path, record: RunRecord) -> Iterator[str]:

@@ -83,7 +83,7 @@ class Arm(Mapping[str, Scalar]):
 
 def arm_slugs(arms: Iterable[Arm]) -> dict[Arm, str]:
     """Each arm's slug; those that several arms would share end in four digits of the digest."""
-    arms = list(arms)
+    arms = list(dict.fromkeys(arms))
     shared = Counter(arm.slug for arm in arms)
     return {
         arm: arm.slug if shared[arm.slug] == 1 else f"{arm.slug}-{arm.digest[:4]}" for arm in arms

@@ -5,6 +5,7 @@ model. It lies beside the weights of what was scored on test.
 """
 
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from runs.files import whole_file
 from runs.records import FORMAT
 
 IOU_THRESHOLDS = 10
+
+DAMAGES = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged archive raises, by where it is damaged."""
 
 
 class TallyError(EosweepError):
@@ -83,7 +87,7 @@ def read_tally(file: Path) -> Tally:
         raise TallyError(
             f"{file} is missing: only what was scored on test has a tally of the test set"
         ) from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGES as error:
         raise _damaged(file, str(error)) from None
     if (version := int(_array(file, arrays, "format", ()))) != FORMAT:
         raise TallyError(

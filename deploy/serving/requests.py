@@ -11,6 +11,7 @@ from rasterio.io import MemoryFile
 from datasets.rasters import STRICT
 from deploy.errors import ModelError
 from deploy.maps.images import CACHE_MB, Image, image_of
+from runs.errors import EosweepError
 from runs.records import DataRecord
 
 MAX_PIXELS = 4096**2
@@ -35,7 +36,7 @@ MEDIA_TYPES = {
 """What an answer can be, by its name in the address."""
 
 
-class RefusalError(Exception):
+class RefusalError(EosweepError):
     """A request that is not answered: an HTTP status of 4xx and one sentence."""
 
     def __init__(self, status: int, sentence: str) -> None:
@@ -117,11 +118,11 @@ def answer_form(asked: str | None, accept: str | None, known: Collection[str]) -
     if asked is not None:
         if asked in known:
             return asked
-        raise RefusalError(406, f"format={asked} is not to be had; there are {', '.join(known)}")
+        raise RefusalError(406, f"format={asked} is not available; there are {', '.join(known)}")
     wanted = [part.split(";")[0].strip().lower() for part in (accept or "*/*").split(",")]
     for media_type in wanted:
         for form in known:
             if media_type in (MEDIA_TYPES[form], "*/*", f"{MEDIA_TYPES[form].split('/')[0]}/*"):
                 return form
     types = ", ".join(MEDIA_TYPES[form] for form in known)
-    raise RefusalError(406, f"none of {accept} is to be had; there are {types}")
+    raise RefusalError(406, f"none of {accept} is available; there are {types}")

@@ -20,6 +20,8 @@ def test_before_test_was_scored_the_card_says_so(make_run: Callable[..., Any], c
     assert "Trained on a synthetic sample" in text
     assert "initial weights: none (at random)" in text
     assert "| 1 | landslide | 8.00% |" in text
+    assert text.count("\n```\n") == 3
+    assert "\n```python\n" in text
 
 
 def test_of_repeats_it_gives_mean_and_deviation(make_run: Callable[..., Any], capsys: Any) -> None:

@@ -26,7 +26,7 @@ def test_arms_whose_values_join_to_one_text_are_two_arms() -> None:
     assert len({one, other}) == 2
     slugs = arm_slugs([one, other])
     assert len(set(slugs.values())) == 2
-    assert arm_slugs([one]) == {one: "none-mae-low"}
+    assert arm_slugs([one, one]) == {one: "none-mae-low"}
 
 
 def test_values_of_other_types_are_other_values() -> None:

@@ -93,6 +93,17 @@ def read_all(run: RunDirectory) -> None:
     run.test()
 
 
+def test_a_training_that_is_not_there_is_refused_with_the_nearest(run: RunDirectory) -> None:
+    with pytest.raises(RunDirectoryError, match="repeat '000-a-seed7'; did you mean '000-a-seed1'"):
+        run.training("000-a-seed7")
+
+
+def test_without_a_score_there_is_no_winner(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [trial_record(0, A, None)])
+    with pytest.raises(RunDirectoryError, match="no trial has a score"):
+        run.training()
+
+
 def test_what_is_no_run_directory_is_said(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match="there is no run directory"):
         RunDirectory(tmp_path / "nowhere").run()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -53,6 +54,47 @@ def test_a_file_that_is_missing_or_no_archive_is_said(tmp_path: Path) -> None:
     (tmp_path / "test.npz").write_bytes(b"PK\3\4 and no more")
     with pytest.raises(TallyError, match="is damaged"):
         read_tally(tmp_path / "test.npz")
+
+
+def test_a_tally_is_read_or_refused_wherever_it_is_damaged(tmp_path: Path) -> None:
+    file = tmp_path / "test.npz"
+    write_tally(file, PIXELS)
+    whole = file.read_bytes()
+    refused = 0
+    for position in range(0, len(whole), 3):
+        file.write_bytes(whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :])
+        try:
+            read_tally(file)
+        except TallyError as error:
+            refused += 1
+            assert "test.npz" in str(error)
+    assert refused > len(whole) / 6
+
+
+@pytest.mark.parametrize("name", ["names", "footprints", "confusion", "format"])
+def test_a_tally_without_one_of_its_arrays(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "test.npz"
+    write_tally(file, PIXELS)
+    with np.load(file) as archive:
+        arrays = {key: array for key, array in archive.items() if key != name}
+    np.savez(file, **arrays)
+    if name == "footprints":
+        assert read_tally(file).footprints is None  # type: ignore[union-attr]
+    else:
+        with pytest.raises(TallyError, match=r"test\.npz is damaged \(it has no "):
+            read_tally(file)
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "test.npz", format=2, names=NAMES, confusion=PIXELS.confusion)
+    with pytest.raises(TallyError, match=r"test\.npz: format 2 is newer"):
+        read_tally(tmp_path / "test.npz")
+    with write_predictions(tmp_path / "found.h5") as predictions:
+        predictions.add(["a"], [{"mask": np.zeros((4, 4), np.uint8)}])
+    with h5py.File(tmp_path / "found.h5", "a") as opened:
+        opened.attrs["format"] = 2
+    with pytest.raises(PredictionsError, match=r"found\.h5: format 2 is not the one"):
+        list(read_predictions(tmp_path / "found.h5", ["a"]))
 
 
 def test_masks_are_read_by_name(tmp_path: Path) -> None:

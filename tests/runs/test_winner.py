@@ -47,6 +47,23 @@ def test_repeats_of_a_trial_that_is_no_longer_its_arms_first_do_not_count() -> N
     assert not ranked[0].repeats
 
 
+def test_arms_with_equal_means_are_in_the_order_of_their_first_trials() -> None:
+    trials = [trial_record(n, arm, 0.8 - 0.1 * (n == 0)) for n, arm in enumerate((A, B, C))]
+    repeats = [trial_record(n, one.arm, 0.5, of=one) for n, one in enumerate(trials)]
+    assert [one.arm for one in rank_records(trials, repeats)] == [B, C, A]
+
+
+def test_of_equal_repeats_the_first_gives_the_model() -> None:
+    trial = trial_record(0, A, 0.9)
+    repeats = [
+        trial_record(n, A, score, of=trial, config={"seed": n})
+        for n, score in enumerate((0.5, 0.6, 0.6))
+    ]
+    (only,) = rank_records([trial], repeats[::-1])
+    assert only.model is repeats[1]
+    assert list(only.repeats) == repeats
+
+
 def test_what_has_no_score_is_not_in_the_order() -> None:
     failed = trial_record(0, A, None)
     repeat = trial_record(0, B, None, of=trial_record(1, B, 0.5), config={"seed": 1})
@@ -70,3 +87,31 @@ def test_the_order_of_records_does_not_matter(data: Any) -> None:
     shuffled = standings(data.draw(st.permutations(trials)), data.draw(st.permutations(repeats)))
     assert shuffled == ranked
     assert len({one.order for one in ranked}) == len(ranked), "no two arms are equal"
+
+
+@given(st.data())
+def test_records_are_ranked_by_the_same_rule(data: Any) -> None:
+    scores = st.none() | st.sampled_from([0.1, 0.2, 0.3])
+    proposed = st.lists(st.tuples(st.sampled_from([A, B, C]), scores), min_size=1, max_size=8)
+    trials = [trial_record(number, *one) for number, one in enumerate(data.draw(proposed))]
+    repeated = st.lists(st.tuples(st.sampled_from(trials), scores), max_size=6)
+    repeats = [
+        trial_record(number, of.arm, score, of=of, config={"seed": 100 + number})
+        for number, (of, score) in enumerate(data.draw(repeated))
+    ]
+    numbers = {one.name: one.number for one in trials}
+    plain = standings(
+        [Scored(one.arm, one.number, one.score) for one in trials if one.score is not None],
+        [
+            Scored(one.arm, one.number, one.score, numbers[str(one.of)])
+            for one in repeats
+            if one.score is not None
+        ],
+    )
+    shuffled = data.draw(st.permutations(trials)), data.draw(st.permutations(repeats))
+    for own, standing in zip(rank_records(*shuffled), plain, strict=True):
+        assert own.arm == standing.arm
+        assert own.trial is trials[standing.trial.number]
+        assert [one.number for one in own.repeats] == [one.number for one in standing.repeats]
+        kind = repeats if standing.repeats else trials
+        assert own.model is kind[standing.model.number]
