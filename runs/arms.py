@@ -72,11 +72,10 @@ class Arm(Mapping[str, Scalar]):
     ) -> CoreSchema:
         """Read from a JSON object of scalars, and written as one."""
         values = handler.generate_schema(dict[str, Scalar])
-        return core_schema.union_schema(
-            [
-                core_schema.is_instance_schema(cls),
-                core_schema.no_info_after_validator_function(cls, values),
-            ],
+        read = core_schema.no_info_after_validator_function(cls, values)
+        return core_schema.json_or_python_schema(
+            json_schema=read,
+            python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), read]),
             serialization=core_schema.plain_serializer_function_ser_schema(dict),
         )
 

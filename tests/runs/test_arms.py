@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from runs.arms import Arm, arm_slugs
 
-SCALARS = st.one_of(st.booleans(), st.integers(-9, 9), st.floats(allow_nan=False), st.text())
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+SCALARS = st.one_of(st.booleans(), st.integers(-9, 9), FLOATS, st.text())
 ARMS = st.dictionaries(st.sampled_from("abc"), SCALARS, min_size=1).map(Arm)
 
 

@@ -59,6 +59,7 @@ def edit(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
         ("run.json", lambda c: c.update(format=2), r"run\.json: format 2 is not the one"),
         ("run.json", lambda c: c.update(weights=[]), r"run\.json .*0 weights for 2 arms"),
         ("run.json", lambda c: c.update(speed=1), r"run\.json .*speed"),
+        ("run.json", lambda c: c["arms"][1].update(backbone=None), r"\(arms\.1\.backbone"),
         ("stages.json", lambda c: c["stages"][0].pop("kind"), r"stages\.json .*stages\.0\.kind"),
         ("test.json", lambda c: c.update(scores=3), r"test\.json .*scores"),
         ("trials/000-a/trial.json", lambda c: c.update(status="?"), r"trial\.json .*status"),
