@@ -69,7 +69,7 @@ def outcomes(truth: Truth, found: Found) -> Outcomes:
     shown = shown[np.argsort(-found["scores"][shown], kind="stable")]
     iou = overlaps(found["boxes"][shown], truth.boxes)
     iou[found["labels"][shown][:, None] != truth.labels] = 0
-    takes = taken_truths(iou, IOU_THRESHOLDS[0])
+    takes = taken_truths(iou, IOU_THRESHOLDS[:1])[:, 0]
     return Outcomes(shown, takes, np.setdiff1d(np.arange(len(truth.boxes)), takes))
 
 

@@ -64,8 +64,7 @@ def _right(boxes: NDArray, truths: NDArray) -> NDArray[np.bool_]:
     """Whether each of the boxes [M, 4], by falling score, takes a truth: [M, thresholds]."""
     if not len(truths):
         return np.zeros((len(boxes), len(IOU_THRESHOLDS)), bool)
-    iou = overlaps(boxes, truths)
-    return np.stack([taken_truths(iou, threshold) >= 0 for threshold in IOU_THRESHOLDS], axis=1)
+    return taken_truths(overlaps(boxes, truths), IOU_THRESHOLDS) >= 0
 
 
 def overlaps(ours: NDArray, truths: NDArray) -> NDArray[np.float64]:
@@ -84,20 +83,24 @@ def _corners(boxes: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     return low.astype(np.float64), low + size, size.prod(axis=1)
 
 
-def taken_truths(iou: NDArray[np.float64], threshold: float) -> NDArray[np.int64]:
-    """Each box takes the truth that it overlaps best of those still free: int64 [M], -1 for none.
+def taken_truths(iou: NDArray[np.float64], thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The truth that each box takes: the one that it overlaps best of those that are still free.
 
     Args:
         iou: [M, G], boxes by falling score.
-        threshold: the least overlap that counts.
+        thresholds: [T], the least overlap that counts; each is matched on its own.
+
+    Returns:
+        int64 [M, T], the index of a truth; -1 for none.
     """
-    takes = np.full(len(iou), -1)
-    free = iou.copy()
+    takes = np.full((len(iou), len(thresholds)), -1)
+    free = np.ones((len(thresholds), iou.shape[1]), bool)
     # A box that reaches no truth takes none, and changes nothing for the others.
-    for row in np.flatnonzero((iou >= threshold).any(axis=1)):
+    for row in np.flatnonzero((iou >= thresholds.min()).any(axis=1)):
+        overlap = np.where(free, iou[row], -1.0)
         # Of truths that overlap equally, COCO takes the last.
-        best = iou.shape[1] - 1 - int(np.argmax(free[row, ::-1]))
-        if free[row, best] >= threshold:
-            takes[row] = best
-            free[:, best] = -1
+        best = iou.shape[1] - 1 - overlap[:, ::-1].argmax(axis=1)
+        takers = np.flatnonzero(overlap.max(axis=1) >= thresholds)
+        takes[row, takers] = best[takers]
+        free[takers, best[takers]] = False
     return takes
