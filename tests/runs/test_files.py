@@ -19,6 +19,7 @@ def test_a_block_that_raises_leaves_the_old_content_and_nothing_else(tmp_path: P
 def test_the_path_to_write_to_has_the_name_of_the_file(tmp_path: Path) -> None:
     with whole_file(tmp_path / "map.gpkg") as partial:
         assert partial.name == "map.gpkg"
+        assert partial.is_relative_to(tmp_path), "on the same disk, where renaming is atomic"
         assert not (tmp_path / "map.gpkg").exists()
         partial.write_text("new")
     assert (tmp_path / "map.gpkg").read_text() == "new"
