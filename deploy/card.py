@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
-from datasets.source import BACKGROUND
 from deploy.choice import choose_training
+from runs.classes import BACKGROUND
 from runs.directory import RunDirectory
 from runs.errors import EosweepError
 from runs.records import RunRecord, TrialRecord

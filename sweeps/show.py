@@ -3,8 +3,8 @@
 from rich.console import Console
 from rich.table import Table
 
-from datasets.source import BACKGROUND
 from models.pretraining.stage import Stage
+from runs.classes import BACKGROUND
 from sweeps.commands import from_here
 from sweeps.plan import Plan
 from sweeps.schema import Domain

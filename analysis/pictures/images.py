@@ -13,8 +13,8 @@ from shapely import Polygon
 from analysis.loading import AnalysisError, Run
 from analysis.statistics.tallies import read_tally
 from datasets import DataError, Split, open_split
-from datasets.source import BACKGROUND
 from datasets.visible import visible
+from runs.classes import BACKGROUND
 from runs.predictions import Found, read_predictions
 
 STAYS = "pictures and maps that were drawn earlier stay as they are"

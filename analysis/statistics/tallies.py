@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from analysis.loading import AnalysisError, Run
 from analysis.standings import models_of_arms, ranked_arms
-from datasets.source import BACKGROUND
 from models.metrics.average_precision import METRICS as BOX_METRICS
 from models.metrics.average_precision import box_scores
 from models.metrics.confusion import Counts, pixel_scores
-from models.metrics.footprints import FOOTPRINT_METRICS, footprint_scores
+from models.metrics.footprint_scores import FOOTPRINT_METRICS, footprint_scores
 from runs import tallies
+from runs.classes import BACKGROUND
 from runs.tallies import BoxTally, PixelTally
 
 Weights = NDArray[np.int32]

@@ -21,14 +21,8 @@ from numpy.typing import NDArray
 from analysis.loading import AnalysisError
 from analysis.tables.formats import Format, write
 from analysis.tables.table import Table
-from models.metrics.footprints import (
-    IOU_THRESHOLD,
-    MIN_AREA,
-    Counts,
-    Footprint,
-    footprint_scores,
-    match,
-)
+from models.metrics.footprint_scores import Counts, footprint_scores
+from models.metrics.footprints import IOU_THRESHOLD, MIN_AREA, Footprint, match
 
 TRUTH_COLUMNS = ("ImageId", "BuildingId", "PolygonWKT_Pix")
 PROPOSAL_COLUMNS = (*TRUTH_COLUMNS, "Confidence")

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as Span
 
-from datasets.source import BACKGROUND, IGNORE
+from datasets.source import IGNORE
 from deploy.errors import ModelError
 from deploy.maps.classes import Part
 from deploy.maps.images import CACHE_MB, Image
 from models.tasks.segmentation import class_colour
+from runs.classes import BACKGROUND
 from runs.files import whole_file
 
 BLOCK = 512

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.source import BACKGROUND
+from runs.classes import BACKGROUND
 
 Counts = NDArray[np.int64] | NDArray[np.float64]
 Scores = dict[str, NDArray[np.float64]]

@@ -1,22 +1,21 @@
-"""Building footprints: from a mask to polygons, and the SpaceNet metric that scores them.
+"""Building footprints: from a mask to polygons, and which of them are right.
 
-The metric is that of the SpaceNet building challenges (Van Etten, Lindenbaum and Bacastow 2018,
-"SpaceNet: A Remote Sensing Dataset and Challenge Series"). Its counts are summed over the images of
-an area; only then are they divided.
+They are matched as in the SpaceNet building challenges (Van Etten, Lindenbaum and Bacastow 2018,
+"SpaceNet: A Remote Sensing Dataset and Challenge Series"); `footprint_scores` divides the counts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from rasterio import Affine
 from rasterio.features import shapes
 from scipy import ndimage
 from shapely import Polygon
 
-from models.metrics.confusion import Scores, quotient
+from models.metrics.footprint_scores import Counts
 
 IOU_THRESHOLD = 0.5
 """A match has a higher IoU than this."""
@@ -32,22 +31,6 @@ class Footprint(NamedTuple):
 
     polygon: Polygon
     confidence: float
-
-
-class Counts(NamedTuple):
-    """Buildings of one image; `footprint_scores` divides their sums."""
-
-    true_positives: int = 0
-    false_positives: int = 0
-    false_negatives: int = 0
-
-
-class Sums(NamedTuple):
-    """`Counts` summed over images, float64 […]."""
-
-    found: NDArray[np.float64]
-    false: NDArray[np.float64]
-    missed: NDArray[np.float64]
 
 
 def footprints_in(
@@ -137,25 +120,3 @@ def _array(polygons: Sequence[Polygon]) -> Geometries:
 def _polygon(outline: dict[str, Any]) -> Polygon:
     shell, *holes = outline["coordinates"]
     return Polygon(shell, holes)
-
-
-FOOTPRINT_METRICS: dict[str, Callable[[Sums], NDArray[np.float64]]] = {
-    "footprint_F1": lambda sums: quotient(
-        2 * sums.found, 2 * sums.found + sums.false + sums.missed
-    ),
-    "footprint_precision": lambda sums: quotient(sums.found, sums.found + sums.false),
-    "footprint_recall": lambda sums: quotient(sums.found, sums.found + sums.missed),
-}
-
-
-def footprint_scores(counts: ArrayLike) -> Scores:
-    """Each of `FOOTPRINT_METRICS`, […] in [0, 1]; NaN where it is not defined.
-
-    A quotient of nothing by nothing is not: without proposals there is no precision, without truths
-    no recall, and without either no F1.
-
-    Args:
-        counts: [..., 3]: found, false positives, missed.
-    """
-    sums = Sums(*np.moveaxis(np.asarray(counts, np.float64), -1, 0))
-    return {metric: formula(sums) for metric, formula in FOOTPRINT_METRICS.items()}

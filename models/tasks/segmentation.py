@@ -11,13 +11,8 @@ from datasets.colours import IGNORED_GREY, class_colour
 from datasets.source import IGNORE
 from models.heads import HEADS
 from models.metrics.confusion import CLASS_METRICS, METRICS, scores
-from models.metrics.footprints import (
-    FOOTPRINT_METRICS,
-    Counts,
-    footprint_scores,
-    footprints_in,
-    match,
-)
+from models.metrics.footprint_scores import FOOTPRINT_METRICS, Counts, footprint_scores
+from models.metrics.footprints import footprints_in, match
 from models.metrics.scored import Keep, Scored
 from models.model import Model
 from models.tasks.task import Task

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from datasets.batches import Batch
-from datasets.source import BACKGROUND, Label
+from datasets.source import Label
 from models.heads.head import Head
 from models.metrics.scored import Keep, Scored
 from models.model import Model
+from runs.classes import BACKGROUND
 
 
 class Evaluate(Protocol):

@@ -15,14 +15,8 @@ from hypothesis.extra import numpy as arrays
 from rasterio.features import rasterize
 from shapely import Polygon, box
 
-from models.metrics.footprints import (
-    FOOTPRINT_METRICS,
-    Counts,
-    Footprint,
-    footprint_scores,
-    footprints_in,
-    match,
-)
+from models.metrics.footprint_scores import FOOTPRINT_METRICS, Counts, footprint_scores
+from models.metrics.footprints import Footprint, footprints_in, match
 
 BOW_TIE = Polygon([(0, 0), (20, 20), (20, 0), (0, 20)])
 RIGHT_LOBE = Polygon([(10, 10), (20, 20), (20, 0)])
@@ -37,8 +31,13 @@ boxes = st.tuples(corners, st.integers(1, 12), st.integers(1, 12)).map(
 outlines = st.one_of(boxes, boxes, quadrangles)
 
 
-def test_importing_footprints_does_not_import_torch() -> None:
-    program = "import models.metrics.footprints, sys; assert 'torch' not in sys.modules"
+@pytest.mark.parametrize("library", ["torch", "rasterio", "shapely", "datasets"])
+def test_counts_are_scored_without_what_makes_them(library: str) -> None:
+    """`analysis` imports them in notebooks: it should not wait for what it does not need."""
+    program = (
+        "import models.metrics.average_precision, models.metrics.footprint_scores, sys; "
+        f"assert '{library}' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[3], check=True)
 
 

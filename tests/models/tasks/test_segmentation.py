@@ -11,7 +11,7 @@ from datasets.colours import IGNORED_GREY, OKABE_ITO
 from datasets.source import IGNORE
 from models.backbones import Backbone
 from models.metrics.confusion import METRICS, scores
-from models.metrics.footprints import FOOTPRINT_METRICS
+from models.metrics.footprint_scores import FOOTPRINT_METRICS
 from models.model import Model
 from models.tasks.segmentation import confusion, draw_masks, score_segmenter
 
