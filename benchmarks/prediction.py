@@ -58,7 +58,7 @@ def write_scene(file: Path, side: int, data: DataRecord) -> None:
 
 def measure(run: Path, scene: Path, out: Path, more: list[str]) -> tuple[float, float]:
     """Peak of the resident memory in MB, and seconds, of one command."""
-    command = [sys.executable, "-m", "models", "predict", run, scene, "--out", out, *more]
+    command = [sys.executable, "-m", "deploy", "predict", run, scene, "--out", out, *more]
     start = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from datasets import Prepared
 from datasets.options import Dataset, prepare_dataset
@@ -11,6 +12,8 @@ from datasets.options import Dataset, prepare_dataset
 def pytest_configure() -> None:
     """Several processes share the cores, and the models of tests are too small for more threads."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    settings.register_profile("project", deadline=None)  # a busy machine is no failure
+    settings.load_profile("project")
 
 
 @pytest.fixture(scope="session")

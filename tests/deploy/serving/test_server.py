@@ -26,6 +26,8 @@ from deploy.trained import open_trained
 
 pytest.importorskip("ray.serve", reason="requirements-serve.txt is not installed")
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 START_S = 300
 """Ray, torch and a model on a busy machine."""
@@ -68,7 +70,7 @@ def server(
     run = make_run_in(tmp_path_factory.mktemp("served") / "run")
     run.add("000-test_resnet", 0.5)
     port = free_port()
-    command = [sys.executable, "-m", "models", "serve", run.folder, "--port", str(port)]
+    command = [sys.executable, "-m", "deploy", "serve", run.folder, "--port", str(port)]
     process = subprocess.Popen(
         [*map(str, command), "--max-megabytes", "0.2", "--device", "cpu"],
         cwd=ROOT,

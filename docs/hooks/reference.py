@@ -1,0 +1,109 @@
+"""Fills pages from the code, so that they cannot differ from it: `<!-- reference: NAME -->`."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Called by MkDocs for every page."""
+    if str(ROOT) not in sys.path:  # MkDocs takes back what a hook adds while it is loaded
+        sys.path.insert(0, str(ROOT))
+    return re.sub(r"<!-- reference: (\w+) -->", lambda match: WRITERS[match[1]](), markdown)
+
+
+def sweep_keys() -> str:
+    """Every section of a sweep file, in its order."""
+    from sweeps.schema import Settings, Sweep
+
+    sections = dict(_sections(Sweep, ""))
+    parts = [_section("Top level", Sweep)]
+    parts += [_section(f"`{path}`", section) for path, section in sections.items()]
+    parts.append(_section("Settings: keys of `compare`, `tune` and `fixed`", Settings))
+    return "\n\n".join(parts)
+
+
+def head_options() -> str:
+    """Settings that only some heads have, and the losses."""
+    from models.heads import HEADS
+    from models.losses import LOSSES
+
+    rows = []
+    for task, heads in HEADS.items():
+        for name, head in heads.items():
+            options = ", ".join(f"`{option}`" for option in head.options.model_fields) or "none"
+            rows.append(f"| `{name}` | {task} | {options} |")
+    table = "\n".join(["| head | task | options |", "|---|---|---|", *rows])
+    return f"{table}\n\nLosses of segmentation: {', '.join(f'`{name}`' for name in LOSSES)}."
+
+
+def contributing() -> str:
+    """The list of what can be added, from CONTRIBUTING.md."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return text.partition("\n")[2]
+
+
+def rule_of_the_winner() -> str:
+    """The docstring of the rule itself."""
+    import runs.winner
+
+    return str(runs.winner.__doc__).partition("\n\n")[2]
+
+
+WRITERS: dict[str, Callable[[], str]] = {
+    "sweep_keys": sweep_keys,
+    "head_options": head_options,
+    "contributing": contributing,
+    "rule_of_the_winner": rule_of_the_winner,
+}
+
+
+def _sections(section: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Every section below one, by its dotted path, each type once."""
+    for name, field in section.model_fields.items():
+        inner = _inner(field.annotation)
+        if inner is None:
+            continue
+        below = f"{path}.{name}".lstrip(".")
+        if "dict" in str(field.annotation):
+            below += ".NAME"
+        elif "list" in str(field.annotation):
+            below += "[]"
+        yield below, inner
+        yield from _sections(inner, below)
+
+
+def _inner(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for one in get_args(annotation) if (found := _inner(one))), None)
+
+
+def _section(title: str, section: type[BaseModel]) -> str:
+    about = (section.__doc__ or "").strip()
+    rows = [_row(name, field) for name, field in section.model_fields.items()]
+    head = "| key | default | meaning |\n|---|---|---|"
+    return "\n".join([f"### {title}", "", about, "", head, *rows])
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    meaning = (field.description or "").replace("|", "\\|")
+    return f"| `{name}` | {_default(field)} | {meaning} |"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True)
+    if isinstance(default, BaseModel):
+        return "its defaults"
+    words = {None: "null", True: "true", False: "false"}
+    text = words[default] if default is None or isinstance(default, bool) else str(default)
+    return f"`{text}`"
