@@ -21,8 +21,8 @@ from datasets.source import (
 )
 from datasets.spacenet import SpaceNet2, SpaceNet4
 from datasets.voc import LandslideVoc, Voc
-from runs.folders import build_once
 from datasets.xbd import XBD
+from runs.folders import build_once
 
 _SOURCES: tuple[Source, ...] = (
     Landslide4Sense(),

@@ -1,7 +1,6 @@
-"""``python -m datasets``: what a folder of data holds, without training on it."""
+"""`python -m datasets`: what a folder of data holds, without training on it."""
 
 import argparse
-import difflib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,10 +11,11 @@ from rich.progress import track
 from datasets import DATASETS, DataError, Item, Source, Tiling
 from datasets.source import IGNORE
 from datasets.survey import Survey, survey
+from runs.errors import did_you_mean
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and give its exit status: 0, 1 for bad files, 2 if there is nothing to check.
+    """Run the command; returns its exit status: 0, 1 for bad files, 2 if there is nothing to check.
 
     Progress is shown on a terminal only.
     """
@@ -63,18 +63,16 @@ file cannot be used, or 2 if there is no such data set or nothing at ROOT.""",
 def _source(name: str) -> Source:
     if name in DATASETS:
         return DATASETS[name]
-    nearest = difflib.get_close_matches(name.lower(), DATASETS, n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else "there are"
-    raise DataError(f"There is no data set {name!r}; {hint} ({', '.join(DATASETS)})")
+    raise DataError(f"there is no data set {name!r}{did_you_mean(name, DATASETS)}")
 
 
 def _tiling(source: Source, tile: int | None, overlap: int) -> Tiling | None:
     if tile is None:
         if overlap:
-            raise DataError("--overlap is of tiles: say --tile as well.")
+            raise DataError("--overlap needs tiles: give --tile as well")
         return None
     if not source.tiled:
-        raise DataError(f"{source.title} is not cut into tiles: leave --tile out.")
+        raise DataError(f"{source.title} is not cut into tiles: leave --tile out")
     return Tiling(tile, overlap)
 
 
@@ -102,10 +100,11 @@ def _report(source: Source, root: Path, found: Survey) -> Iterator[str]:
         yield f"note: {note}"
     if found.problems:
         count = len({file for file, _ in found.problems})
-        yield f"{count} file{'s' if count > 1 else ''} cannot be used:"
+        faults = f"{len(found.problems)} fault{'s' if len(found.problems) > 1 else ''}"
+        yield f"{faults} in {count} file{'s' if count > 1 else ''}, which cannot be used:"
         yield from (f"  {file.as_posix()}: {reason}" for file, reason in found.problems)
     else:
-        yield "No file is bad."
+        yield "every file can be used"
 
 
 def _images(source: Source, found: Survey) -> Iterator[str]:

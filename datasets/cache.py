@@ -210,7 +210,7 @@ def prepare(
     if "masks" in source.labels and len(listing.classes) >= IGNORE:
         raise DataError(
             f"{source.title} under {root} has {len(listing.classes)} classes; a mask can tell"
-            f" {IGNORE - 1} apart."
+            f" {IGNORE - 1} apart"
         )
     options = DecodeOptions(
         bands,
@@ -243,7 +243,7 @@ def open_split(prepared: Prepared | Path, name: str) -> Split:
     """Map one split of a cache into memory. DataError if the cache is not there or not whole."""
     folder = prepared.folder if isinstance(prepared, Prepared) else prepared
     if not _is_whole(folder):
-        raise DataError(f"{folder} is not a whole cache: prepare the data again.")
+        raise DataError(f"{folder} is not a whole cache: prepare the data again")
     content = _read_description(folder)
     names = content["splits"][name]["names"]
     channels, size = len(content["options"]["bands"]), content["options"]["image_size"]
@@ -284,10 +284,10 @@ def _key_parts(
 
 def _check_values(ignore_index: int, stretch: tuple[float, float] | None) -> None:
     if not 0 <= ignore_index <= IGNORE:
-        raise DataError(f"ignore_index: {ignore_index} is no mask value; they run from 0 to 255.")
+        raise DataError(f"ignore_index: {ignore_index} is no mask value; they run from 0 to 255")
     if stretch is not None and not 0 <= stretch[0] < stretch[1] <= 100:
         raise DataError(
-            f"stretch: {stretch} must be two percentiles between 0 and 100, the lower one first."
+            f"stretch: {stretch} must be two percentiles between 0 and 100, the lower one first"
         )
 
 
@@ -318,7 +318,7 @@ def _write_cache(
     if empty := [name for name, split in splits.items() if not split.names]:
         raise DataError(
             f"{source.title} under {root}: after skipping {_files(problems)} no image is left"
-            f" in {' and '.join(empty)}."
+            f" in {' and '.join(empty)}"
         )
     description = _description(target, source, listing, options, splits)
     description |= {

@@ -129,7 +129,7 @@ class Coco(BoxScenes):
                 splits.setdefault(split_file.split, []).extend(cut_scene(item, tiling))
         if not splits.get("train"):
             names = listed(relative(file, root) for file, _, _ in files)
-            raise DataError(f"{root}: {names} list no images to train on.")
+            raise DataError(f"{root}: {names} list no images to train on")
         crowds = {relative(file, root): content.crowds for file, content in annotations.items()}
         notes += tuple(
             f"{count} crowd regions (iscrowd) in {file} are left out: they are no objects, and"
@@ -255,7 +255,7 @@ def _dangling(
 
 def _refused(file: Path, faults: list[str]) -> DataError:
     return DataError(
-        f"{file} cannot be used: {listed(faults)}.", [Problem(file, fault) for fault in faults]
+        f"{file} cannot be used: {listed(faults)}", [Problem(file, fault) for fault in faults]
     )
 
 
@@ -265,19 +265,19 @@ def _split_files(root: Path) -> tuple[str, list[SplitFile], tuple[str, ...]]:
     files = sorted(folder.glob("*.json"), key=lambda file: natural_key(file.name))
     if not files:
         fault = "holds no COCO JSON" if root.is_dir() else "is not a folder"
-        raise DataError(f"No COCO data: {root} {fault}; looked for {LOOKED_FOR}.")
+        raise DataError(f"No COCO data: {root} {fault}; looked for {LOOKED_FOR}")
     named = _named(files)
     if not named:
         if folder == root and len(files) > 1:
             raise DataError(
                 f"{root} holds several JSON files whose names are no splits"
-                f" ({listed(file.name for file in files)}); looked for {LOOKED_FOR}."
+                f" ({listed(file.name for file in files)}); looked for {LOOKED_FOR}"
             )
         return "COCO JSON without splits", [SplitFile(file, "train", "") for file in files], ()
     for split, count in Counter(split_file.split for split_file in named).items():
         if count > 1:
             twice = listed(file.name for file, other, _ in named if other == split)
-            raise DataError(f"{folder} has {count} files for the split {split}: {twice}.")
+            raise DataError(f"{folder} has {count} files for the split {split}: {twice}")
     unread = [file.name for file in files if file not in {file for file, _, _ in named}]
     notes = (f"not read, as the names are no splits: {listed(unread)}",) if unread else ()
     named.sort(key=lambda split_file: SPLITS.index(split_file.split))
@@ -301,10 +301,10 @@ def _common_classes(root: Path, annotations: dict[Path, Annotations]) -> tuple[s
             differing = set(other.categories) ^ set(content.categories)
             raise DataError(
                 f"{relative(first, root)} and {relative(file, root)} under {root} differ in their"
-                f" categories (id, name): {listed(sorted(differing))}; make them the same."
+                f" categories (id, name): {listed(sorted(differing))}; make them the same"
             )
     if not content.categories:
-        raise DataError(f"{first} has no categories: there is nothing to detect.")
+        raise DataError(f"{first} has no categories: there is nothing to detect")
     return tuple(name for _, name in content.categories)
 
 
@@ -331,7 +331,7 @@ def _images(
         places = ", ".join(dict.fromkeys(f for _, *s in files for f in _folders(*s)))
         raise DataError(
             f"{root}: {len(problems)} listed images cannot be used (looked for in {places}, and"
-            f" nowhere outside): {listed(f'{file} {why}' for file, why in problems)}.",
+            f" nowhere outside): {listed(f'{file} {why}' for file, why in problems)}",
             problems,
         )
     return found

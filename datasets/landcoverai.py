@@ -65,11 +65,11 @@ class LandCoverAI:
         if len(missing) == len(SPLITS):
             everything = _in_order([*tree.tiles.values(), *tree.damaged.values()])
             if not everything:
-                raise DataError(f"{root} holds no tile of {TILE} × {TILE} pixels with a mask.")
+                raise DataError(f"{root} holds no tile of {TILE} × {TILE} pixels with a mask")
             note = f"{LISTS} are missing: the splits are made here, by orthophoto"
             return Listing(tree.layout, self.classes, {"train": everything}, (*tree.notes, note))
         if "train.txt" in missing:
-            raise DataError(f"{lists['train']} is missing, though another list is beside it.")
+            raise DataError(f"{lists['train']} is missing, though another list is beside it")
         splits = _listed(lists, tree)
         notes = [*tree.notes, *(f"{name} is missing" for name in missing), *_shared(splits)]
         return Listing(tree.layout, self.classes, splits, tuple(notes))
@@ -150,7 +150,7 @@ def _look(root: Path) -> _Tree:
     fault = "has neither of its layouts" if root.is_dir() else "is not a folder"
     raise DataError(
         f"No LandCover.ai data: {root} {fault}; looked for images/*.tif with masks/*.tif"
-        f" (orthophotos) or output/*.jpg with output/*_m.png (tiles), with {LISTS}."
+        f" (orthophotos) or output/*.jpg with output/*_m.png (tiles), with {LISTS}"
     )
 
 
@@ -199,10 +199,10 @@ def _listed(lists: dict[str, Path], tree: _Tree) -> dict[str, tuple[Item, ...]]:
         items: list[Item] = []
         for name, line in _names(file):
             if name in seen:
-                raise DataError(f"{line}: tile {name!r} is named already in {seen[name]}.")
+                raise DataError(f"{line}: tile {name!r} is named already in {seen[name]}")
             item = tree.tile(name)
             if item is None:
-                raise DataError(f"{line}: there is no tile {name!r}: {_why(name, tree)}.")
+                raise DataError(f"{line}: there is no tile {name!r}: {_why(name, tree)}")
             seen[name] = line
             items.append(item)
         splits[split] = _in_order(items)
@@ -214,11 +214,11 @@ def _names(file: Path) -> list[tuple[str, str]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file} cannot be read as a list of tiles: {error}.") from None
+        raise DataError(f"{file} cannot be read as a list of tiles: {error}") from None
     lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), start=1))
     names = [(name, f"{file}, line {number}") for number, name in lines if name]
     if not names:
-        raise DataError(f"{file} names no tile: fill it, or remove all of {LISTS}.")
+        raise DataError(f"{file} names no tile: fill it, or remove all of {LISTS}")
     return names
 
 

@@ -71,7 +71,7 @@ class Landslide4Sense:
                     for number, image in images.items()
                 )
         if "train" not in splits:
-            raise DataError(f"There is no image_N.h5 in {root / LAYOUTS[layout]['train'][0]}.")
+            raise DataError(f"There is no image_N.h5 in {root / LAYOUTS[layout]['train'][0]}")
         return Listing(layout, ("landslide",), splits, tuple(notes))
 
     def read(self, item: Item, classes: tuple[str, ...]) -> Labelled:  # noqa: ARG002
@@ -101,7 +101,7 @@ def _layout(root: Path) -> str:
         f"{images}/image_N.h5 with {masks}/mask_N.h5 ({layout} layout)"
         for layout, (images, masks) in trains.items()
     )
-    raise DataError(f"No Landslide4Sense data: {root} {fault}; looked for {wanted}.")
+    raise DataError(f"No Landslide4Sense data: {root} {fault}; looked for {wanted}")
 
 
 def _numbered(folder: Path, prefix: str) -> dict[int, Path]:

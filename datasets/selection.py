@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from datasets.decoding import DecodeOptions, objects_of
 from datasets.reading import Reader
 from datasets.resize import resize_mask
 from datasets.source import Listing, Source
+from runs.files import write_text
 
 
 def only_with_objects(
@@ -27,9 +27,7 @@ def only_with_objects(
     if not file.exists():
         empty = _empty(source, listing, options)
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_name(f".{file.name}-{uuid.uuid4().hex}")
-        partial.write_text(json.dumps(empty))
-        partial.replace(file)
+        write_text(file, json.dumps(empty))
     without = set(json.loads(file.read_text()))
     splits = {
         split: tuple(item for item in items if item.name not in without)

@@ -4,7 +4,6 @@ Types only, and the two questions that need nothing but the types: the order of 
 bands a person meant.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,12 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely import Polygon
 
-from runs.errors import EosweepError
+from runs.errors import EosweepError, did_you_mean
 
 SPLITS = ("train", "val", "test")
-
-BACKGROUND = "background"
-"""Name of class id 0."""
 
 IGNORE = 255
 """Mask value of pixels that no loss and no metric counts."""
@@ -210,14 +206,14 @@ def resolve_bands(source: Source, spec: str | Sequence[str | int]) -> tuple[int,
         if spec not in ("all", "rgb"):
             raise DataError(
                 f"bands: {spec!r} is neither 'all' nor 'rgb' nor a list of names, such as"
-                f" [{', '.join(source.bands[i] for i in source.rgb)}]."
+                f" [{', '.join(source.bands[i] for i in source.rgb)}]"
             )
         return tuple(range(len(source.bands))) if spec == "all" else source.rgb
     indices = tuple(_band_index(source, band) for band in spec)
     if not indices:
-        raise DataError(f"bands: the list is empty; {source.title} has {', '.join(source.bands)}.")
+        raise DataError(f"bands: the list is empty; {source.title} has {', '.join(source.bands)}")
     if len(set(indices)) < len(indices):
-        raise DataError(f"bands: {list(spec)} names a band twice.")
+        raise DataError(f"bands: {list(spec)} names a band twice")
     return indices
 
 
@@ -227,13 +223,9 @@ def _band_index(source: Source, band: str | int) -> int:
             return band
         raise DataError(
             f"bands: there is no band {band} in {source.title}; indices run from 0 to"
-            f" {len(source.bands) - 1}."
+            f" {len(source.bands) - 1}"
         )
     if band in source.bands:
         return source.bands.index(str(band))
-    by_lower = {name.lower(): name for name in source.bands}
-    nearest = difflib.get_close_matches(str(band).lower(), by_lower, n=1, cutoff=0.5)
-    hint = f"did you mean {by_lower[nearest[0]]!r}?" if nearest else "it is none of its bands:"
-    raise DataError(
-        f"bands: {source.title} has no band {band!r}; {hint} (it has {', '.join(source.bands)})"
-    )
+    hint = did_you_mean(band, source.bands)
+    raise DataError(f"bands: {source.title} has no band {band!r}{hint}")

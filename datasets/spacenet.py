@@ -140,12 +140,12 @@ def _listing(
     tiling: Tiling | None,
 ) -> Listing:
     if not tiles:
-        raise DataError(f"No {title} data: {root} has no tiles; looked for {looked_for}.")
+        raise DataError(f"No {title} data: {root} has no tiles; looked for {looked_for}")
     used = {tile.label for tile in tiles} - {None}
     if not used:
         raise DataError(
             f"{title} under {root}: none of {len(tiles)} tiles has a GeoJSON under geojson; unpack"
-            " the labels beside the images."
+            " the labels beside the images"
         )
     notes = []
     if without := sum(tile.label is None for tile in tiles):

@@ -31,7 +31,7 @@ def complete_splits(listing: Listing, fractions: tuple[float, float], seed: int)
     if any(share <= 0 for share in shares.values()) or sum(shares.values()) >= 1:
         raise DataError(
             f"split fractions {fractions}: each must be above 0, and together below 1, so that"
-            " something is left to train on."
+            " something is left to train on"
         )
     splits = {**listing.splits, **split_by_name(listing.splits["train"], shares, seed)}
     notes = listing.notes
@@ -43,7 +43,7 @@ def complete_splits(listing: Listing, fractions: tuple[float, float], seed: int)
             raise DataError(
                 f"split {name} has no images ({len(listing.splits['train'])} labelled training"
                 f" images in {_scenes(listing.splits['train'])} scenes, fractions {fractions}):"
-                " raise its fraction or add data."
+                " raise its fraction or add data"
             )
     return replace(listing, splits={name: splits[name] for name in SPLITS}, notes=notes)
 

@@ -141,7 +141,7 @@ def _ranks(count: int, stretch: tuple[float, float]) -> tuple[NDArray[np.int64],
     """Places in a sorted list of `count` between which both percentiles lie, and how far along."""
     if count == 0:
         raise DataError(
-            "stretch: the training images are 0 everywhere, so they have no percentiles."
+            "stretch: the training images are 0 everywhere, so they have no percentiles"
         )
     exact = (count - 1) * np.array(stretch) / 100
     below = np.floor(exact)

@@ -22,7 +22,7 @@ def check_tiling(tiling: Tiling) -> None:
     if not 0 <= tiling.overlap < tiling.size:
         raise DataError(
             f"tiles of {tiling.size} px cannot overlap by {tiling.overlap} px: the overlap must be"
-            " at least 0 and below the size."
+            " at least 0 and below the size"
         )
 
 

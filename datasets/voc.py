@@ -91,7 +91,7 @@ class Voc(BoxScenes):
         names, difficult = _survey(pair.xml for pair in pairs)
         classes = self.classes or tuple(sorted(names))
         if not classes:
-            raise DataError(f"No XML file under {root} names an object: there is nothing to find.")
+            raise DataError(f"No XML file under {root} names an object: there is nothing to find")
         splits = {
             split: tuple(tile for pair in pairs for tile in cut_scene(_scene(pair, root), tiling))
             for split, pairs in tree.splits.items()
@@ -226,7 +226,7 @@ def _look(root: Path) -> Tree:
         pairs, notes = _pairs(root, [root])
         return Tree("images and XML side by side", {"train": tuple(pairs.values())}, notes)
     fault = "has none of its layouts" if root.is_dir() else "is not a folder"
-    raise DataError(f"No Pascal VOC data: {root} {fault}; looked for {LOOKED_FOR}.")
+    raise DataError(f"No Pascal VOC data: {root} {fault}; looked for {LOOKED_FOR}")
 
 
 def _voc_tree(root: Path, annotations: Path) -> Tree:
@@ -238,7 +238,7 @@ def _voc_tree(root: Path, annotations: Path) -> Tree:
     if not lists:
         return Tree("VOC folders", {"train": tuple(pairs.values())}, notes)
     if "train" not in lists:
-        raise DataError(f"{root / 'ImageSets' / 'Main'} has no train.txt: nothing to train on.")
+        raise DataError(f"{root / 'ImageSets' / 'Main'} has no train.txt: nothing to train on")
     chosen = _chosen(lists, annotations, pairs)
     if spare := len(pairs) - sum(map(len, chosen.values())):
         notes += (f"{spare} XML files are in no list of ImageSets/Main and are unused",)
@@ -252,12 +252,12 @@ def _split_tree(root: Path, folders: list[Path]) -> Tree:
         split = SPLIT_FOLDERS[folder.name]
         if split in splits:
             names = ", ".join(at.name for at in folders if SPLIT_FOLDERS[at.name] == split)
-            raise DataError(f"{root} has several folders for the split {split}: {names}.")
+            raise DataError(f"{root} has several folders for the split {split}: {names}")
         pairs, more = _pairs(folder, [folder])
         splits[split] = tuple(pairs.values())
         notes += tuple(f"in {folder.name}, {note}" for note in more)
     if "train" not in splits:
-        raise DataError(f"{root} has {', '.join(splits)}, but no folder train with XML files.")
+        raise DataError(f"{root} has {', '.join(splits)}, but no folder train with XML files")
     return Tree("a folder for each split", splits, notes)
 
 
@@ -275,7 +275,7 @@ def _pairs(annotations: Path, folders: list[Path]) -> tuple[dict[str, Pair], tup
         places = ", ".join(folder.name for folder in folders) or "JPEGImages or images"
         raise DataError(
             f"{annotations}: {len(problems)} of {len(files)} XML files lack the one image of theirs"
-            f" (looked in {places}): {listed(f'{xml.name} {why}' for xml, why in problems)}.",
+            f" (looked in {places}): {listed(f'{xml.name} {why}' for xml, why in problems)}",
             problems,
         )
     spare = len(images.keys() - files.keys())
@@ -301,7 +301,7 @@ def _chosen(
             lists["train"].parent,
             listed(f"{file.name} {why}" for file, why in problems),
         )
-        raise DataError(f"The lists in {folder} do not fit {annotations}: {faults}.", problems)
+        raise DataError(f"The lists in {folder} do not fit {annotations}: {faults}", problems)
     return {
         split: tuple(pair for stem, pair in pairs.items() if owners.get(stem) == split)
         for split in lists

@@ -79,7 +79,7 @@ class XBD:
             raise DataError(
                 f"No xBD data: {root} has no labelled scene to train on; looked for"
                 f" {'|'.join(PARTS['train'])}/images/DISASTER_NNNNNNNN_pre_disaster.png with"
-                " labels/DISASTER_NNNNNNNN_pre_disaster.json beside images."
+                " labels/DISASTER_NNNNNNNN_pre_disaster.json beside images"
             )
         _refuse_shared_scenes(root, splits)
         return Listing("xView2", ("building",), splits, tuple(notes))
@@ -126,7 +126,7 @@ def _refuse_shared_scenes(root: Path, splits: dict[str, tuple[Item, ...]]) -> No
             if first.setdefault(item.scene, split) != split:
                 raise DataError(
                     f"{root}: scene {item.scene} lies in both {first[item.scene]} and {split}:"
-                    " remove one copy, or what is learnt is what is tested on."
+                    " remove one copy, or what is learnt is what is tested on"
                 )
 
 

@@ -45,7 +45,7 @@ def words(text: str, first: str) -> list[str]:
 def test_a_good_tree_is_described(check: Check, hub_root: Path) -> None:
     status, out, err = check("landslide4sense", hub_root)
     assert (status, err) == (0, "")
-    assert "layout hub" in out and out.endswith("No file is bad.\n")
+    assert "layout hub" in out and out.endswith("every file can be used\n")
     assert words(out, "train") == ["train", "12", "12", "12"]
     assert words(out, "128") == ["128", "×", "128", "20"]
     background, landslide = words(out, "background"), words(out, "landslide")
@@ -61,7 +61,7 @@ def test_every_bad_file_is_named_under_the_root(check: Check, hub_root: Path, ro
     (root / "annotations" / "test" / "mask_3.h5").unlink()
     status, out, _ = check("landslide4sense", root)
     assert status == 1
-    assert "2 files cannot be used:\n" in out and str(root / "images") not in out
+    assert "in 2 files, which cannot be used:\n" in out and str(root / "images") not in out
     assert "\n  images/train/image_2.h5: cannot be read" in out
     assert "\n  images/test/image_3.h5: has no mask beside it" in out
     assert (words(out, "train"), words(out, "test")) == (
@@ -75,17 +75,17 @@ def test_a_tree_of_nothing_but_bad_files_is_described(check: Check, root: Path) 
         (root / kind / "train").mkdir(parents=True)
         (root / kind / "train" / f"{stem}_1.h5").write_text("no data")
     status, out, _ = check("landslide4sense", root)
-    assert status == 1 and "2 files cannot be used" in out
+    assert status == 1 and "in 2 files, which cannot be used" in out
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["landslide4sens", "."], "did you mean 'landslide4sense'?"),
-        (["zebra", "."], "There is no data set 'zebra'; there are"),
+        (["zebra", "."], "there is no data set 'zebra'; there are: landslide4sense"),
         (["landslide4sense", "nowhere"], "nowhere is not a folder"),
         (["landslide4sense", ".", "--tile", "64"], "is not cut into tiles"),
-        (["landslide4sense", ".", "--overlap", "8"], "say --tile as well"),
+        (["landslide4sense", ".", "--overlap", "8"], "give --tile as well"),
     ],
 )
 def test_nothing_to_check_is_said_in_a_sentence(

@@ -17,7 +17,7 @@ def test_bands_by_word_name_and_index() -> None:
     [
         (["B4", "slop"], "did you mean 'slope'"),
         (["dem"], "did you mean 'DEM'"),
-        (["zebra"], "it has B1, B2"),
+        (["zebra"], "there are: B1, B2"),
         ([14], "from 0 to 13"),
         ([-1], "from 0 to 13"),
         (["B4", 3], "twice"),
