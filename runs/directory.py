@@ -62,7 +62,7 @@ class RunDirectory:
         return self.folder(training) / "test.npz"
 
     def predictions_file(self, training: TrialRecord) -> Path:
-        """What was found in each test image, likewise; see `runs.predictions`."""
+        """What was found in each test image, if it was scored; see `runs.predictions`."""
         return self.folder(training) / "predictions.h5"
 
     def begun(self) -> bool:

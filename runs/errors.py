@@ -1,4 +1,4 @@
-"""What a person is told: the base of the project's errors, and the wording that they share."""
+"""Errors for people: the base of the project's errors, and the wording that they share."""
 
 import difflib
 from collections.abc import Iterable

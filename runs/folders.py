@@ -1,4 +1,4 @@
-"""Folders that are either whole or not there, whoever is killed and however many build at once."""
+"""Folders that are whole or not there, even if a process is killed or several build at once."""
 
 import shutil
 from collections.abc import Callable

@@ -31,15 +31,15 @@ def write_class_raster(
 
     uint8 class ids, nodata `IGNORE`; the colours of classes as in every picture here, and their
     names in the tags CLASS_0, CLASS_1, …; SOURCE says which model they are from. An overview's
-    pixel has the most frequent class of those it covers. The file is whole or not there: it
-    is written beside its place and moved.
+    pixel has the most frequent class of those it covers. The file is written
+    whole or not at all.
 
     Args:
         parts: together they cover the image.
         classes: names of class ids 1, 2, ….
 
     Raises:
-        ModelError: it cannot be written, for want of room or of rights.
+        ModelError: it cannot be written: the disk is full, or permission is missing.
     """
     try:
         _write(file, image, parts, classes, source)

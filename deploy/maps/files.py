@@ -76,7 +76,7 @@ def map_objects(
     vectors: VectorFormat | None,
     watch: Watch,
 ) -> list[Path]:
-    """The boxes; a GeoPackage unless told otherwise."""
+    """The boxes; a GeoPackage by default."""
     rows = object_rows(image, trained.data, trained.find, trained.config["batch_size"])
     found = (row.objects for row in _watched(rows, watch))
     features = features_of_objects(found, trained.classes, image.transform)

@@ -36,8 +36,8 @@ def test_a_segmenter_is_exported_with_its_normalisation(
     )
     run.add("000-test_resnet", 0.5)
     trained = open_trained(run.folder)
-    told = export_onnx(trained, tmp_path / "model.onnx")
-    assert "on 8 test images: " in told
+    sentence = export_onnx(trained, tmp_path / "model.onnx")
+    assert "on 8 test images: " in sentence
     session = runtime.InferenceSession(tmp_path / "model.onnx")
     images = np.asarray(split.images[:3])
     (found,) = session.run(None, {"images": images.astype(np.float32)})
@@ -51,8 +51,8 @@ def test_a_detector_is_exported(make_run: Callable[..., Any], tmp_path: Path) ->
     run = make_run("detection")
     run.add("000-test_resnet", 0.5)
     trained = open_trained(run.folder)
-    told = export_onnx(trained, tmp_path / "model.onnx")
-    assert "on 8 random images (the cache is gone): " in told
+    sentence = export_onnx(trained, tmp_path / "model.onnx")
+    assert "on 8 random images (the cache is gone): " in sentence
     session = runtime.InferenceSession(tmp_path / "model.onnx")
     images = np.random.default_rng(1).integers(0, 256, (1, 3, 32, 32), np.uint8)
     outputs = session.run(["boxes", "scores", "labels"], {"images": images.astype(np.float32)})

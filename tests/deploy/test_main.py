@@ -62,8 +62,8 @@ def test_wrong_input_is_told_in_a_sentence(
     run = make_run()
     run.add("000-test_resnet", 0.5)
     places = {"RUN": str(run.folder), "SCENE": str(scene)}
-    told = [places.get(word, word.replace("SCENE", str(scene))) for word in arguments]
-    assert main(told) == 2
+    words = [places.get(word, word.replace("SCENE", str(scene))) for word in arguments]
+    assert main(words) == 2
     assert sentence in capsys.readouterr().err
 
 

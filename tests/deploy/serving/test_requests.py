@@ -135,6 +135,6 @@ def test_the_form_of_the_answer_is_the_one_asked_for(
     if form is not None:
         assert answer_form(asked, accept, known) == form
         return
-    with pytest.raises(RefusalError, match="to be had") as refusal:
+    with pytest.raises(RefusalError, match="available; there are") as refusal:
         answer_form(asked, accept, known)
     assert refusal.value.status == 406

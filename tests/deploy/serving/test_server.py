@@ -74,7 +74,7 @@ def server(
     process = subprocess.Popen(
         [*map(str, command), "--max-megabytes", "0.2", "--device", "cpu"],
         cwd=ROOT,
-        # A worker that is slow to import torch, on a busy machine, is else given up and begun anew.
+        # On a busy machine, a worker that is slow to import torch would be started again.
         env={**os.environ, "OMP_NUM_THREADS": "1", "RAY_worker_register_timeout_seconds": "600"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
