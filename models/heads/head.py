@@ -16,8 +16,8 @@ class Head:
     """What turns a backbone into a model.
 
     Attributes:
-        network: `module:class` of the `Model` that `build` makes. It is imported when one is built:
-            torch, timm and torchvision take seconds, and a mistyped sweep file is refused at once.
+        network: `module:class` of the `Model` that `build` makes. It is imported when one is built,
+            so that the names and options of heads are known without torch, which takes seconds.
         options: class of its options.
     """
 

@@ -1,7 +1,7 @@
 """Options of heads: names, types, defaults, and the loss terms that follow from them.
 
 A sweep gives them like any other setting, under `compare`, `tune` or `fixed`; its schema is derived
-from them. Without torch, so that a mistyped sweep file is refused at once.
+from them. Nothing here imports torch, see `Head.network`.
 """
 
 from abc import ABC, abstractmethod
