@@ -13,7 +13,7 @@ from torch import Tensor
 from deploy.choice import choose_training
 from deploy.errors import ModelError
 from deploy.normalisation import Normalisation
-from models.architecture import ArchitectureChangedError, load_same
+from models.architecture import load_same
 from models.build import build_model
 from models.model import Classes, Model
 from runs.directory import RunDirectory
@@ -76,6 +76,7 @@ def open_trained(run: Path, name: str | None = None, device: torch.device = CPU)
 
     Raises:
         ModelError: the training or its weights cannot be used.
+        ArchitectureChangedError: the weights are of another architecture.
         RunDirectoryError: the run directory cannot be used.
     """
     directory = RunDirectory(run)
@@ -118,8 +119,6 @@ def _build(record: RunRecord, training: TrialRecord, folder: Path) -> Model:
 def _fill(model: Model, training: TrialRecord, file: Path) -> None:
     try:
         epoch = int(load_same(model, file)["epoch"])
-    except ArchitectureChangedError:
-        raise
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise ModelError(f"{file} cannot be read: {error}") from None
     if epoch != training.best_epoch:

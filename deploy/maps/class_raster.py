@@ -15,7 +15,6 @@ from datasets.source import IGNORE
 from deploy.errors import ModelError
 from deploy.maps.classes import Part
 from deploy.maps.images import CACHE_MB, Image
-from models.tasks.segmentation import class_colour
 from runs.classes import BACKGROUND
 from runs.files import whole_file
 

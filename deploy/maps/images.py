@@ -128,7 +128,7 @@ def image_of(reader: DatasetReader, name: str, data: DataRecord) -> Image:
     run's order; else it must have as many bands as the run, or an alpha band beside them.
 
     Raises:
-        ModelError: it has other bands, another type, or no simple place on Earth.
+        ModelError: it has other bands, another type, or is placed by ground control points.
     """
     bands = _bands(reader, name, data.bands)
     stored = reader.dtypes[bands[0] - 1]
