@@ -12,9 +12,9 @@ from runs.sections import Section
 class Split(Section):
     """How labelled images are divided if the data set has no split of its own."""
 
-    val: float = Field(0.15, gt=0, lt=1)
-    test: float = Field(0.15, gt=0, lt=1)
-    seed: int = Field(42, ge=0)
+    val: float = Field(0.15, gt=0, lt=1, description="fraction of the scenes")
+    test: float = Field(0.15, gt=0, lt=1, description="fraction of the scenes")
+    seed: int = Field(42, ge=0, description="of the division, not of the training")
     remake: bool = Field(False, description="divide the training images even if it has one")
 
     @model_validator(mode="after")
@@ -27,7 +27,7 @@ class Split(Section):
 class Dataset(Section):
     """Which images, and how they are read."""
 
-    name: str
+    name: str = Field(description="a data set that this program can read")
     root: Path | None = Field(None, description="folder of the data; null: the embedded sample")
     bands: str | list[str | int] = Field("rgb", description="rgb, all, or names or indices")
     image_size: int = Field(128, ge=32, multiple_of=32, description="px a side, as trained on")

@@ -64,8 +64,8 @@ class Settings(Section):
     )
     frozen: bool = Field(False, description="leave the backbone as it was initialised")
     head: str | None = Field(None, description="what reads the features; null: the task's first")
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    weight_decay: float = Field(0.05, ge=0)
+    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd has momentum 0.9")
+    weight_decay: float = Field(0.05, ge=0, description="of all but norms and biases")
     batch_size: int = Field(8, ge=1, description="images a step")
     warmup_epochs: float = Field(0.5, ge=0, description="linear rise of the learning rate")
     clip_norm: float = Field(5.0, gt=0, description="largest norm of the gradient")
@@ -107,9 +107,11 @@ def typed(name: str, value: Any) -> Any:
 class Domain(Section):
     """The range or choices of a tuned value: exactly one of the three."""
 
-    uniform: tuple[float, float] | None = None
-    log_uniform: tuple[float, float] | None = None
-    choice: Choices | None = None
+    uniform: tuple[float, float] | None = Field(None, description="lowest and highest")
+    log_uniform: tuple[float, float] | None = Field(
+        None, description="the same, searched by magnitude"
+    )
+    choice: Choices | None = Field(None, description="a list; the first is tried first")
 
     @model_validator(mode="after")
     def _one_and_in_order(self) -> Self:
@@ -165,9 +167,9 @@ Weights = create_model(
 class Budget(Section):
     """How much is trained. `pretraining_epochs` is for each stage of initial weights."""
 
-    trials: int = Field(ge=1)
-    epochs: int = Field(ge=1)
-    pretraining_epochs: int = Field(50, ge=1)
+    trials: int = Field(ge=1, description="configurations that are tried")
+    epochs: int = Field(ge=1, description="of a trial, unless it is stopped early")
+    pretraining_epochs: int = Field(50, ge=1, description="of each stage of initial weights")
     hours: float | None = Field(
         None, gt=0, description="of this command; after them, --resume continues the run"
     )
@@ -176,22 +178,22 @@ class Budget(Section):
 class Cost(Section):
     """What a machine costs, for the column of costs in the table."""
 
-    usd_per_hour: float = Field(gt=0)
+    usd_per_hour: float = Field(gt=0, description="of one machine")
 
 
 class Reference(Section):
     """One published row: the values of some of the sweep's factors, and scores."""
 
-    arm: dict[str, Scalar]
-    scores: dict[str, float]
+    arm: dict[str, Scalar] = Field(description="value by factor; factors may be missing")
+    scores: dict[str, float] = Field(description="by metric, between 0 and 1")
 
 
 class References(Section):
     """Published numbers that the ranking shows beside its own, marked as such."""
 
-    source: str
+    source: str = Field(description="where the numbers were published")
     note: str = Field("", description="what a reader should know before comparing")
-    rows: list[Reference] = Field(min_length=1)
+    rows: list[Reference] = Field(min_length=1, description="one for each published model")
 
 
 class Scheduler(Section):
@@ -201,8 +203,8 @@ class Scheduler(Section):
     median: from `grace_epochs` on, trials below the median of the others stop.
     """
 
-    name: Literal["asha", "median", "none"] = "asha"
-    grace_epochs: int = Field(1, ge=1)
+    name: Literal["asha", "median", "none"] = Field("asha", description="the rule; none: never")
+    grace_epochs: int = Field(1, ge=1, description="epochs that every trial is trained")
     factor: int = Field(3, ge=2, description="asha's reduction factor")
 
 
@@ -216,14 +218,14 @@ class Repeats(Section):
 class Sampler(Section):
     """How values are proposed: Optuna's TPE, random sampling, or all combinations of choices."""
 
-    name: Literal["tpe", "random", "grid"] = "tpe"
+    name: Literal["tpe", "random", "grid"] = Field("tpe", description="grid needs choices alone")
     startup_trials: int = Field(10, ge=1, description="tpe: random trials before it uses its model")
 
 
 class Resources(Section):
     """The slot of one trial. Without a GPU `gpu` is ignored, and the plan says so."""
 
-    cpu: int = Field(1, ge=1)
+    cpu: int = Field(1, ge=1, description="cores")
     gpu: float = Field(0, ge=0, le=1, description="a share of one GPU, which limits its memory")
 
 
@@ -236,11 +238,15 @@ def _all_typed(settings: Any) -> Any:
 class Sweep(Section):
     """One sweep file."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-    task: str
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="of the run directory under results/"
+    )
+    task: str = Field(description="detection or segmentation")
     metric: str = Field(description="what trials are ranked by, on validation")
     dataset: Dataset
-    compare: dict[str, Choices] = Field(min_length=1)
+    compare: dict[str, Choices] = Field(
+        min_length=1, description="the factors: each combination of their choices is an arm"
+    )
     tune: dict[str, Domain] = Field({}, description="what is searched within every arm")
     fixed: dict[str, Any] = Field({}, description="settings that all arms share")
     variants: dict[str, dict[str, dict[str, Any]]] = Field(
@@ -269,7 +275,7 @@ class Sweep(Section):
     repeats: Repeats | None = None
     cost: Cost | None = None
     references: References | None = None
-    seed: int = Field(0, ge=0, lt=2**32)
+    seed: int = Field(0, ge=0, lt=2**32, description="of the search, the stages and the trials")
 
     @field_validator("fixed", mode="before")
     @classmethod

@@ -53,7 +53,7 @@ class Lines:
 
     def trial_started(self, record: TrialRecord) -> None:
         tuned = ", ".join(f"{key} {_short(record.config[key])}" for key in record.tuned)
-        self._line(f"{record.name}: started ({tuned})")
+        self._line(f"{record.name}: started" + (f" ({tuned})" if tuned else ""))
 
     def trial_epoch(self, record: TrialRecord) -> None:
         latest = record.epochs[-1]

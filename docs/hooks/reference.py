@@ -1,5 +1,6 @@
 """Fills pages from the code, so that they cannot differ from it: `<!-- reference: NAME -->`."""
 
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -23,7 +24,10 @@ def sweep_keys() -> str:
     """Every section of a sweep file, in its order."""
     from sweeps.schema import Settings, Sweep
 
-    sections = dict(_sections(Sweep, ""))
+    sections: dict[str, type[BaseModel]] = {}
+    for path, section in _sections(Sweep, ""):
+        if section not in sections.values():
+            sections[path] = section
     parts = [_section("Top level", Sweep)]
     parts += [_section(f"`{path}`", section) for path, section in sections.items()]
     parts.append(_section("Settings: keys of `compare`, `tune` and `fixed`", Settings))
@@ -66,7 +70,7 @@ WRITERS: dict[str, Callable[[], str]] = {
 
 
 def _sections(section: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Every section below one, by its dotted path, each type once."""
+    """Every section below one, with its dotted path."""
     for name, field in section.model_fields.items():
         inner = _inner(field.annotation)
         if inner is None:
@@ -87,14 +91,16 @@ def _inner(annotation: Any) -> type[BaseModel] | None:
 
 
 def _section(title: str, section: type[BaseModel]) -> str:
-    about = (section.__doc__ or "").strip()
+    about = inspect.getdoc(section) or ""
     rows = [_row(name, field) for name, field in section.model_fields.items()]
     head = "| key | default | meaning |\n|---|---|---|"
     return "\n".join([f"### {title}", "", about, "", head, *rows])
 
 
 def _row(name: str, field: FieldInfo) -> str:
-    meaning = (field.description or "").replace("|", "\\|")
+    inner = _inner(field.annotation)
+    about = field.description or (str(inspect.getdoc(inner)) if inner else "")
+    meaning = about.partition("\n")[0].replace("|", "\\|")
     return f"| `{name}` | {_default(field)} | {meaning} |"
 
 

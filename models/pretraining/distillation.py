@@ -27,8 +27,8 @@ LabelledBatches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
 class TeacherOptions(Section):
     """The network that a distillation learns from, and what it starts from itself."""
 
-    backbone: str
-    pretraining: str
+    backbone: str = Field(description="a timm model name")
+    pretraining: str = Field(description="scratch, imagenet, mae, or a name of checkpoints")
 
 
 class DistillationOptions(Section):
@@ -37,8 +37,8 @@ class DistillationOptions(Section):
     teacher: TeacherOptions
     temperature: float = Field(2.0, gt=0, description="above 1 softens both answers")
     hard_weight: float = Field(0.5, ge=0, le=1, description="share of the true labels in the loss")
-    lr: float = Field(3e-4, gt=0)
-    batch_size: int = Field(16, ge=1)
+    lr: float = Field(3e-4, gt=0, description="highest learning rate, of the teacher too")
+    batch_size: int = Field(16, ge=1, description="images a step")
 
 
 def distillation_stage(request: Request) -> Stage:

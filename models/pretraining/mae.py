@@ -37,8 +37,8 @@ class MaeOptions(Section):
     """Masked-image modelling on the sweep's own training images, labels unused."""
 
     mask_ratio: float = Field(0.6, gt=0, lt=1, description="share of an image that is masked")
-    lr: float = Field(1e-3, gt=0)
-    batch_size: int = Field(16, ge=1)
+    lr: float = Field(1e-3, gt=0, description="highest learning rate")
+    batch_size: int = Field(16, ge=1, description="images a step")
 
 
 def mae_stage(request: Request) -> Stage:

@@ -31,7 +31,7 @@ class SourceOptions(Section):
     """
 
     dataset: Dataset = Field(description="keys as of the sweep's own dataset")
-    lr: float = Field(gt=0)
+    lr: float = Field(gt=0, description="highest learning rate")
     pretraining: str = Field("scratch", description="what its backbone starts from")
 
 
