@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as Span
 
+from datasets.colours import class_colour
 from datasets.source import IGNORE
 from deploy.errors import ModelError
 from deploy.maps.classes import Part
