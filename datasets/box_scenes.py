@@ -113,5 +113,5 @@ def _corners(box: NDArray[np.float64]) -> str:
 
 
 def relative(file: Path, root: Path) -> str:
-    """Where a file lies under `root`, spelt alike on every machine."""
+    """The path of a file below `root`, the same text on every machine."""
     return file.relative_to(root).as_posix()

@@ -5,8 +5,8 @@ and `{split}.masks.u8` [N, S, S] as raw arrays, `{split}.objects.npz` (boxes, la
 sizes), `{split}.footprints.npz` and `{split}.places.npz`, and one `cache.json` that describes them
 all. Of data without masks, footprints or places on Earth, those files are not there. A cache is
 found by the names, sizes and modification times of the files it was made from, so that finding it
-again costs a stat of each; what the *content* was is told by the fingerprint in it, which is the
-same for a copy elsewhere.
+again costs a stat of each; the fingerprint in it is of the *content*, and the same for a copy
+elsewhere.
 """
 
 import functools

@@ -105,7 +105,7 @@ class SplitFile(NamedTuple):
 
     file: Path
     split: str
-    spelt: str
+    spelling: str
 
 
 class Coco(BoxScenes):
@@ -315,8 +315,8 @@ def _images(
     found: dict[Path, dict[str, Path]] = {file: {} for file, _, _ in files}
     listed_by: dict[Path, str] = {}
     problems: list[Problem] = []
-    for file, split, spelt in files:
-        folders = [root / folder for folder in _folders(split, spelt)]
+    for file, split, spelling in files:
+        folders = [root / folder for folder in _folders(split, spelling)]
         for file_name in annotations[file].sizes:
             image = _find_image(folders, file_name)
             entry = f"{relative(file, root)} ({file_name})"
@@ -337,9 +337,9 @@ def _images(
     return found
 
 
-def _folders(split: str, spelt: str) -> tuple[str, ...]:
+def _folders(split: str, spelling: str) -> tuple[str, ...]:
     """Where images may lie, relative to the root; the most particular place first."""
-    spellings = dict.fromkeys(word for word in (spelt, split) if spelt)
+    spellings = dict.fromkeys(word for word in (spelling, split) if spelling)
     return (*(f"{at}{word}" for word in spellings for at in ("images/", "")), "images", ".")
 
 

@@ -1,4 +1,4 @@
-"""Items read and checked: what every data set must hold to, whoever reads its files."""
+"""Items read and checked: what every data set must give, however its files are read."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace

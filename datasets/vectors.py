@@ -17,7 +17,7 @@ from datasets.scenes import unusable
 from datasets.source import Window
 from datasets.tiling import clip_footprints
 
-NAMED = 3  # faults of one file that are told in full
+NAMED = 3  # faults of one file that are given in full
 
 
 class Outline(NamedTuple):

@@ -9,7 +9,7 @@ to the image of its own stem: its `filename` is often another's. One of these la
     {train,val,test}/ with images and XML files side by side (`val` may be `valid`, `validation`)
     images and XML files side by side in the root
 
-Annotations may be spelt annotations. Without splits all of it is `train`, and the sweep makes the
+The folder may be named annotations. Without splits all of it is `train`, and the sweep makes the
 splits, by image. Images without an XML file are not labelled and are left out; an XML file without
 objects is an image without objects. Objects marked `difficult` are kept.
 

@@ -1,6 +1,6 @@
 """Initial weights as stages of their own: which an arm needs, in what order, and making one.
 
-Whoever needs the same weights later, in this sweep or the next, finds them in the store.
+Weights that were made before, by this sweep or another one, are found in the store.
 """
 
 from collections import Counter
