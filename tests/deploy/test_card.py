@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from deploy.__main__ import main
+from deploy.card import model_card
+from runs.arms import Arm
 from runs.records import TestRecord
 from runs.tallies import PixelTally, write_tally
 
@@ -31,11 +33,24 @@ def test_of_repeats_it_gives_mean_and_deviation(make_run: Callable[..., Any], ca
     for seed, score in enumerate((0.4, 0.6)):
         run.add(f"000-a-seed{seed}", score, of="000-a", seed=seed)
         tests[f"000-a-seed{seed}"] = {"mIoU": score - 0.1}
+    run.add("001-b", 0.8)
+    run.add("001-b-seed9", 0.3, of="001-b", seed=9)
+    tests["001-b-seed9"] = {"mIoU": 0.9}
     run.directory.write_test(TestRecord(scores=tests))
     assert main(["card", str(run.folder)]) == 0
     text = capsys.readouterr().out
     assert "| mIoU | 0.6000 | 0.5000 |" in text
     assert "2 other seeds, the same configuration has mIoU 0.4000 ± 0.1414 on test" in text
+
+
+def test_the_initial_weights_are_those_of_the_arm(make_run: Callable[..., Any]) -> None:
+    run = make_run()
+    run.add("000-a", 0.5)
+    other = Arm({"backbone": "other"})
+    record = run.directory.run()
+    changes = {"arms": (other, *record.arms), "weights": ("mae-other", "mae-own")}
+    run.directory.write_run(record.model_copy(update=changes))
+    assert "initial weights: stage `mae-own`" in model_card(run.folder, None)
 
 
 def test_the_interval_is_of_the_tally(make_run: Callable[..., Any], capsys: Any) -> None:
