@@ -12,8 +12,8 @@ from datasets.options import Dataset
 from models.heads import HEAD_OPTIONS
 from models.heads.options import LOSS_PREFIX
 from models.pretraining import KINDS, SCRATCH
-from models.pretraining.checkpoint import CHECKPOINT, Checkpoint
-from models.pretraining.stage import Start
+from models.pretraining.kind import KindOptions, Start
+from models.pretraining.options import Checkpoint
 from runs.arms import Arm
 from runs.errors import EosweepError, did_you_mean
 from runs.sections import Section
@@ -237,7 +237,7 @@ def _other_datasets(sweep: Sweep) -> Iterator[tuple[Key, Dataset]]:
                 yield ("weights", name, field), value
 
 
-def _weights_options(sweep: Sweep) -> Iterator[tuple[str, Section]]:
+def _weights_options(sweep: Sweep) -> Iterator[tuple[str, KindOptions]]:
     """The sections of the kinds of initial weights, of those that are given or have defaults."""
     for name in KINDS:
         if (options := getattr(sweep.weights, name)) is not None:
@@ -341,7 +341,7 @@ def _pretraining_faults(sweep: Sweep) -> Iterator[Fault]:
             required = _required_keys(KINDS[name].options)
             yield Fault(key, f"add the section weights.{name}; it must give {required}")
     for name, options in _weights_options(sweep):
-        for fault in KINDS[name].faults(options):
+        for fault in options.faults():
             yield Fault(("weights", name, *fault.key), fault.message)
     for name, checkpoint in sweep.weights.checkpoints.items():
         yield from _checkpoint_faults(name, checkpoint)
@@ -355,7 +355,7 @@ def _required_keys(options: type[Section]) -> str:
 def _starts(sweep: Sweep) -> Iterator[tuple[Key, Start]]:
     """What kinds of initial weights start from themselves, with the key of their section."""
     for name, options in _weights_options(sweep):
-        for start in KINDS[name].starts(options):
+        for start in options.starts():
             yield ("weights", name), start
 
 
@@ -365,5 +365,5 @@ def _checkpoint_faults(name: str, checkpoint: Checkpoint) -> Iterator[Fault]:
         yield Fault(key, "this name is taken by a kind of initial weights: choose another")
     if not re.fullmatch(r"[\w.-]+", name):
         yield Fault(key, "only letters, digits, dots, dashes and underscores are allowed here")
-    for fault in CHECKPOINT.faults(checkpoint):
+    for fault in checkpoint.faults():
         yield Fault((*key, *fault.key), fault.message)

@@ -26,7 +26,7 @@ from datasets.options import Dataset
 from models.heads import HEAD_OPTIONS
 from models.heads.options import LOSS_PREFIX
 from models.pretraining import KINDS
-from models.pretraining.checkpoint import Checkpoint
+from models.pretraining.options import Checkpoint
 from runs.arms import Scalar
 from runs.sections import Section
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from datasets import Prepared
 from datasets.options import Dataset
 from models.backbones import Backbone
-from models.pretraining import KINDS, SCRATCH, store
-from models.pretraining.checkpoint import CHECKPOINT
+from models.pretraining import CHECKPOINT, KINDS, SCRATCH, store
 from models.pretraining.stage import Request, Stage
 from runs.arms import Arm
 from sweeps.resuming import ResumeFile, time_for_another

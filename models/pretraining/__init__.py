@@ -4,27 +4,29 @@
 - `imagenet`, and a name under `weights.checkpoints`: read from a file, with an audit of what
   matched; `layouts` knows the files that name their tensors differently from timm.
 - `mae`, `distillation`, `source`: stages of training of their own, made once and kept in a store.
+
+Adding a kind is a file here, with a function that makes its `Stage`, and its line in `KINDS`. Its
+options stand in that file; in one without torch, such as `options.py`, they are known sooner.
 """
 
-from torch import nn
-
-from models.model import Model
-from models.pretraining.checkpoint import CHECKPOINT
-from models.pretraining.distillation import DISTILLATION
-from models.pretraining.imagenet import IMAGENET
-from models.pretraining.mae import MAE
-from models.pretraining.source import SOURCE
-from models.pretraining.stage import Kind
-from models.pretraining.store import Stored
+from models.pretraining.kind import Kind
+from models.pretraining.options import (
+    Checkpoint,
+    DistillationOptions,
+    ImagenetOptions,
+    MaeOptions,
+    SourceOptions,
+)
 
 SCRATCH = "scratch"
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (IMAGENET, MAE, DISTILLATION, SOURCE)}
-"""The kinds that `pretraining` calls by their own name, each with a section under `weights`."""
+KINDS: dict[str, Kind] = {
+    "imagenet": Kind("models.pretraining.imagenet:imagenet_stage", ImagenetOptions),
+    "mae": Kind("models.pretraining.mae:mae_stage", MaeOptions),
+    "distillation": Kind("models.pretraining.distillation:distillation_stage", DistillationOptions),
+    "source": Kind("models.pretraining.source:source_stage", SourceOptions, whole=True),
+}
+"""By the name that `pretraining` calls them, each with a section under `weights`."""
 
-
-def load_initial(stored: Stored, model: Model) -> None:
-    """Fill the model, or its backbone alone, with stored initial weights, in place."""
-    kind = KINDS.get(str(stored.record["kind"]), CHECKPOINT)
-    target: nn.Module = model if kind.whole else model.backbone.network
-    stored.load_into(target)
+CHECKPOINT = Kind("models.pretraining.checkpoint:checkpoint_stage", Checkpoint)
+"""Weights from a file, which have a name of their own under `weights.checkpoints`."""

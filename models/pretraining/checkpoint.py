@@ -1,35 +1,20 @@
 """Initial weights from a checkpoint: a local file or one on the hub, fitted and audited."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from pydantic import Field
 from torch import nn
 
 from models.pretraining.audit import Audit, WeightsDoNotFitError, load_audited
 from models.pretraining.files import read_tensors
 from models.pretraining.hub import WeightsUnavailableError, from_hub
 from models.pretraining.names import best_reading
-from models.pretraining.stage import Fault, Kind, Request, Stage, file_parts
+from models.pretraining.options import Checkpoint, is_local
+from models.pretraining.stage import Request, Stage, file_parts
 from models.pretraining.stem import fit_stem, stem_names
-from runs.sections import Section
 
-WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 HUB_FILE = "model.safetensors"
-
-
-class Checkpoint(Section):
-    """Weights from a file or a hub: `file` may hold `{backbone}`, else name its `backbone`."""
-
-    file: str = Field(description="a path, or owner/name[:file] on the hub")
-    backbone: str | None = Field(None, description="the one backbone that the file is of")
-    bands: list[str] | None = Field(
-        None,
-        description="what its stem was made for, by the data set's band names; null: as many "
-        "bands as the sweep's, in their order, or R, G, B",
-    )
 
 
 def checkpoint_stage(request: Request) -> Stage:
@@ -63,21 +48,6 @@ def _load(file: Path, stage: Stage, network: nn.Module) -> Audit:
     )
 
 
-def _faults(options: Checkpoint) -> Iterable[Fault]:
-    try:
-        options.file.format(backbone="")
-    except (KeyError, IndexError, ValueError):
-        yield Fault(("file",), "only {backbone} may be in braces")
-        return
-    file = Path(options.file).expanduser()
-    if "{" not in options.file and is_local(options.file) and not file.is_file():
-        yield Fault(("file",), f"there is no file {file}")
-
-
-CHECKPOINT = Kind("checkpoint", Checkpoint, checkpoint_stage, faults=_faults)
-"""Its weights have a name of their own under `weights.checkpoints`."""
-
-
 def locate(path_or_hub_id: str) -> Path:
     """The file that a sweep names: a local path, or `owner/name[@revision][:file]` on the hub.
 
@@ -94,16 +64,6 @@ def locate(path_or_hub_id: str) -> Path:
             "or one on the hub as owner/name:file"
         )
     return from_hub(repository, filename or HUB_FILE)
-
-
-def is_local(path_or_hub_id: str) -> bool:
-    """Whether a local file is meant, whether it exists or not, and no repository on the hub."""
-    repository = path_or_hub_id.partition(":")[0]
-    return (
-        repository.count("/") != 1
-        or repository.startswith(("/", ".", "~"))
-        or repository.endswith(WEIGHT_SUFFIXES)
-    )
 
 
 def load_checkpoint(

@@ -11,34 +11,15 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from datasets import open_split
 from models.backbones import Backbone
 from models.pretraining.shuffled import Shuffled
-from models.pretraining.stage import Kind, Request, Resume, Stage, Start, Trained
+from models.pretraining.stage import Request, Resume, Stage, Trained
 from models.pretraining.training import Recipe, StageEpoch, deepest_map, run_epochs
-from runs.sections import Section
 
 LabelledBatches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
-
-
-class TeacherOptions(Section):
-    """The network that a distillation learns from, and what it starts from itself."""
-
-    backbone: str = Field(description="a timm model name")
-    pretraining: str = Field(description="scratch, imagenet, mae, or a name of checkpoints")
-
-
-class DistillationOptions(Section):
-    """A student learns from a teacher to tell patches with an object from patches without."""
-
-    teacher: TeacherOptions
-    temperature: float = Field(2.0, gt=0, description="above 1 softens both answers")
-    hard_weight: float = Field(0.5, ge=0, le=1, description="share of the true labels in the loss")
-    lr: float = Field(3e-4, gt=0, description="highest learning rate, of the teacher too")
-    batch_size: int = Field(16, ge=1, description="images a step")
 
 
 def distillation_stage(request: Request) -> Stage:
@@ -106,14 +87,6 @@ def _labelled(stage: Stage) -> tuple[Shuffled, Recipe]:
     batch_size = parts["recipe"]["batch_size"]
     training = Shuffled(open_split(stage.data, "train"), batch_size, parts["seed"])
     return training, training.recipe(parts["epochs"], parts["recipe"]["lr"])
-
-
-def _starts(options: DistillationOptions) -> Iterable[Start]:
-    keys = (("teacher", "backbone"), ("teacher", "pretraining"))
-    yield Start(keys, options.teacher.backbone, options.teacher.pretraining)
-
-
-DISTILLATION = Kind("distillation", DistillationOptions, distillation_stage, starts=_starts)
 
 
 class Classifier(nn.Module):

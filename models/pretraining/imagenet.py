@@ -11,28 +11,17 @@ named after timm's weights, and name the folder in the sweep:
 `WeightsUnavailableError` names file and folder for any other.
 """
 
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import timm
-from pydantic import Field
 from torch import nn
 
 from models.pretraining.audit import Audit
 from models.pretraining.checkpoint import HUB_FILE, load_checkpoint
 from models.pretraining.hub import WeightsUnavailableError, from_hub
-from models.pretraining.stage import Fault, Kind, Request, Stage, file_parts
-from runs.sections import Section
-
-
-class ImagenetOptions(Section):
-    """timm's own weights, from a folder or from the hub."""
-
-    folder: Path | None = Field(
-        None, description="holds <model>.<tag>.safetensors; a file that is not there: the hub"
-    )
+from models.pretraining.stage import Request, Stage, file_parts
 
 
 def imagenet_stage(request: Request) -> Stage:
@@ -50,14 +39,6 @@ def imagenet_stage(request: Request) -> Stage:
 
 def _load(file: Path, stage: Stage, network: nn.Module) -> Audit:
     return load_imagenet(network, file, rgb=stage.data.rgb)
-
-
-def _faults(options: ImagenetOptions) -> Iterable[Fault]:
-    if options.folder is not None and not options.folder.is_dir():
-        yield Fault(("folder",), f"there is no folder {options.folder}")
-
-
-IMAGENET = Kind("imagenet", ImagenetOptions, imagenet_stage, faults=_faults)
 
 
 def locate(backbone: str, folder: Path | None) -> Path:

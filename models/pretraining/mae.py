@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from timm.layers import build_sincos2d_pos_embed
 from torch import Tensor, nn
 
 from datasets import open_split
 from models.backbones import Backbone
+from models.pretraining.options import MaeOptions
 from models.pretraining.shuffled import Shuffled
-from models.pretraining.stage import Kind, Request, Resume, Stage, Trained
+from models.pretraining.stage import Request, Resume, Stage, Trained
 from models.pretraining.training import (
     Recipe,
     StageEpoch,
@@ -27,18 +27,9 @@ from models.pretraining.training import (
     deepest_stride,
     run_epochs,
 )
-from runs.sections import Section
 
 DECODER_WIDTH, DECODER_HEADS, DECODER_BLOCKS = 192, 6, 2
 CELL = 32  # pixels; the stride of the deepest map, so that each of its positions is masked or not
-
-
-class MaeOptions(Section):
-    """Masked-image modelling on the sweep's own training images, labels unused."""
-
-    mask_ratio: float = Field(0.6, gt=0, lt=1, description="share of an image that is masked")
-    lr: float = Field(1e-3, gt=0, description="highest learning rate")
-    batch_size: int = Field(16, ge=1, description="images a step")
 
 
 def mae_stage(request: Request) -> Stage:
@@ -64,9 +55,6 @@ def train_mae(stage: Stage, device: torch.device, _cache: Path, resume: Resume) 
         resume=resume,
     )
     return Trained(backbone.network, epochs)
-
-
-MAE = Kind("mae", MaeOptions, mae_stage)
 
 
 def pretrain(

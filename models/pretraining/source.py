@@ -3,36 +3,23 @@
 Head, batch size, losses and the other settings are the arm's own.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from pydantic import Field
 
 from datasets import Prepared, open_split
-from datasets.options import Dataset
 from models.build import model_for, recipe_of
-from models.pretraining.stage import Kind, Request, Resume, Stage, Start, Trained
+from models.pretraining.options import SourceOptions
+from models.pretraining.stage import Request, Resume, Stage, Trained
 from models.pretraining.training import PretrainingDivergedError, StageEpoch
 from models.tasks import TASKS
 from models.training import train
 from runs.errors import EosweepError
-from runs.sections import Section
 
 
 class SourceDataError(EosweepError):
     """One model cannot be for the source data and for the sweep's own."""
-
-
-class SourceOptions(Section):
-    """What a model is trained on first; `budget.pretraining_epochs` says how long.
-
-    Head, batch size, losses and the rest are the sweep's own; what `tune` holds is at its middle.
-    """
-
-    dataset: Dataset = Field(description="keys as of the sweep's own dataset")
-    lr: float = Field(gt=0, description="highest learning rate")
-    pretraining: str = Field("scratch", description="what its backbone starts from")
 
 
 def source_stage(request: Request) -> Stage:
@@ -94,10 +81,3 @@ def train_source(stage: Stage, device: torch.device, cache: Path, resume: Resume
             yield StageEpoch({"epoch": epoch.number, **epoch.metrics}, epoch.state)
 
     return Trained(model, epochs())
-
-
-def _starts(options: SourceOptions) -> Iterable[Start]:
-    yield Start(((), ("pretraining",)), None, options.pretraining)
-
-
-SOURCE = Kind("source", SourceOptions, source_stage, starts=_starts, whole=True)

@@ -1,10 +1,7 @@
-"""What a kind of initial weights is, and a stage: weights of one kind for one backbone.
-
-Adding a kind is one file here, which defines a `Kind`, and one line in `models.pretraining.KINDS`.
-"""
+"""A stage: weights of one kind for one backbone, and what they are made from."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,32 +12,13 @@ from torch import nn
 
 from datasets import Prepared
 from datasets.options import Dataset
-from models.pretraining import store
+from models.model import Model
+from models.pretraining import CHECKPOINT, KINDS, store
 from models.pretraining.audit import Audit
 from models.pretraining.training import StageEpoch
 from runs.sections import Section
 
-Key = tuple[str | int, ...]
 Resume = Mapping[str, Any] | None
-
-
-class Fault(NamedTuple):
-    """What is wrong in a kind's section, and where: `("teacher", "backbone")`."""
-
-    key: Key
-    message: str
-
-
-class Start(NamedTuple):
-    """A backbone, and the initial weights that it starts from itself.
-
-    `keys` say where the two names stand in the kind's section; a name that the section does not
-    give is None.
-    """
-
-    keys: tuple[Key, Key]
-    backbone: str | None
-    pretraining: str
 
 
 class Trained(NamedTuple):
@@ -97,40 +75,6 @@ class Request:
             "epochs": self.epochs,
             "seed": self.seed,
         }
-
-
-def _no_starts(_options: Any) -> Iterable[Start]:
-    return ()
-
-
-def _no_faults(_options: Any) -> Iterable[Fault]:
-    return ()
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of initial weights.
-
-    Attributes:
-        name: how `pretraining` and `weights` of a sweep file call it.
-        options: its section under `weights`.
-        stage: the stage of a request. Raises `WeightsUnavailableError`: with what to do about it.
-        starts: what the kind itself starts from.
-        faults: what is wrong with options that have the right types.
-        whole: whether the weights are of a whole model, and not of its backbone alone.
-    """
-
-    name: str
-    options: type[Section]
-    stage: Callable[[Request], "Stage"]
-    starts: Callable[[Any], Iterable[Start]] = _no_starts
-    faults: Callable[[Any], Iterable[Fault]] = _no_faults
-    whole: bool = False
-
-    @property
-    def nested(self) -> bool:
-        """Whether it starts from other weights itself, and so cannot be such a start."""
-        return self.starts is not _no_starts
 
 
 @dataclass(frozen=True)
@@ -191,3 +135,10 @@ def _digest(file: Path, _changed: int) -> str:
     """SHA-256 of a file's content; many arms may name one file of a gigabyte."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def load_initial(stored: store.Stored, model: Model) -> None:
+    """Fill the model, or its backbone alone, with stored initial weights, in place."""
+    kind = KINDS.get(str(stored.record["kind"]), CHECKPOINT)
+    target: nn.Module = model if kind.whole else model.backbone.network
+    stored.load_into(target)

@@ -72,8 +72,8 @@ def save(
 ) -> Stored:
     """Keep `state` and how it was made under `cache/weights/<name>-<key>/`.
 
-    Written to a hidden folder and renamed when whole, so that what is interrupted is never found. If
-    two processes save the same key, the second gets what the first saved.
+    Written to a hidden folder and renamed when whole, so that what is interrupted is never found.
+    If two processes save the same key, the second gets what the first saved.
     """
     target = _folder(cache, name, key)
     unfinished = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
