@@ -35,17 +35,19 @@ def sweep_keys() -> str:
 
 
 def head_options() -> str:
-    """Settings that only some heads have, and the losses."""
-    from models.heads import HEADS
+    """Heads with the settings that only they have, and the losses."""
+    from models.heads import HEAD_OPTIONS, HEADS
     from models.losses import LOSSES
 
-    rows = []
-    for task, heads in HEADS.items():
-        for name, head in heads.items():
-            options = ", ".join(f"`{option}`" for option in head.options.model_fields) or "none"
-            rows.append(f"| `{name}` | {task} | {options} |")
-    table = "\n".join(["| head | task | options |", "|---|---|---|", *rows])
-    return f"{table}\n\nLosses of segmentation: {', '.join(f'`{name}`' for name in LOSSES)}."
+    heads = ["| head | task | options |", "|---|---|---|"]
+    for task, of_task in HEADS.items():
+        for name, head in of_task.items():
+            own = ", ".join(f"`{option}`" for option in head.options.model_fields) or "none"
+            heads.append(f"| `{name}` | {task} | {own} |")
+    options = ["| option | default | meaning |", "|---|---|---|"]
+    options += [_row(name, field) for name, field in HEAD_OPTIONS.items()]
+    losses = f"Losses of segmentation: {', '.join(f'`{name}`' for name in LOSSES)}."
+    return "\n\n".join(["\n".join(heads), "\n".join(options), losses])
 
 
 def contributing() -> str:
@@ -112,4 +114,4 @@ def _default(field: FieldInfo) -> str:
         return "its defaults"
     words = {None: "null", True: "true", False: "false"}
     text = words[default] if default is None or isinstance(default, bool) else str(default)
-    return f"`{text}`"
+    return f"`{text}`" if text else "empty"
