@@ -17,7 +17,7 @@ from datasets.batches import batch_of
 from models.architecture import ARCHITECTURE, architecture, load_same
 from models.build import model_for, recipe_of
 from models.model import Model
-from models.pretraining.stage import load_initial
+from models.pretraining.loading import load_initial
 from models.pretraining.store import open_stored
 from models.tasks import TASKS
 from models.training import latency, score, train

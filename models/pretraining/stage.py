@@ -12,8 +12,7 @@ from torch import nn
 
 from datasets import Prepared
 from datasets.options import Dataset
-from models.model import Model
-from models.pretraining import CHECKPOINT, KINDS, store
+from models.pretraining import store
 from models.pretraining.audit import Audit
 from models.pretraining.training import StageEpoch
 from runs.sections import Section
@@ -135,10 +134,3 @@ def _digest(file: Path, _changed: int) -> str:
     """SHA-256 of a file's content; many arms may name one file of a gigabyte."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def load_initial(stored: store.Stored, model: Model) -> None:
-    """Fill the model, or its backbone alone, with stored initial weights, in place."""
-    kind = KINDS.get(str(stored.record["kind"]), CHECKPOINT)
-    target: nn.Module = model if kind.whole else model.backbone.network
-    stored.load_into(target)
