@@ -131,7 +131,7 @@ def _refuse_shared_scenes(root: Path, splits: dict[str, tuple[Item, ...]]) -> No
 
 
 class _Scene(NamedTuple):
-    """A whole scene: its image [3, H, W], outlines in its pixels, its place if the files give it."""
+    """A whole scene: image [3, H, W], outlines in its pixels, its place if the files give it."""
 
     image: NDArray[np.generic]
     buildings: tuple[Polygon, ...]
