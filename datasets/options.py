@@ -29,7 +29,7 @@ class Dataset(Section):
 
     name: str = Field(description="a data set that this program can read")
     root: Path | None = Field(None, description="folder of the data; null: the embedded sample")
-    bands: str | list[str | int] = Field("rgb", description="rgb, all, or names or indices")
+    bands: str | tuple[str | int, ...] = Field("rgb", description="rgb, all, or names or indices")
     image_size: int = Field(128, ge=32, multiple_of=32, description="px a side, as trained on")
     min_area: float = Field(32, ge=0, description="px² at image_size: smaller objects are ignored")
     tile: int | None = Field(

@@ -164,6 +164,7 @@ def test_distillation_waits_for_its_teacher_and_the_teacher_for_its_start(
         {"budget": {"trials": 12, "epochs": 9, "pretraining_epochs": 7}},
         {"dataset": {"name": "landslide4sense", "image_size": 64, "min_area": 2}},
         {"dataset": {"name": "landslide4sense", "bands": "all", "image_size": 32, "min_area": 2}},
+        {"dataset": {"name": "landslide4sense", "bands": ["B4", "slope"], "image_size": 32}},
     ],
 )
 def test_key_of_trained_weights_changes_with_what_shapes_them(
