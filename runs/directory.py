@@ -164,9 +164,16 @@ def read_record(file: Path, kind: type[R]) -> R:
         RunDirectoryError: naming the file and the field.
     """
     try:
-        return kind.model_validate_json(file.read_bytes())
+        content = file.read_bytes()
     except OSError as error:
         raise RunDirectoryError(f"{file} cannot be read: {error.strerror}") from None
+    if b'"format"' not in content:
+        raise RunDirectoryError(
+            f"{file} has no format: it is damaged, or an earlier version of this program wrote it; "
+            "restore it, or start a new run"
+        )
+    try:
+        return kind.model_validate_json(content)
     except ValidationError as error:
         for fault in error.errors():
             if fault["loc"] == ("format",) and isinstance(fault["input"], int):

@@ -72,6 +72,6 @@ def test_the_interval_is_of_the_tally(make_run: Callable[..., Any], capsys: Any)
 def test_a_damaged_file_of_scores_is_named(make_run: Callable[..., Any], capsys: Any) -> None:
     run = make_run()
     run.add("000-a", 0.6)
-    (run.folder / "test.json").write_text('{"000-a": 3}')
+    (run.folder / "test.json").write_text('{"format": 1, "scores": 3}')
     assert main(["card", str(run.folder)]) == 2
     assert "test.json is damaged" in capsys.readouterr().err

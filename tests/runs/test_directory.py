@@ -68,6 +68,7 @@ def edit(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
         ("trials/000-a/trial.json", lambda c: c.update(status="?"), r"trial\.json .*status"),
         ("trials/000-a/trial.json", lambda c: c.update(name="b"), r"trial\.json .*name"),
         ("trials/001-b/trial.json", lambda c: c.update(number=0), "number 0 twice"),
+        ("trials/001-b/trial.json", lambda c: c.pop("format"), r"trial\.json has no format"),
         ("repeats/000-a-seed1/trial.json", lambda c: c.update(of=None), r"trial\.json .*of"),
     ],
 )
