@@ -14,6 +14,7 @@ from datasets.source import (
     Listing,
     Place,
     Problem,
+    SampledSource,
     Source,
     Tiling,
     Window,
@@ -34,16 +35,23 @@ _SOURCES: tuple[Source, ...] = (
     Coco(),
     Voc(),
 )
-DATASETS = {source.name: source for source in _SOURCES}
+DATASETS: dict[str, Source] = {source.name: source for source in _SOURCES}
 
 SAMPLE_VERSION = 1  # raise when any sample's content changes
 SAMPLE_SEED = 0
 
 
 def sample(name: str, cache: Path) -> Path:
-    """Root of the synthetic sample of data set `name`, written under `cache` on first use."""
+    """Root of the synthetic sample of data set `name`, written under `cache` on first use.
+
+    Raises:
+        DataError: the data set has no sample.
+    """
+    source = DATASETS[name]
+    if not isinstance(source, SampledSource):
+        raise DataError(f"{source.title} has no sample: name the folder of its data, dataset.root")
     root = cache / "samples" / f"{name}-v{SAMPLE_VERSION}"
-    build_once(root, Path.is_dir, lambda folder: DATASETS[name].write_sample(folder, SAMPLE_SEED))
+    build_once(root, Path.is_dir, lambda folder: source.write_sample(folder, SAMPLE_SEED))
     return root
 
 
@@ -57,6 +65,7 @@ __all__ = [
     "Place",
     "Prepared",
     "Problem",
+    "SampledSource",
     "Source",
     "Split",
     "Tiling",

@@ -97,9 +97,9 @@ def _batch(split: Split, rows: NDArray[np.int64], symmetries: NDArray[np.int64])
     images = np.empty((len(rows), *split.images.shape[1:]), dtype=np.float32)
     masks = np.empty((len(rows), *split.masks.shape[1:]), dtype=np.uint8)
     boxes, labels = [], []
-    for place, (row, symmetry) in enumerate(zip(rows, symmetries, strict=True)):
-        images[place] = transform_image(split.images[row], symmetry)
-        masks[place] = transform_image(split.masks[row], symmetry)
+    for index, (row, symmetry) in enumerate(zip(rows, symmetries, strict=True)):
+        images[index] = transform_image(split.images[row], symmetry)
+        masks[index] = transform_image(split.masks[row], symmetry)
         found, ids = split.objects(row)
         boxes.append(torch.from_numpy(transform_boxes(found, symmetry, masks.shape[-1])))
         labels.append(torch.from_numpy(ids.copy()))

@@ -96,7 +96,7 @@ class Annotations:
             size=self.sizes[file_name],
             boxes=self.boxes[rows],
             labels=self.labels[rows],
-            name=lambda place: f"annotation {ids[place]}",
+            name=lambda index: f"annotation {ids[index]}",
         )
 
 
@@ -182,10 +182,10 @@ def _parse(file: Path, _size: int, _modified: int) -> Annotations:
     if faults:
         raise _refused(file, faults)
     objects = [entry for entry in lists["annotations"] if not entry.get("iscrowd")]
-    numbers = {image: place for place, image in enumerate(images)}
-    places = np.array([numbers[entry["image_id"]] for entry in objects], dtype=np.int64)
-    order = np.argsort(places, kind="stable")
-    edges = np.searchsorted(places[order], np.arange(len(images) + 1))
+    numbers = {image: index for index, image in enumerate(images)}
+    of_image = np.array([numbers[entry["image_id"]] for entry in objects], dtype=np.int64)
+    order = np.argsort(of_image, kind="stable")
+    edges = np.searchsorted(of_image[order], np.arange(len(images) + 1))
     boxes = np.array([entry["bbox"] for entry in objects], dtype=np.float64).reshape(-1, 4)[order]
     boxes[:, 2:] += boxes[:, :2]
     return Annotations(
@@ -328,9 +328,9 @@ def _images(
                 found[file][file_name] = image
                 listed_by[image] = entry
     if problems:
-        places = ", ".join(dict.fromkeys(f for _, *s in files for f in _folders(*s)))
+        looked = ", ".join(dict.fromkeys(f for _, *s in files for f in _folders(*s)))
         raise DataError(
-            f"{root}: {len(problems)} listed images cannot be used (looked for in {places}, and"
+            f"{root}: {len(problems)} listed images cannot be used (looked for in {looked}, and"
             f" nowhere outside): {listed(f'{file} {why}' for file, why in problems)}",
             problems,
         )

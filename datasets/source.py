@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,6 +182,11 @@ class Source(Protocol):
 
         Raises DataError with one problem for each of the item's files that cannot be used.
         """
+
+
+@runtime_checkable
+class SampledSource(Source, Protocol):
+    """A data set that a sweep can use without naming a root: it has an embedded sample."""
 
     def write_sample(self, root: Path, seed: int) -> None:
         """Write a small synthetic data set into the empty folder `root`, in the real layout."""

@@ -92,15 +92,15 @@ def _float_percentiles(images: NDArray[np.generic], stretch: tuple[float, float]
     for band, keys in _keys(images):
         upper[band] += np.bincount(keys >> 16, minlength=HALF)
     ranks, weight = _ranks(int(upper[0].sum()), stretch)
-    places = [_position(of_band, ranks) for of_band in upper]
+    positions = [_position(of_band, ranks) for of_band in upper]
     lower = np.zeros((channels, len(ranks), HALF), dtype=np.int64)
     for band, keys in _keys(images):
-        for place, half in enumerate(places[band][0]):
-            lower[band, place] += np.bincount(keys[keys >> 16 == half] & (HALF - 1), minlength=HALF)
+        for row, half in enumerate(positions[band][0]):
+            lower[band, row] += np.bincount(keys[keys >> 16 == half] & (HALF - 1), minlength=HALF)
     found = np.empty((len(ranks), channels), dtype=np.uint32)
-    for band, (halves, rests) in enumerate(places):
-        for place, (half, rest) in enumerate(zip(halves, rests, strict=True)):
-            found[place, band] = half << 16 | _position(lower[band, place], rest)[0]
+    for band, (halves, rests) in enumerate(positions):
+        for row, (half, rest) in enumerate(zip(halves, rests, strict=True)):
+            found[row, band] = half << 16 | _position(lower[band, row], rest)[0]
     return _interpolated(_from_keys(found).astype(np.float64), weight)
 
 

@@ -142,8 +142,8 @@ def parse(file: Path, classes: tuple[str, ...]) -> Objects:
     annotation = _annotation(file)
     elements = annotation.findall("object")
     faults = [
-        f"object {place} {fault}"
-        for place, element in enumerate(elements, 1)
+        f"object {number} {fault}"
+        for number, element in enumerate(elements, 1)
         for fault in _faults(element, classes)
     ]
     size = [_number(annotation, f"size/{side}") for side in ("height", "width")]

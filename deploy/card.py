@@ -77,7 +77,8 @@ def _scores(directory: RunDirectory, record: RunRecord, own: TrialRecord) -> Ite
     images = record.data.counts.get("test")
     yield f"95 % interval of {record.metric} on test, over its {images} images: {interval}."
     others = [one for one in directory.repeats() if one.of == (own.of or own.name)]
-    values = [value for one in others if (value := tests.get(one.name, {}).get(record.metric))]
+    found_again = [tests.get(one.name, {}).get(record.metric) for one in others]
+    values = [value for value in found_again if value is not None]
     if len(values) > 1:
         yield (
             f"Trained again with {len(values)} other seeds, the same configuration has "

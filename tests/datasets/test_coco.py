@@ -339,7 +339,7 @@ def test_a_json_that_changed_is_read_again(root: Path, content: Content) -> None
     assert labelled.labels is not None and labelled.labels.tolist() == [1, 1]
 
 
-def test_a_wrong_root_is_told_what_was_looked_for(tmp_path: Path) -> None:
+def test_of_a_wrong_root_the_error_names_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"annotations/instances_\{train,val,test\}\.json"):
         SOURCE.find(tmp_path, None)
     with pytest.raises(DataError, match="is not a folder"):

@@ -149,10 +149,10 @@ def test_reading_a_tile_decodes_no_other_part_of_the_orthophoto(tmp_path: Path) 
     file = tmp_path / "images/one.tif"
     with rasterio.open(file) as raster:
         others = [(x, y) for x in range(6) for y in range(6) if not (x in (2, 3) and y in (2, 3))]
-        places = [raster.get_tag_item(f"BLOCK_OFFSET_{x}_{y}", "TIFF", bidx=1) for x, y in others]
+        offsets = [raster.get_tag_item(f"BLOCK_OFFSET_{x}_{y}", "TIFF", bidx=1) for x, y in others]
     with file.open("r+b") as stored:
-        for place in places:
-            stored.seek(int(place))
+        for offset in offsets:
+            stored.seek(int(offset))
             stored.write(b"\xff" * 64)
     write_lists(tmp_path, train=["one_4", "one_5"])
     middle, beside = SOURCE.find(tmp_path, None).splits["train"]
@@ -293,7 +293,7 @@ def test_a_tile_of_another_size_or_with_a_coloured_mask_is_a_problem(tmp_path: P
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_wrong_root_is_told_what_was_looked_for(tmp_path: Path, there: bool) -> None:
+def test_of_a_wrong_root_the_error_names_what_was_looked_for(tmp_path: Path, there: bool) -> None:
     wrong = tmp_path if there else tmp_path / "nowhere"
     with pytest.raises(DataError) as caught:
         SOURCE.find(wrong, None)

@@ -80,7 +80,7 @@ def test_a_mask_value_that_is_no_class_id_is_not_rounded_to_one(
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_wrong_root_is_told_what_was_looked_for(tmp_path: Path, there: bool) -> None:
+def test_of_a_wrong_root_the_error_names_what_was_looked_for(tmp_path: Path, there: bool) -> None:
     root = tmp_path if there else tmp_path / "nowhere"
     with pytest.raises(DataError) as caught:
         SOURCE.find(root, None)

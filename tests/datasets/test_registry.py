@@ -5,11 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets import DATASETS, DataError, sample
+from datasets import DATASETS, DataError, Item, Labelled, Listing, SampledSource, Tiling, sample
+from datasets.options import Dataset, prepare_dataset
 from datasets.source import IGNORE, SPLITS, natural_key
 
+SAMPLED = [name for name, source in DATASETS.items() if isinstance(source, SampledSource)]
 
-@pytest.mark.parametrize("name", DATASETS)
+
+@pytest.mark.parametrize("name", SAMPLED)
 def test_a_sample_is_found_and_read_as_the_data_set_promises(name: str, cache: Path) -> None:
     source = DATASETS[name]
     assert source.name == name
@@ -40,3 +43,28 @@ def test_an_empty_folder_and_none_are_refused_in_a_sentence(name: str, tmp_path:
     for root in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(DataError, match=root.name):
             DATASETS[name].find(root, None)
+
+
+class Unsampled:
+    """What of a data set is asked before its files: it has no `write_sample`."""
+
+    name, title = "unsampled", "Unsampled Data"
+    bands, rgb = ("red", "green", "blue"), (0, 1, 2)
+    labels, tiled = frozenset({"masks"}), False
+
+    def find(self, root: Path, tiling: Tiling | None) -> Listing:
+        raise DataError(f"{root} was looked at")
+
+    def read(self, item: Item, classes: tuple[str, ...]) -> Labelled:
+        raise NotImplementedError
+
+
+def test_a_data_set_without_a_sample_needs_a_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DATASETS, "unsampled", Unsampled())
+    with pytest.raises(DataError, match=r"Unsampled Data has no sample: .*dataset\.root$"):
+        prepare_dataset(Dataset(name="unsampled"), tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+    with pytest.raises(DataError, match="data was looked at"):
+        prepare_dataset(Dataset(name="unsampled", root=tmp_path / "data"), tmp_path / "cache")

@@ -262,7 +262,7 @@ def test_an_image_that_is_not_red_green_blue_is_named_with_its_bands(
     assert file.name == "a.png" and reason == f"has {count}, not 3 (red, green, blue)"
 
 
-def test_a_wrong_root_is_told_what_was_looked_for(tmp_path: Path) -> None:
+def test_of_a_wrong_root_the_error_names_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"Annotations/\*\.xml with images in JPEGImages"):
         SOURCE.find(tmp_path, None)
     with pytest.raises(DataError, match="is not a folder"):

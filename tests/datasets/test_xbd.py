@@ -133,7 +133,7 @@ def test_parts_become_splits_and_post_disaster_files_are_left_alone(
     assert listing.notes == ()
 
 
-def test_what_has_no_partner_is_told(write_scene: WriteScene, tmp_path: Path) -> None:
+def test_what_has_no_partner_is_reported(write_scene: WriteScene, tmp_path: Path) -> None:
     item = write_scene(features(SHED))
     write_scene(features(SHED), "flood_00000002").image.unlink()
     write_scene(None, "flood_00000003")

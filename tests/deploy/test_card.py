@@ -53,6 +53,16 @@ def test_the_initial_weights_are_those_of_the_arm(make_run: Callable[..., Any]) 
     assert "initial weights: stage `mae-own`" in model_card(run.folder, None)
 
 
+def test_a_repeat_that_scores_zero_counts(make_run: Callable[..., Any]) -> None:
+    run = make_run()
+    run.add("000-a", 0.9)
+    for seed in (0, 1):
+        run.add(f"000-a-seed{seed}", 0.5, of="000-a", seed=seed)
+    scores = {"000-a-seed0": {"mIoU": 0.0}, "000-a-seed1": {"mIoU": 0.5}}
+    run.directory.write_test(TestRecord(scores=scores))
+    assert "2 other seeds, the same configuration has mIoU 0.2500 ±" in model_card(run.folder, None)
+
+
 def test_the_interval_is_of_the_tally(make_run: Callable[..., Any], capsys: Any) -> None:
     """Of 40 images, half of which miss a class: mIoU is the mean of 2/3, 1/2 and 1."""
     run = make_run()

@@ -56,7 +56,7 @@ def test_predicts_with_a_real_model(
         (["serve", "RUN", "--port", "99999"], "cannot listen on 127.0.0.1, port 99999"),
     ],
 )
-def test_wrong_input_is_told_in_a_sentence(
+def test_wrong_input_is_refused_in_a_sentence(
     make_run: Callable[..., Any], scene: Path, arguments: list[str], sentence: str, capsys: Any
 ) -> None:
     run = make_run()

@@ -166,6 +166,8 @@ def test_it_listens_on_this_machine_alone(server: Server) -> None:
         socket.create_connection(("127.0.0.2", server.port), timeout=5)
 
 
-def test_a_port_that_is_taken_is_told(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_that_is_taken_is_refused(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["serve", str(server.run), "--port", str(server.port)]) == 2
     assert f"cannot listen on 127.0.0.1, port {server.port}" in capsys.readouterr().err
