@@ -19,8 +19,12 @@ from runs.records import (
 )
 from runs.winner import rank_records
 
-Kind = Literal["trials", "repeats"]
-KINDS: tuple[Kind, ...] = ("trials", "repeats")
+Group = Literal["trials", "repeats"]
+GROUPS: tuple[Group, ...] = ("trials", "repeats")
+"""The folders that hold a run's trainings."""
+
+WEIGHTS = "weights.safetensors"
+"""In a training's folder: the weights of its best epoch."""
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -51,11 +55,15 @@ class RunDirectory:
 
     def folder(self, training: TrialRecord) -> Path:
         """Where a trial or repeat keeps what is its own."""
-        return self.path / ("trials" if training.of is None else "repeats") / training.name
+        return self.folder_of("trials" if training.of is None else "repeats", training.name)
+
+    def folder_of(self, group: Group, name: str) -> Path:
+        """The same by name, without a record."""
+        return self.path / group / name
 
     def weights_file(self, training: TrialRecord) -> Path:
         """The weights of its best epoch, if they were kept."""
-        return self.folder(training) / "weights.safetensors"
+        return self.folder(training) / WEIGHTS
 
     def tally_file(self, training: TrialRecord) -> Path:
         """What was counted in each test image, if it was scored on test; see `runs.tallies`."""
@@ -94,7 +102,7 @@ class RunDirectory:
         repeats = self._trainings("repeats")
         for repeat in repeats:
             if repeat.of is None or not isinstance(repeat.config.get("seed"), int):
-                file = self.path / "repeats" / repeat.name / "trial.json"
+                file = self.folder_of("repeats", repeat.name) / "trial.json"
                 raise RunDirectoryError(f"{file} is damaged: a repeat has `of` and `config.seed`")
         return repeats
 
@@ -143,13 +151,13 @@ class RunDirectory:
     def _run_file(self) -> Path:
         return self.path / "run.json"
 
-    def _trainings(self, kind: Kind) -> list[TrialRecord]:
-        files = sorted((self.path / kind).glob("*/trial.json"))
+    def _trainings(self, group: Group) -> list[TrialRecord]:
+        files = sorted((self.path / group).glob("*/trial.json"))
         records = [read_record(file, TrialRecord) for file in files]
         for record, file in zip(records, files, strict=True):
             if record.name != file.parent.name:
                 raise RunDirectoryError(f"{file} is damaged: its name is {record.name}")
-        _check_numbers(self.path / kind, records)
+        _check_numbers(self.path / group, records)
         return sorted(records, key=lambda record: record.number)
 
     def _optional(self, name: str, kind: type[R]) -> R:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from runs.arms import Arm
 from runs.curves import Curve
-from runs.directory import Kind, RunDirectory
+from runs.directory import Group, RunDirectory
 from runs.records import Status, TrialRecord
 from runs.winner import ArmStanding, rank_records
 
@@ -31,9 +31,9 @@ class Ledger:
         RunDirectoryError: a record is damaged.
     """
 
-    def __init__(self, directory: RunDirectory, metric: str, kind: Kind = "trials") -> None:
-        self.directory, self.metric, self.kind = directory, metric, kind
-        records = directory.trials() if kind == "trials" else directory.repeats()
+    def __init__(self, directory: RunDirectory, metric: str, group: Group = "trials") -> None:
+        self.directory, self.metric, self.group = directory, metric, group
+        records = directory.trials() if group == "trials" else directory.repeats()
         self.records: dict[int, TrialRecord] = {record.number: record for record in records}
         self._longest_epoch_s = max(
             (epoch["seconds"] for record in records for epoch in record.epochs), default=0.0
@@ -76,7 +76,7 @@ class Ledger:
             record.score = record.best_epoch = None
         self.directory.write_training(record)
         (self.folder(number) / RESUME_FILE).unlink(missing_ok=True)
-        if self.kind == "trials":
+        if self.group == "trials":
             self._keep_best_weights(record.arm)
 
     @property

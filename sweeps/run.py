@@ -239,7 +239,7 @@ def context_of(plan: Plan, ledger: Ledger, deadline: float | None = None) -> Tri
         slots=plan.slots,
         varied=(*plan.sweep.compare, *plan.sweep.tune),
         directory=RunDirectory(plan.directory.path.resolve()),
-        kind=ledger.kind,
+        group=ledger.group,
         weights={arm: plan.weights_of(arm) for arm in plan.arms},
         deadline=deadline,
     )

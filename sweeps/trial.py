@@ -22,7 +22,7 @@ from models.pretraining.store import open_stored
 from models.tasks import TASKS
 from models.training import latency, score, train
 from runs.arms import Arm
-from runs.directory import Kind, RunDirectory
+from runs.directory import WEIGHTS, Group, RunDirectory
 from runs.files import whole_file
 from runs.predictions import write_predictions
 from runs.records import TrialRecord
@@ -46,7 +46,7 @@ class TrialContext:
         metrics: all that validation is scored by.
         varied: the settings that differ between trials: compared and tuned.
         directory: of the run, by its absolute path.
-        kind: whether these are the run's trials or its seed repeats.
+        group: whether these are the run's trials or its seed repeats.
         weights: for each arm, the folder of its initial weights; None for scratch.
         deadline: unix time in seconds at which trials stop at a checkpoint; None for never.
     """
@@ -58,7 +58,7 @@ class TrialContext:
     slots: Slots
     varied: tuple[str, ...]
     directory: RunDirectory
-    kind: Kind
+    group: Group
     weights: dict[Arm, Path | None]
     deadline: float | None
 
@@ -75,7 +75,7 @@ def run_trial(config: Config, context: TrialContext, name: str, arm: Arm) -> Non
     # earlier trials until Python next collects reference cycles.
     gc.collect()
     device = limit_to_slot(context.slots)
-    folder = context.directory.path / context.kind / name
+    folder = context.directory.folder_of(context.group, name)
     folder.mkdir(parents=True, exist_ok=True)
     training, validation = _split(context.data, "train"), _split(context.data, "val")
     pictures = batch_of(validation, validation.first_with(TASKS[context.task].needs, PICTURES))
@@ -97,7 +97,7 @@ def run_trial(config: Config, context: TrialContext, name: str, arm: Arm) -> Non
             reached = epoch.metrics.get(context.metric, best)
             if reached > best:
                 best = reached
-                _save_weights(model, folder / "weights.safetensors", epoch.number)
+                _save_weights(model, folder / WEIGHTS, epoch.number)
                 board.draw(model, epoch.number, pictures, device)
             # An epoch costs the time that the slot was held, loading and saving included.
             numbers = epoch.metrics | {"seconds": time.perf_counter() - held_since}

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from datasets import open_split
 from runs.arms import Arm
-from runs.directory import KINDS, Kind, RunDirectory
+from runs.directory import GROUPS, Group, RunDirectory
 from runs.predictions import read_predictions
 from runs.records import TrialRecord
 from runs.tallies import PixelTally, read_tally
@@ -81,10 +81,10 @@ def read_until_ended(process: subprocess.Popen[str], trials: int) -> None:
     assert ended == trials, "the sweep ended, or was killed, before"
 
 
-def records_of(run: Path, kind: Kind = "trials") -> list[dict[str, Any]]:
+def records_of(run: Path, group: Group = "trials") -> list[dict[str, Any]]:
     """All records of a run without what depends on the clock."""
     directory = RunDirectory(run)
-    found = directory.trials() if kind == "trials" else directory.repeats()
+    found = directory.trials() if group == "trials" else directory.repeats()
     records = [record.model_dump(mode="json", exclude={"seconds"}) for record in found]
     for record in records:
         for epoch in record["epochs"]:
@@ -337,8 +337,8 @@ def run_all(plan: Plan, deadline: float | None) -> None:
 def test_run_cut_into_slices_of_time_is_the_uncut_run(sliced: tuple[Plan, Plan, int]) -> None:
     whole, slices, number = sliced
     assert number > 3
-    for kind in KINDS:
-        assert records_of(whole.directory.path, kind) == records_of(slices.directory.path, kind)
+    for group in GROUPS:
+        assert records_of(whole.directory.path, group) == records_of(slices.directory.path, group)
     assert not list(slices.directory.path.glob("*/*/resume.pt"))
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -19,6 +18,7 @@ from models.heads.hypercolumn import network
 from models.heads.hypercolumn.network import DropoutReLU, Hypercolumn, PixelClassifier
 from models.heads.hypercolumn.options import HypercolumnOptions
 from models.model import Classes
+from tests.models.heads.hypercolumn.splits import split_of
 
 CPU = torch.device("cpu")
 WIDTHS = (5, 4, 3, 2, 2)
@@ -59,24 +59,6 @@ def towns(count: int, seed: int) -> Split:
         mask[y : y + 14, x : x + 14] = 1
         image[:, mask == 1] += np.array([[1.0], [0.5], [0.0]], np.float32)
     return split_of(images, masks)
-
-
-def split_of(images: NDArray[np.float32], masks: NDArray[np.uint8]) -> Split:
-    count, _, size, _ = images.shape
-    return Split(
-        images=images,
-        masks=masks,
-        boxes=np.empty((0, 4), np.float32),
-        labels=np.empty(0, np.int64),
-        offsets=np.zeros(count + 1, np.int64),
-        sizes=np.full((count, 2), size),
-        outlines=None,
-        names=tuple(map(str, range(count))),
-        classes=("building",),
-        stretch=None,
-        mean=np.zeros(3, np.float32),
-        std=np.ones(3, np.float32),
-    )
 
 
 def stacked(scales: Sequence[Tensor]) -> Tensor:

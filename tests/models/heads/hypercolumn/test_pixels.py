@@ -15,6 +15,7 @@ from datasets.cache import Split
 from datasets.source import IGNORE
 from models.heads.hypercolumn import pixels as pixels_module
 from models.heads.hypercolumn.pixels import Pixels, draw_pixels, pixel_batches
+from tests.models.heads.hypercolumn.splits import split_of
 
 CPU = torch.device("cpu")
 MASKS = arrays(np.uint8, (3, 4, 4), elements=st.sampled_from([0, 1, 2, IGNORE]))
@@ -56,24 +57,6 @@ def split() -> Split:
     masks = np.zeros((5, size, size), np.uint8)
     masks[:, :, 4:] = 1
     return split_of(images, masks)
-
-
-def split_of(images: NDArray[np.float32], masks: NDArray[np.uint8]) -> Split:
-    count, bands, size, _ = images.shape
-    return Split(
-        images=images,
-        masks=masks,
-        boxes=np.empty((0, 4), np.float32),
-        labels=np.empty(0, np.int64),
-        offsets=np.zeros(count + 1, np.int64),
-        sizes=np.full((count, 2), size),
-        outlines=None,
-        names=tuple(map(str, range(count))),
-        classes=("building",),
-        stretch=None,
-        mean=np.zeros(bands, np.float32),
-        std=np.ones(bands, np.float32),
-    )
 
 
 @pytest.mark.parametrize(("kept", "passes"), [(2**20, 1), (4 * 17, 2)])
