@@ -45,7 +45,7 @@ RUN: dict[str, Any] = {
     "cost": None,
     "references": None,
     "slots": {"count": 1, "cpu": 1, "gpu": 0.0, "per_machine": 1},
-    "lag": 0,
+    "parallel": 1,
     "started": "2026-01-02T03:04:05+00:00",
     "resumed": [],
     "command": "python tune_main.py made.yaml",
@@ -62,6 +62,7 @@ def run_record(arms: Sequence[Mapping[str, Scalar]], **changes: Any) -> RunRecor
         "factors": list(arms[0]) if arms else [],
         "arms": [Arm(arm) for arm in arms],
         "weights": [None] * len(arms),
+        "costs": [1] * len(arms),
     }
     data = {**DATA, **changes.pop("data", {})}
     return RunRecord.model_validate({**RUN, **given, **changes, "data": data})
@@ -79,7 +80,7 @@ def trial_record(
 ) -> TrialRecord:
     """A trial of one scored epoch, or (`of`) a seed repeat; `changes` are keys of `trial.json`."""
     arm = Arm(arm)
-    config = {"seed": number, **arm, **changes.pop("config", {})}
+    config = {"seed": number, "epochs": 1, **arm, **changes.pop("config", {})}
     scored = {} if score is None else {metric: score}
     if name is None:
         name = f"{of.name}-seed{config['seed']}" if of else f"{number:03d}-{arm.slug}"

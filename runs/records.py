@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from runs.arms import Arm, Scalar
 from runs.curves import Curve
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 """Version of the files of a run directory. Raise it when a reader would misread the new ones."""
 
-Status = Literal["running", "done", "pruned", "diverged", "failed"]
+Status = Literal["running", "waiting", "done", "pruned", "diverged", "failed"]
+"""`waiting`: paused at a rung, with a checkpoint; `pruned`: it was not among those that went on."""
 ENDED: tuple[Status, ...] = ("done", "pruned", "diverged", "failed")
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -30,7 +31,7 @@ class _Part(BaseModel):
 
 
 class _File(_Part):
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
 
 
 class Budget(_Part):
@@ -180,7 +181,8 @@ class RunRecord(_File):
         skipped: arms that were left out.
         weights: of each of `arms`, the stage that made its initial weights; None for scratch.
         tune: where the tuned values could lie, by setting.
-        lag: trial n learns from the trials up to n − lag.
+        parallel: slots of the virtual clock, in whose order the search decides.
+        costs: what an epoch of each of `arms` costs on that clock.
         started: ISO 8601 time of the first command; `resumed`, of each later one.
         versions: of Python and of the packages that shape the result.
         git: commit of the code, with `+changes` if the tree differed; None outside git.
@@ -202,7 +204,8 @@ class RunRecord(_File):
     cost: Cost | None
     references: References | None
     slots: Slots
-    lag: int
+    parallel: Annotated[int, Field(gt=0)]
+    costs: tuple[Annotated[int, Field(gt=0)], ...]
     data: DataRecord
     started: str
     resumed: tuple[str, ...]
@@ -222,6 +225,8 @@ class RunRecord(_File):
             raise ValueError("an arm is listed twice")
         if len(self.weights) != len(self.arms):
             raise ValueError(f"{len(self.weights)} weights for {len(self.arms)} arms")
+        if len(self.costs) != len(self.arms):
+            raise ValueError(f"{len(self.costs)} costs for {len(self.arms)} arms")
         for row in self.references.rows if self.references else ():
             if unknown := sorted(row.arm.keys() - set(self.factors)):
                 raise ValueError(f"a reference has {', '.join(unknown)}, which is no factor")
@@ -269,6 +274,16 @@ class TrialRecord(_File):
     def ended(self) -> bool:
         """Whether nothing more will come of it."""
         return self.status in ENDED
+
+    @property
+    def reached(self) -> float:
+        """The share of its epochs that it was trained, and scored; 1 only if it was finished."""
+        if self.status == "done":
+            return 1.0
+        if not self.epochs:
+            return 0.0
+        trained = self.epochs[-1]["epoch"] - (self.status == "diverged")
+        return float(trained / max(self.config["epochs"], 1))
 
 
 class StageRecord(_Part):

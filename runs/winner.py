@@ -3,11 +3,13 @@
 Everything that has to choose goes by it: which weights the search keeps, what is repeated and what
 is scored on test, the ranking, the pictures, and the model that is used. All on validation.
 
-1. **Trials**: the higher score first; of equal scores, the trial that was proposed first (the
-   smaller number). A trial without a score is not in the order.
+1. **Trials**: those that were trained to their end come first, then those that were trained for
+   the larger share of their epochs: a score at epoch 2 is not better or worse than one at epoch 30.
+   Of equal shares the higher score comes first; of equal scores, the trial that was proposed first
+   (the smaller number). A trial without a score is not in the order.
 2. **Arms**: an arm stands for its first trial. Arms whose first trial was repeated come first, by
-   the mean over the repeats that have a score; then the others, by the score of their first trial.
-   Arms that are equal in that are in the order of their first trials.
+   the mean over the repeats that have a score; then the others, in the order of their first trials.
+   Arms whose repeats are equal are in the order of their first trials as well.
 3. **The model of an arm**: of an arm with repeats, the repeat with the highest score, and of equal
    ones the first; otherwise its first trial. The trial that was repeated is left out, because its
    score is the highest of many and thereby too high.
@@ -33,13 +35,20 @@ class Scored(NamedTuple, Generic[A]):
     """A trial or repeat that has a score: what the rule needs to know of it.
 
     `arm` is anything that tells arms apart. `number` is unique among trials, and among repeats.
-    `of` is the number of the trial that a repeat repeats; None of a trial.
+    `of` is the number of the trial that a repeat repeats; None of a trial. `reached` is the share
+    of its epochs that it was trained, 1 of a finished one.
     """
 
     arm: A
     number: int
     score: float
     of: int | None = None
+    reached: float = 1.0
+
+    @property
+    def order(self) -> tuple[float, float, int]:
+        """Sort key: trials come in rising order of it."""
+        return (-self.reached, -self.score, self.number)
 
 
 @dataclass(frozen=True)
@@ -61,9 +70,9 @@ class Standing(Generic[A]):
         return fmean(one.score for one in self.repeats) if self.repeats else self.trial.score
 
     @property
-    def order(self) -> tuple[bool, float, float, int]:
+    def order(self) -> tuple[bool, float, tuple[float, float, int]]:
         """Sort key: arms come in rising order of it."""
-        return (not self.repeats, -self.value, -self.trial.score, self.trial.number)
+        return (not self.repeats, -self.value if self.repeats else 0.0, self.trial.order)
 
     @property
     def model(self) -> Scored[A]:
@@ -73,7 +82,7 @@ class Standing(Generic[A]):
 
 def first(trials: Iterable[Scored[A]]) -> Scored[A]:
     """The first in the order of trials. ValueError: there is none."""
-    return min(trials, key=lambda one: (-one.score, one.number))
+    return min(trials, key=lambda one: one.order)
 
 
 def standings(trials: Iterable[Scored[A]], repeats: Iterable[Scored[A]] = ()) -> list[Standing[A]]:
@@ -109,9 +118,13 @@ def rank_records(
     of_trials = {trial.number: trial for trial in trials}
     of_repeats = {repeat.number: repeat for repeat in repeats}
     ranked = standings(
-        [Scored(one.arm, one.number, one.score) for one in trials if one.score is not None],
         [
-            Scored(one.arm, one.number, one.score, numbers.get(one.of or ""))
+            Scored(one.arm, one.number, one.score, reached=one.reached)
+            for one in trials
+            if one.score is not None
+        ],
+        [
+            Scored(one.arm, one.number, one.score, numbers.get(one.of or ""), one.reached)
             for one in repeats
             if one.score is not None
         ],

@@ -56,7 +56,7 @@ def edit(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
     [
         ("run.json", lambda c: c["data"].pop("window"), r"run\.json .*data\.window"),
         ("run.json", lambda c: c.update(metric="AP"), r"run\.json .*ranks by AP"),
-        ("run.json", lambda c: c.update(format=2), r"run\.json: format 2 is not the one"),
+        ("run.json", lambda c: c.update(format=3), r"run\.json: format 3 is not the one"),
         ("run.json", lambda c: c.update(weights=[]), r"run\.json .*0 weights for 2 arms"),
         ("run.json", lambda c: c.update(factors=["x"]), r"run\.json .*factors are x, but an arm"),
         ("run.json", lambda c: c["arms"][1].update(backbone="a"), r"run\.json .*listed twice"),
