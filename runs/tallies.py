@@ -91,7 +91,7 @@ def read_tally(file: Path) -> Tally:
         raise _damaged(file, str(error)) from None
     if (version := int(_array(file, arrays, "format", ()))) != FORMAT:
         raise TallyError(
-            f"{file}: format {version} is newer than this program, which reads {FORMAT}"
+            f"{file}: format {version} is not the one that this program reads, {FORMAT}"
         )
     tally = _pixels(file, arrays) if "confusion" in arrays else _boxes(file, arrays)
     if len(np.unique(tally.names)) < len(tally.names):

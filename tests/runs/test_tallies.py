@@ -85,15 +85,15 @@ def test_a_tally_without_one_of_its_arrays(tmp_path: Path, name: str) -> None:
             read_tally(file)
 
 
-def test_a_newer_format_is_refused(tmp_path: Path) -> None:
-    np.savez(tmp_path / "test.npz", format=2, names=NAMES, confusion=PIXELS.confusion)
-    with pytest.raises(TallyError, match=r"test\.npz: format 2 is newer"):
+def test_another_format_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "test.npz", format=3, names=NAMES, confusion=PIXELS.confusion)
+    with pytest.raises(TallyError, match=r"test\.npz: format 3 is not the one"):
         read_tally(tmp_path / "test.npz")
     with write_predictions(tmp_path / "found.h5") as predictions:
         predictions.add(["a"], [{"mask": np.zeros((4, 4), np.uint8)}])
     with h5py.File(tmp_path / "found.h5", "a") as opened:
-        opened.attrs["format"] = 2
-    with pytest.raises(PredictionsError, match=r"found\.h5: format 2 is not the one"):
+        opened.attrs["format"] = 3
+    with pytest.raises(PredictionsError, match=r"found\.h5: format 3 is not the one"):
         list(read_predictions(tmp_path / "found.h5", ["a"]))
 
 

@@ -40,7 +40,7 @@ def test_what_the_table_lacks_is_said_below_it(folder: Path) -> None:
 def test_skipped_arm_is_not_also_called_untried(folder: Path) -> None:
     record = analysis.load(folder).record
     arms = [dict(arm) for arm in (*record.arms, record.skipped[0].arm)]
-    edit(folder / "run.json", arms=arms, weights=[None] * len(arms))
+    edit(folder / "run.json", arms=arms, weights=[None] * len(arms), costs=[1] * len(arms))
     assert shown(folder).count("efficientnet_b0 · distillation") == 1
 
 

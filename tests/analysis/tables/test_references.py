@@ -75,7 +75,12 @@ def test_factor_named_like_a_column_keeps_its_prefix(folder: Path, changed: Chan
     rows = [{"arm": {"backbone": "b", "n": 7}, "scores": {"AP50": 0.1}}]
     references = REFERENCES | {"rows": rows}
     run = changed(
-        factors=["backbone", "n"], arms=arms, weights=[None], skipped=[], references=references
+        factors=["backbone", "n"],
+        arms=arms,
+        weights=[None],
+        costs=[1],
+        skipped=[],
+        references=references,
     )
     table = with_references(analysis.rank_arms(run), references_of([run]), "AP50")
     assert table["arm/n"].tolist() == [3, 7]
