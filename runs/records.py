@@ -17,7 +17,7 @@ FORMAT: Literal[2] = 2
 """Version of the files of a run directory. Raise it when a reader would misread the new ones."""
 
 Status = Literal["running", "waiting", "done", "pruned", "diverged", "failed"]
-"""`waiting`: paused at a rung, with a checkpoint; `pruned`: it was not among those that went on."""
+"""`waiting`: not in a slot, before its first epoch or at a rung; `pruned`: it never went on."""
 ENDED: tuple[Status, ...] = ("done", "pruned", "diverged", "failed")
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -259,7 +259,7 @@ class TrialRecord(_File):
     arm: Arm
     config: dict[str, Any]
     tuned: tuple[str, ...]
-    status: Status = "running"
+    status: Status = "waiting"
     reason: str | None = None
     epochs: Curve = Field(default_factory=Curve)
     score: Finite | None = None

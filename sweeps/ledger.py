@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runs.arms import Arm
 from runs.curves import Curve
@@ -40,9 +39,27 @@ class Ledger:
         )
 
     def open(self, record: TrialRecord) -> None:
-        """Begin a trial, or resume one that was interrupted."""
-        self.records.setdefault(record.number, record)
-        self.directory.write_training(self.records[record.number])
+        """Add a trial that will be trained, unless it is on record."""
+        if record.number not in self.records:
+            self.records[record.number] = record
+            self.directory.write_training(record)
+
+    def begin(self, number: int) -> None:
+        """A trial is in a slot: for the first time, again after a pause or an interruption."""
+        record = self.records[number]
+        record.status, record.reason = "running", None
+        self.directory.write_training(record)
+
+    def pause(self, number: int) -> None:
+        """A trial has left its slot, and is not finished."""
+        record = self.records[number]
+        record.status = "waiting"
+        self.directory.write_training(record)
+
+    def forget(self, number: int) -> None:
+        """Delete what a trial resumes from. Should it go on after all, it is trained again."""
+        for file in self.folder(number).glob(f"{RESUME_FILE}*"):
+            file.unlink(missing_ok=True)
 
     def describe(self, number: int, device: str, architecture: str, parameters: int) -> None:
         """Note what a trial runs on and what it trains; written with its next epoch."""
@@ -75,7 +92,7 @@ class Ledger:
         if status == "failed":  # it is chance in which epoch a worker dies: no score counts
             record.score = record.best_epoch = None
         self.directory.write_training(record)
-        (self.folder(number) / RESUME_FILE).unlink(missing_ok=True)
+        self.forget(number)
         if self.group == "trials":
             self._keep_best_weights(record.arm)
 
@@ -113,23 +130,16 @@ class Ledger:
                 self.directory.weights_file(record).unlink(missing_ok=True)
 
 
-def score_by(record: TrialRecord, epoch: int, metric: str) -> float | None:
-    """Best score up to and including `epoch`; None unless the trial got that far."""
-    scores = _scores_until(record, epoch, metric)
-    return float(scores.max()) if len(scores) else None
+def reached(record: TrialRecord, epoch: int) -> bool:
+    """Whether a training has come to the end of `epoch` without diverging."""
+    if not record.epochs:
+        return False
+    return record.epochs[-1]["epoch"] - (record.status == "diverged") >= epoch
 
 
-def running_mean(record: TrialRecord, epoch: int, metric: str) -> float | None:
-    """Mean score up to and including `epoch` (Golovin et al. 2017, Vizier's median rule).
-
-    None unless the trial got that far.
-    """
-    scores = _scores_until(record, epoch, metric)
-    return float(scores.mean()) if len(scores) else None
-
-
-def _scores_until(record: TrialRecord, epoch: int, metric: str) -> NDArray[np.float64]:
-    """The scores of the epochs up to and including `epoch`; none if the trial did not reach it."""
+def best_by(record: TrialRecord, metric: str) -> list[tuple[int, float]]:
+    """After each scored epoch, the best score so far: (epoch, score)."""
     numbers, scores = record.epochs.column("epoch"), record.epochs.column(metric)
-    reached = len(numbers) > 0 and numbers[-1] >= epoch
-    return scores[reached & (numbers <= epoch) & ~np.isnan(scores)]
+    scored = ~np.isnan(scores)
+    best = np.maximum.accumulate(scores[scored])
+    return list(zip(numbers[scored].astype(int).tolist(), best.tolist(), strict=True))

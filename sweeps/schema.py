@@ -197,15 +197,34 @@ class References(Section):
 
 
 class Scheduler(Section):
-    """When a trial is stopped early.
+    """How trials are trained: from rung to rung, and only the better ones go on.
 
-    asha: at epochs grace, grace·factor, grace·factor², … only the best 1/factor continue.
-    median: from `grace_epochs` on, trials below the median of the others stop.
+    asha: trials pause at epochs grace, grace·factor, grace·factor², …. The best 1/factor of those
+    that have paused there go on; the others wait, and go on when later ones turn out to be worse.
     """
 
-    name: Literal["asha", "median", "none"] = Field("asha", description="the rule; none: never")
-    grace_epochs: int = Field(1, ge=1, description="epochs that every trial is trained")
-    factor: int = Field(3, ge=2, description="asha's reduction factor")
+    name: Literal["asha", "none"] = Field("asha", description="none: every trial to its end")
+    grace_epochs: int = Field(
+        1, ge=1, description="epochs that every trial is trained; of a shorter arm, as large a share"
+    )
+    factor: int = Field(3, ge=2, description="one of so many goes on")
+    finish: int = Field(
+        1,
+        ge=0,
+        description="how many trials of every arm are trained to their end, so that arms are "
+        "compared at their best; 0: an arm may drop out",
+    )
+
+
+class Search(Section):
+    """The virtual clock, in whose order the search decides: the same on any number of slots."""
+
+    parallel: int = Field(
+        16,
+        ge=1,
+        description="virtual slots. More slots than that stay idle; a smaller number lets each "
+        "trial learn from more others",
+    )
 
 
 class Repeats(Section):
@@ -262,6 +281,7 @@ class Sweep(Section):
         "command line, which have priority: budget.trials: 12",
     )
     scheduler: Scheduler = Scheduler()
+    search: Search = Search()
     sampler: Sampler = Sampler()
     allocation: Literal["adaptive", "equal"] = Field(
         "adaptive",

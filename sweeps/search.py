@@ -1,229 +1,168 @@
-"""The search: Optuna through Ray's OptunaSearch, which learns in the order of trial numbers.
+"""The search: which trials are begun and which go on, in the order of a virtual clock.
 
-Trials end in an order that depends on the clock. If the search learned as they end, no sweep would
-be repeatable. Here trial n is proposed from the results of exactly the trials numbered up to
-n - lag: its proposal waits until these have ended, and other results are added later. The same rule
-makes resuming exact: the proposals are replayed, and trials that ended before are not run again.
+Trials really end in an order that depends on the machine. If the search decided as they end, no
+sweep would be repeatable. Here a simulated execution decides: on `search.parallel` virtual slots,
+in which an epoch of an arm costs what was counted beforehand. The real execution follows it, on
+however many slots there are, and its results are seen only when the clock gets there. So the
+sampler and the halving see the same history on any number of slots, on any machine, and after any
+interruption: results that are on record are not made again.
 """
 
-import warnings
-from collections.abc import Sequence
-from typing import Any
-
-import optuna
-from optuna.exceptions import ExperimentalWarning
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from ray.tune.search import Searcher
-from ray.tune.search.optuna import OptunaSearch
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from runs.arms import Arm
 from runs.errors import EosweepError
 from runs.records import TrialRecord
-from sweeps.ledger import Ledger
+from sweeps.clock import Clock
+from sweeps.halving import Pool, Race, rungs_of
+from sweeps.ledger import Ledger, best_by, reached
 from sweeps.schema import Sweep
-from sweeps.space import (
-    Config,
-    arm_of,
-    arm_slug,
-    grid_points,
-    middle_point,
-    suggest,
-    trial_name,
-    tuned_in,
-)
-
-MAX_REFUSALS = 1000
-"""So many proposals of skipped arms in a row mean that the sampler will propose no other."""
+from sweeps.space import complete
 
 
 class ReplayError(EosweepError):
     """A resumed search proposes other trials than those on record."""
 
 
-def trials_planned(sweep: Sweep, arms: Sequence[Arm]) -> int:
-    """The number of trials of a sweep over `arms`: of the budget, what can be shared equally."""
-    trials = sweep.budget.trials
-    if sweep.sampler.name == "grid":
-        return sum(1 for arm in arms for _ in grid_points(sweep, arm))
-    return trials // len(arms) * len(arms) if sweep.allocation == "equal" else trials
+class Segment(NamedTuple):
+    """A stretch of a trial's training, up to the epoch at which it pauses or ends."""
+
+    number: int
+    until: int
 
 
-class SearchInOrder(Searcher):
-    """Proposes a run's trials one after another.
+class Proposes(Protocol):
+    """What is tried, see `sweeps.proposals`."""
+
+    planned: int
+
+    def propose(self, number: int) -> TrialRecord: ...
+
+    def learn(self, number: int, scores: Sequence[tuple[int, float]]) -> None: ...
+
+    def end(self, number: int, score: float | None, *, failed: bool = False) -> None: ...
+
+
+class Search:
+    """Takes a run's decisions, as far as results are known.
 
     Args:
-        sweep: what is compared and tuned.
-        arms: those that are not skipped, in the sweep's order.
-        ledger: the run's records; trials that ended are not run again. The Optuna study is written
-            into its directory.
-        lag: trial n is proposed when all trials up to n - lag have ended, and from these only.
-        deadline: unix time in seconds at which trials stop; None for never.
+        arms: those that are not skipped.
+        costs: what an epoch of each costs on the clock.
+        ledger: the run's records, from which results are read.
+
+    Attributes:
+        begun: what the clock has begun and nobody has taken yet, in order.
+        over: nothing more will be begun.
     """
 
     def __init__(
         self,
         sweep: Sweep,
         arms: Sequence[Arm],
+        costs: Mapping[Arm, int],
+        proposals: Proposes,
         ledger: Ledger,
-        lag: int,
-        deadline: float | None = None,
     ) -> None:
-        super().__init__(metric="score", mode="max")
-        self.sweep, self.arms, self.ledger, self.lag = sweep, arms, ledger, lag
-        self.deadline = deadline
-        self.planned = trials_planned(sweep, arms)
+        self.sweep, self.costs, self.proposals, self.ledger = sweep, costs, proposals, ledger
+        self.clock: Clock[Segment] = Clock(sweep.search.parallel)
+        self.race = Race(sweep.scheduler, planned_by_pool(sweep, arms, proposals.planned))
+        self.begun: deque[Segment] = deque()
         self.proposed = 0
-        self.given = 0
-        self.learned = 0
-        self.study_ids: dict[int, str] = {}
-        # Proposals are replayed from the records, so the study is always written from the start.
-        study_file = ledger.directory.study_file
-        study_file.unlink(missing_ok=True)
-        storage = JournalStorage(JournalFileBackend(str(study_file)))
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        if sweep.allocation == "equal":
-            self.studies = [_study_of_arm(sweep, arm, storage) for arm in arms]
-        else:
-            self.studies = [_study_of_all(sweep, arms, storage)]
+        self.over = False
+        self._longest = max(complete(sweep, arm)["epochs"] for arm in arms)
 
-    @property
-    def out_of_time(self) -> bool:
-        """Whether an epoch as long as the longest so far would end after the deadline."""
-        return self.ledger.out_of_time(self.deadline)
+    def advance(self) -> None:
+        """Move the clock as far as results are known; what it begins is added to `begun`.
 
-    def suggest(self, trial_id: str) -> Config | str | None:
-        """The next trial to run; None while it must wait; FINISHED at the end.
-
-        FINISHED as well when there is no time left; but at least one trial is given, so that every
-        time slice makes progress.
+        Raises:
+            ReplayError: the records are of other trials.
         """
-        while self.proposed < self.planned:
-            if self.given and self.out_of_time:
-                return Searcher.FINISHED
-            if not self._learn_up_to(self.proposed - self.lag):
-                return None
-            config = self._ask(self.proposed)
-            self.proposed += 1
-            arm = arm_of(self.sweep, config)
-            record = TrialRecord(
-                number=config["number"],
-                name=trial_name(self.sweep, config),
-                arm=arm,
-                config=config,
-                tuned=tuple(tuned_in(self.sweep, arm)),
+        while not self.over:
+            while self.clock.free and (segment := self._next()) is not None:
+                start, _ = self.race.next_segment(segment.number)
+                cost = self.costs[self.ledger.records[segment.number].arm]
+                self.clock.begin(segment, (segment.until - start) * cost)
+                if not self._known(segment):
+                    self.begun.append(segment)
+            if self.clock.first is None:
+                self._end()
+            elif self._known(self.clock.first):
+                self._reveal(self.clock.advance())
+            else:
+                return
+
+    def _next(self) -> Segment | None:
+        """What a free slot does: go on with a good trial, else a new one, else finish an arm."""
+        number = self.race.promote()
+        if number is None and self.proposed < self.proposals.planned:
+            number = self._propose()
+        elif number is None:
+            number = self.race.finish()
+        return None if number is None else Segment(number, self.race.next_segment(number)[1])
+
+    def _propose(self) -> int:
+        record = self.proposals.propose(self.proposed)
+        known = self.ledger.records.get(record.number)
+        if known is not None and known.config != record.config:
+            raise ReplayError(
+                f"trial {record.number} is on record as {known.config}, but the search now "
+                f"proposes {record.config}: other versions or another processor made this run; "
+                "resume it there, or start a new run"
             )
-            known = self.ledger.records.get(record.number)
-            if known is not None and known.config != config:
-                raise ReplayError(
-                    f"trial {record.number} is on record as {known.config}, but the search now "
-                    f"proposes {config}: other versions or another processor made this run; resume "
-                    "it there, or start a new run"
-                )
-            self.ledger.open(record)
-            if not self.ledger.records[record.number].ended:
-                self.given += 1
-                return config
-        return Searcher.FINISHED
+        self.proposed += 1
+        self.ledger.open(record)
+        epochs = record.config["epochs"]
+        rungs = rungs_of(self.sweep.scheduler, epochs, self._longest)
+        self.race.enter(record.number, record.arm, pool_of(self.sweep, record.arm), rungs)
+        return record.number
 
-    def finish(self) -> None:
-        """Add to the study the trials that ended after the last proposal."""
-        self._learn_up_to(self.proposed - 1)
+    def _known(self, segment: Segment) -> bool:
+        """Whether the trial has come so far, or will never."""
+        record = self.ledger.records[segment.number]
+        return record.status in ("diverged", "failed") or reached(record, segment.until)
 
-    def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-    ) -> None:
-        """Does nothing: results are in the ledger, and the study learns them in order."""
-
-    def save(self, checkpoint_path: str) -> None:
-        """Does nothing: the ledger is the memory of a run."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Does nothing, as `save`."""
-
-    def _learn_up_to(self, last: int) -> bool:
-        """Add trials up to number `last` to the study; False at the first that is running."""
-        while self.learned <= last:
-            record = self.ledger.records[self.learned]
-            if not record.ended:
-                return False
-            study, trial_id = self._study(record.number), self.study_ids[record.number]
-            for epoch in record.epochs:
-                if self.ledger.metric in epoch:
-                    step = {
-                        "score": epoch[self.ledger.metric],
-                        "training_iteration": epoch["epoch"],
-                    }
-                    study.on_trial_result(trial_id, step)
-            failed = record.status == "failed"
-            result = {"score": record.score} if record.score is not None and not failed else None
-            study.on_trial_complete(trial_id, result, error=failed)
-            self.learned += 1
-        return True
-
-    def _ask(self, number: int) -> Config:
-        """Optuna's proposal for trial `number`. Proposals of skipped arms are refused."""
-        study = self._study(number)
-        for refused in range(MAX_REFUSALS):
-            trial_id = str(number) if refused == 0 else f"{number} again {refused}"
-            config = study.suggest(trial_id)
-            assert config is not None
-            if arm_of(self.sweep, config) in self.arms:
-                break
-            study.on_trial_complete(trial_id, error=True)
+    def _reveal(self, segment: Segment) -> None:
+        """The clock is where a segment ends: what became of it is now seen."""
+        number, until = segment
+        record = self.ledger.records[number]
+        start, _ = self.race.next_segment(number)
+        scores = best_by(record, self.ledger.metric)
+        self.proposals.learn(number, [one for one in scores if start < one[0] <= until])
+        if reached(record, until):
+            score = max((score for epoch, score in scores if epoch <= until), default=-1.0)
+            self.race.reach(number, score)
+            if until == record.config["epochs"]:
+                self.proposals.end(number, score if scores else None)
+            else:
+                for beaten in self.race.beaten(number):
+                    self.ledger.forget(beaten)
+        elif record.status == "diverged":
+            self.race.diverge(number)
+            self.proposals.end(number, None)
         else:
-            raise RuntimeError(f"the sampler proposes only skipped arms for trial {number}")
-        self.study_ids[number] = trial_id
-        return {"number": number, **config}
+            self.race.fail(number)
+            self.proposals.end(number, None, failed=True)
 
-    def _study(self, number: int) -> OptunaSearch:
-        return self.studies[number % len(self.studies)]
-
-
-def _study_of_all(sweep: Sweep, arms: Sequence[Arm], storage: JournalStorage) -> OptunaSearch:
-    """One study over all arms: each at the middle first, then the sampler chooses arms as well."""
-    if sweep.sampler.name == "grid":
-        points = [{**arm, **point} for arm in arms for point in grid_points(sweep, arm)]
-    else:
-        points = [{**arm, **middle_point(sweep, arm)} for arm in arms]
-    return OptunaSearch(
-        space=lambda trial: suggest(sweep, trial),
-        metric="score",
-        mode="max",
-        sampler=_sampler(sweep, sweep.seed),
-        study_name=sweep.name,
-        storage=storage,
-        points_to_evaluate=points,
-    )
+    def _end(self) -> None:
+        """Nothing is begun any more: what waits is out of the race."""
+        self.over = True
+        for number, record in self.ledger.records.items():
+            if not record.ended:
+                self.ledger.close(number, "pruned")
+            if not self.race.ended(number):
+                # Of an earlier run, with fewer trials, it may be finished.
+                self.proposals.end(number, record.score if record.status == "done" else None)
 
 
-def _study_of_arm(sweep: Sweep, arm: Arm, storage: JournalStorage) -> OptunaSearch:
-    """A study of one arm. Its sampler's seed does not depend on the other arms of the sweep."""
-    grid = sweep.sampler.name == "grid"
-    points = list(grid_points(sweep, arm)) if grid else [middle_point(sweep, arm)]
-    return OptunaSearch(
-        space=lambda trial: suggest(sweep, trial, arm),
-        metric="score",
-        mode="max",
-        sampler=_sampler(sweep, sweep.seed ^ int(arm.digest[:8], 16)),
-        study_name=f"{sweep.name}: {arm_slug(sweep, arm)}",
-        storage=storage,
-        points_to_evaluate=[point for point in points if point],
-    )
+def pool_of(sweep: Sweep, arm: Arm) -> Pool:
+    """With equal allocation a trial is compared within its arm, else with all others."""
+    return arm if sweep.allocation == "equal" else None
 
 
-def _sampler(sweep: Sweep, seed: int) -> optuna.samplers.BaseSampler:
-    """Optuna's sampler. The points of a grid are enqueued: its random sampler proposes none."""
-    if sweep.sampler.name != "tpe":
-        return optuna.samplers.RandomSampler(seed=seed)
-    warnings.filterwarnings("ignore", category=ExperimentalWarning)
-    # multivariate: the learning rate of one arm says little about that of another. group:
-    # parameters that only some arms have are modelled among these arms. constant_liar: running
-    # trials count as poor, so that the slots do not all try the same.
-    return optuna.samplers.TPESampler(
-        seed=seed,
-        n_startup_trials=sweep.sampler.startup_trials,
-        multivariate=True,
-        group=True,
-        constant_liar=True,
-    )
+def planned_by_pool(sweep: Sweep, arms: Sequence[Arm], planned: int) -> dict[Pool, int]:
+    """How many trials each pool will have."""
+    pools = list(dict.fromkeys(pool_of(sweep, arm) for arm in arms))
+    return dict.fromkeys(pools, planned // len(pools))
