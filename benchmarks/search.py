@@ -37,7 +37,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from runs.arms import Arm
 from runs.directory import RunDirectory
 from runs.records import TrialRecord
-from sweeps.ledger import Ledger, best_by
+from sweeps.ledger import Ledger
 from sweeps.schema import Sweep
 from sweeps.search import Search
 from sweeps.space import arms_of, complete

@@ -42,6 +42,14 @@ class Model(nn.Module, ABC):
     def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
         """What the model finds in images [B, C, S, S], an entry an image; without gradients."""
 
+    def pass_through(self, images: Tensor) -> None:
+        """Run the layers on images [B, C, S, S] without a look at values: for counting operations.
+
+        It works on the meta device. What depends on values, as the number of regions that a
+        detector keeps, is taken at its usual size or left out.
+        """
+        self.backbone(images)
+
     def before_training(self, training: Split, seed: int, device: torch.device) -> None:
         """Prepare on the training data before the first epoch; most models need nothing.
 

@@ -202,9 +202,6 @@ def _budget_faults(sweep: Sweep) -> Iterator[Fault]:
 
 def _scheduler_faults(sweep: Sweep) -> Iterator[Fault]:
     named = {value for _, value in values_of(sweep, "epochs")}
-    if len(named) > 1 and sweep.allocation == "adaptive":
-        message = "arms with different epochs cannot be compared before they end: set it to none"
-        yield Fault(("scheduler", "name"), message)
     grace = sweep.scheduler.grace_epochs
     epochs = max([sweep.budget.epochs, *(value for value in named if isinstance(value, int))])
     if grace > epochs:

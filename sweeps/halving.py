@@ -74,9 +74,7 @@ class Race:
     def __init__(self, rule: Scheduler, planned: dict[Pool, int]) -> None:
         self.rule, self.planned = rule, planned
         self._entrants: dict[int, _Entrant] = {}
-        self._rungs: dict[Pool, dict[int, _Rung]] = {
-            pool: defaultdict(_Rung) for pool in planned
-        }
+        self._rungs: dict[Pool, dict[int, _Rung]] = {pool: defaultdict(_Rung) for pool in planned}
         self._of_goal: dict[Hashable, list[int]] = defaultdict(list)
 
     def enter(self, number: int, arm: Arm, pool: Pool, rungs: tuple[int, ...]) -> None:

@@ -10,6 +10,8 @@ import torch
 from datasets import Prepared
 from datasets.options import Dataset, prepare_dataset
 from models.build import model_for
+from models.flops import epoch_cost
+from models.model import Model
 from models.pretraining.audit import WeightsDoNotFitError
 from models.pretraining.hub import WeightsUnavailableError
 from models.pretraining.stage import Stage
@@ -19,11 +21,11 @@ from runs.directory import RunDirectory
 from runs.errors import EosweepError, did_you_mean
 from runs.records import RunRecord, SkippedArm
 from sweeps.faults import SweepError
+from sweeps.proposals import trials_planned
 from sweeps.repeats import repeats_planned
 from sweeps.schema import Sweep
-from sweeps.search import trials_planned
 from sweeps.slots import Machine, Slots, allocate
-from sweeps.space import arms_of, complete
+from sweeps.space import arms_of, complete, settings_of
 from sweeps.stages import import_weights, in_order, stage_for
 
 
@@ -37,7 +39,9 @@ class Plan:
         skipped: those whose weights are not available, where the sweep says `unavailable: skip`.
         starts: for each of `arms`, the stage that makes its initial weights; None for scratch.
         stages: those that must be in the store before the trials, parents first.
-        lag: see `Slots.lag`; a resumed run keeps the lag that it was started with.
+        costs: what an epoch of each arm costs on the search's clock; a resumed run keeps those
+            that it was started with.
+        checkpoint: bytes that the largest model takes on the disk while its trial waits.
     """
 
     sweep: Sweep
@@ -49,7 +53,8 @@ class Plan:
     skipped: list[SkippedArm]
     starts: dict[Arm, Stage | None]
     stages: list[Stage]
-    lag: int
+    costs: dict[Arm, int]
+    checkpoint: int
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -93,7 +98,7 @@ def make_plan(
     """Find and check data, weights and slots.
 
     Args:
-        resume: the run directory holds a run; its arms, data and lag are kept.
+        resume: the run directory holds a run; its arms, data and costs are kept.
 
     Raises:
         SourceDataError: one model cannot be for the source data and for the sweep's own.
@@ -107,7 +112,7 @@ def make_plan(
     prepare = lru_cache(partial(prepare_dataset, cache=cache))
     data = prepare(sweep.dataset)
     _check_metric(sweep, data)
-    _check_models(sweep, data)
+    models = _models(sweep, data)
     _check_labels(sweep, data)
     starts: dict[Arm, Stage | None] = {}
     skipped = []
@@ -119,15 +124,19 @@ def make_plan(
     if skipped and (sweep.unavailable == "error" or not starts):
         raise SweepError(_unavailable(skipped, len(starts)))
     directory = RunDirectory(results / sweep.name)
-    lag = slots.lag
     if resume and directory.begun():
         begun = directory.run()
         skipped += _skip_new(begun, starts, data, directory.path)
         starts = {arm: starts[arm] for arm in begun.arms}
-        lag = begun.lag
+        costs = dict(zip(begun.arms, begun.costs, strict=True))
+    else:
+        costs = {arm: _cost(sweep, arm, models[arm], data) for arm in starts}
+    checkpoint = max(checkpoint_bytes(models[arm]) for arm in starts)
     stages = in_order(stage for stage in starts.values() if stage is not None)
     arms = list(starts)
-    return Plan(sweep, directory, cache, data, slots, arms, skipped, starts, stages, lag)
+    return Plan(
+        sweep, directory, cache, data, slots, arms, skipped, starts, stages, costs, checkpoint
+    )
 
 
 def _skip_new(
@@ -174,18 +183,33 @@ def _check_labels(sweep: Sweep, data: Prepared) -> None:
         )
 
 
-def _check_models(sweep: Sweep, data: Prepared) -> None:
-    """Build the model of each arm, without weights, so that no trial fails at it.
+def _models(sweep: Sweep, data: Prepared) -> dict[Arm, Model]:
+    """The model of each arm, without weights, so that no trial fails at building it.
 
     Raises:
         SweepError: a head does not fit its backbone, or an option does not fit the classes.
     """
+    models = {}
     for arm in arms_of(sweep):
         try:
             with torch.device("meta"):
-                model_for(sweep.task, complete(sweep, arm), data)
+                models[arm] = model_for(sweep.task, complete(sweep, arm), data)
         except EosweepError as error:
             raise SweepError(f"arm {arm.title}: {error}") from None
+    return models
+
+
+def _cost(sweep: Sweep, arm: Arm, model: Model, data: Prepared) -> int:
+    images = (data.counts["train"], data.counts["val"])
+    return epoch_cost(model, images, frozen=settings_of(sweep, arm).frozen)
+
+
+def checkpoint_bytes(model: Model) -> int:
+    """What a waiting trial keeps: its best weights, and to resume the last ones and AdamW's state.
+
+    Twice that after its second rung, when the checkpoint of the rung before is kept as well.
+    """
+    return 4 * sum(part.numel() * part.element_size() for part in model.parameters())
 
 
 def _start(

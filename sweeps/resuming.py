@@ -15,23 +15,23 @@ RESUME_EVERY_S = 60.0
 
 
 class ResumeFile:
-    """The file that a training resumes from; the caller removes it when the training has ended."""
+    """What a training resumes from: its latest state, and the one before, should that be lost."""
 
     def __init__(self, file: Path) -> None:
-        self.file = file
+        self.file, self.before = file, file.with_name(f"{file.name}.before")
         self.written_at = time.perf_counter()
 
     def read(self, device: torch.device) -> dict[str, Any] | None:
-        """The state that was written; None if there is none, or it is damaged.
+        """The latest state that can be read; None if there is none.
 
         Without it the training starts again, with the same result.
         """
-        if not self.file.exists():
-            return None
-        try:
-            return torch.load(self.file, map_location=device, weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError):
-            return None
+        for file in (self.file, self.before):
+            try:
+                return torch.load(file, map_location=device, weights_only=True)
+            except (FileNotFoundError, RuntimeError, EOFError, pickle.UnpicklingError):
+                continue
+        return None
 
     def due(self) -> bool:
         """Whether `RESUME_EVERY_S` have passed since the last state."""
@@ -41,8 +41,15 @@ class ResumeFile:
         """Write a state of tensors and plain values."""
         self.written_at = time.perf_counter()
         self.file.parent.mkdir(parents=True, exist_ok=True)
+        if self.file.exists():
+            self.file.replace(self.before)
         with whole_file(self.file) as partial:
             torch.save(dict(state), partial)
+
+    def remove(self) -> None:
+        """Delete both: the training has ended."""
+        self.file.unlink(missing_ok=True)
+        self.before.unlink(missing_ok=True)
 
 
 def time_for_another(deadline: float | None, seconds: float) -> bool:

@@ -205,7 +205,9 @@ class Scheduler(Section):
 
     name: Literal["asha", "none"] = Field("asha", description="none: every trial to its end")
     grace_epochs: int = Field(
-        1, ge=1, description="epochs that every trial is trained; of a shorter arm, as large a share"
+        1,
+        ge=1,
+        description="epochs that every trial is trained; of a shorter arm, as large a share",
     )
     factor: int = Field(3, ge=2, description="one of so many goes on")
     finish: int = Field(

@@ -1,11 +1,15 @@
 """The plan as text: what will be done, with what, and what is skipped."""
 
+import shutil
+from pathlib import Path
+
 from rich.console import Console
 from rich.table import Table
 
 from models.pretraining.stage import Stage
 from runs.classes import BACKGROUND
 from sweeps.commands import from_here
+from sweeps.halving import rungs_of
 from sweeps.plan import Plan
 from sweeps.schema import Domain
 from sweeps.space import complete
@@ -50,6 +54,7 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         ("tuned", ", ".join(tuned) or "nothing"),
         ("weights", _weights(plan)),
         ("trials", f"{plan.trials} of at most {_epochs(plan)} epochs{hours}, {_search(plan)}"),
+        *_halving(plan),
         *_untried(plan),
         *_repeats(plan),
         ("slots", f"{slots.count} trials at once, each on {_slot(plan)}"),
@@ -76,6 +81,11 @@ def _classes(plan: Plan) -> list[tuple[str, str]]:
 
 def _epochs(plan: Plan) -> int:
     return max(complete(plan.sweep, arm)["epochs"] for arm in plan.arms)
+
+
+def nearest_folder(path: Path) -> Path:
+    """`path`, or the first of the folders around it that is there."""
+    return next(folder for folder in (path, *path.resolve().parents) if folder.is_dir())
 
 
 def _untried(plan: Plan) -> list[tuple[str, str]]:
@@ -119,14 +129,29 @@ def _audit(plan: Plan, stage: Stage) -> str:
 
 def _search(plan: Plan) -> str:
     sweep = plan.sweep
-    stops = (
-        "none stopped early"
-        if sweep.scheduler.name == "none"
-        else f"{sweep.scheduler.name} stops poor trials early"
-    )
-    return (
-        f"{sweep.allocation} allocation, {sweep.sampler.name} sampler, {stops}, seed {sweep.seed}"
-    )
+    return f"{sweep.allocation} allocation, {sweep.sampler.name} sampler, seed {sweep.seed}"
+
+
+def _halving(plan: Plan) -> list[tuple[str, str]]:
+    """Where trials pause, how many are finished, and what those that wait take on the disk."""
+    sweep, rule = plan.sweep, plan.sweep.scheduler
+    if rule.name == "none":
+        return [("rungs", "none: every trial is trained to its end")]
+    epochs = _epochs(plan)
+    rungs = ", ".join(str(rung) for rung in rungs_of(rule, epochs, epochs)[:-1])
+    each = f"{rule.finish} of every arm" if rule.finish else "an arm may drop out"
+    space = plan.trials * plan.checkpoint / 1e9
+    free = shutil.disk_usage(nearest_folder(plan.directory.path)).free / 1e9
+    disk = f"waiting trials take up to {space:.1f} GB of the {free:.0f} GB that are free"
+    short = "; THAT IS TOO LITTLE: free some, or lower budget.trials" if space > free else ""
+    return [
+        (
+            "rungs",
+            f"at epochs {rungs} the best 1/{rule.factor} go on, as seen on a clock of "
+            f"{sweep.search.parallel} slots; trained to the end: {each}",
+        ),
+        ("disk", disk + short),
+    ]
 
 
 def _slot(plan: Plan) -> str:

@@ -41,16 +41,6 @@ class Slots:
     per_machine: int
     note: str = ""
 
-    @property
-    def lag(self) -> int:
-        """Trial n learns from the trials up to n − lag.
-
-        All of those have ended when it is proposed, in whatever order they finish: that makes
-        search and pruning repeatable. One and a half rounds of slots leave time for slow trials,
-        so that a slot seldom waits; a single slot needs no lag.
-        """
-        return self.count + self.count // 2
-
 
 def this_machine() -> Machine:
     """The cores this process may use, and the GPUs that torch sees."""

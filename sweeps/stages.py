@@ -13,6 +13,7 @@ from models.backbones import Backbone
 from models.pretraining import CHECKPOINT, KINDS, SCRATCH, store
 from models.pretraining.stage import Request, Stage
 from runs.arms import Arm
+from sweeps.reports import Report
 from sweeps.resuming import ResumeFile, time_for_another
 from sweeps.schema import Sweep
 from sweeps.slots import Slots, device_name, limit_to_slot
@@ -76,12 +77,11 @@ def import_weights(stage: Stage, cache: Path) -> store.Stored:
 
 def train_stage(
     stage: Stage, epochs: int, cache: Path, slots: Slots, deadline: float | None
-) -> Iterator[dict[str, float]]:
-    """Train a stage and store its weights; yields each epoch's numbers as they come.
+) -> Iterator[Report]:
+    """Train a stage and store its weights; yields each epoch's numbers, and {} at the end.
 
-    The first is {"epoch": 0}: the stage holds its slot. Its parent's weights must be in the store.
-    Out of time, it ends without weights, and resumes from there when it is called again. Runs in a
-    Ray worker.
+    Its parent's weights must be in the store. Out of time, it ends without weights, and resumes
+    from there when it is called again. Runs in a Ray worker.
 
     Args:
         epochs: how many there are.
@@ -89,7 +89,6 @@ def train_stage(
             always done, so that every slice of time makes progress.
     """
     assert stage.train is not None
-    yield {"epoch": 0}
     device = limit_to_slot(slots)
     unfinished = ResumeFile(store.unfinished(cache, stage.name, stage.key))
     resume = unfinished.read(device)
@@ -101,12 +100,13 @@ def train_stage(
         cut = more and not time_for_another(deadline, numbers["seconds"])
         if cut or (more and unfinished.due()):
             unfinished.write({**state(), "log": log})
-        yield numbers
+        yield Report(numbers, last=cut)
         if cut:
             return
     record = {**stage.parts, "device": device_name(device), "epochs_log": log}
     store.save(cache, stage.name, stage.key, training.module.state_dict(), record)
-    unfinished.file.unlink(missing_ok=True)
+    unfinished.remove()
+    yield Report({}, last=True)
 
 
 def in_order(stages: Iterable[Stage]) -> list[Stage]:

@@ -2,12 +2,12 @@
 
 import gc
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import torch
-from ray import tune
 from ray._raylet import setproctitle  # type: ignore[attr-defined]
 from safetensors.torch import save_file
 from torch import nn
@@ -21,7 +21,6 @@ from models.pretraining.loading import load_initial
 from models.pretraining.store import open_stored
 from models.tasks import TASKS
 from models.training import latency, score, train
-from runs.arms import Arm
 from runs.directory import WEIGHTS, Group, RunDirectory
 from runs.files import whole_file
 from runs.predictions import write_predictions
@@ -29,6 +28,7 @@ from runs.records import TrialRecord
 from runs.tallies import write_tally
 from sweeps.board import Board
 from sweeps.ledger import RESUME_FILE
+from sweeps.reports import Report
 from sweeps.resuming import ResumeFile, time_for_another
 from sweeps.slots import Slots, device_name, limit_to_slot
 from sweeps.space import Config
@@ -46,8 +46,6 @@ class TrialContext:
         metrics: all that validation is scored by.
         varied: the settings that differ between trials: compared and tuned.
         directory: of the run, by its absolute path.
-        group: whether these are the run's trials or its seed repeats.
-        weights: for each arm, the folder of its initial weights; None for scratch.
         deadline: unix time in seconds at which trials stop at a checkpoint; None for never.
     """
 
@@ -58,40 +56,60 @@ class TrialContext:
     slots: Slots
     varied: tuple[str, ...]
     directory: RunDirectory
-    group: Group
-    weights: dict[Arm, Path | None]
     deadline: float | None
 
 
-def run_trial(config: Config, context: TrialContext, name: str, arm: Arm) -> None:
-    """Train one configuration, reporting to Ray Tune after each epoch.
+@dataclass(frozen=True)
+class Training:
+    """A stretch of a trial or repeat.
+
+    Attributes:
+        weights: the folder of its initial weights; None for scratch.
+        until: the epoch after which it pauses or ends.
+        recorded: the last epoch that is on record; 0 before the first.
+    """
+
+    name: str
+    number: int
+    group: Group
+    config: Config
+    weights: Path | None
+    until: int
+    recorded: int
+
+
+def train_trial(training: Training, context: TrialContext) -> Iterator[Report]:
+    """Train a trial or repeat up to a rung or to its end; yields a report after each epoch.
 
     In its folder it writes the weights of its best epoch, TensorBoard events and, while it is
-    unfinished, what it resumes from. Out of time, it ends after an epoch whose report has `cut`;
-    at least one epoch is trained, so that every time slice makes progress.
+    unfinished, what it resumes from. Out of time, it ends before that; at least one epoch is trained,
+    so that every time slice makes progress.
     """
     held_since = time.perf_counter()
     # Optimiser and schedule refer to each other: without this, a worker keeps the models of
     # earlier trials until Python next collects reference cycles.
     gc.collect()
+    config, name = training.config, training.name
     device = limit_to_slot(context.slots)
-    folder = context.directory.folder_of(context.group, name)
+    folder = context.directory.folder_of(training.group, name)
     folder.mkdir(parents=True, exist_ok=True)
-    training, validation = _split(context.data, "train"), _split(context.data, "val")
+    train_split, validation = _split(context.data, "train"), _split(context.data, "val")
     pictures = batch_of(validation, validation.first_with(TASKS[context.task].needs, PICTURES))
-    model = initial_model(config, context, context.weights[arm])
-    unfinished = ResumeFile(folder / RESUME_FILE)
-    resume = unfinished.read(device)
-    best = resume["best"] if resume else -1.0
+    model = initial_model(config, context, training.weights)
     # Ray names a worker's process after its class. Named after the trial, it is recognised in the
     # dashboard's list of workers and in `top`; only Ray's own function can change the name.
     setproctitle(f"trial {name}")
+    unfinished = ResumeFile(folder / RESUME_FILE)
+    resume = unfinished.read(device)
+    best = resume["best"] if resume else -1.0
+    done = resume["epoch"] if resume else 0
+    if resume and done > training.recorded:  # the run ended before it was told of that epoch
+        yield Report(resume["report"], last=done == training.until)
     varied = {name: config[name] for name in context.varied if name in config}
     metrics, rgb = context.metrics, context.data.rgb
-    done = resume["epoch"] if resume else 0
     with Board(folder, varied, context.task, metrics, rgb, done) as board:
         epochs = train(
-            model, TASKS[context.task], training, validation, recipe_of(config), device, resume
+            model, TASKS[context.task], train_split, validation, recipe_of(config), device, resume
         )
         for epoch in epochs:
             reached = epoch.metrics.get(context.metric, best)
@@ -103,26 +121,22 @@ def run_trial(config: Config, context: TrialContext, name: str, arm: Arm) -> Non
             numbers = epoch.metrics | {"seconds": time.perf_counter() - held_since}
             held_since = time.perf_counter()
             board.epoch(epoch.number, numbers)
-            more = not epoch.diverged and epoch.number < config["epochs"]
-            cut = more and not time_for_another(context.deadline, numbers["seconds"])
-            tune.report(
-                {
-                    "epoch": epoch.number,
-                    "score": best,
-                    "diverged": epoch.diverged,
-                    "cut": cut,
-                    "metrics": numbers | {"time": time.time()},
-                    "device": device_name(device),
-                    "architecture": architecture(model),
-                    "parameters": sum(part.numel() for part in model.parameters()),
-                }
-            )
-            setproctitle(f"trial {name}")
-            # The state is written after the report: an epoch that is in the state but not in the
-            # record would be missing from it for ever.
-            if cut or (more and unfinished.due()):
-                unfinished.write({**epoch.state(), "best": best})
-            if cut:
+            ended = epoch.diverged or epoch.number == config["epochs"]
+            late = not time_for_another(context.deadline, numbers["seconds"])
+            cut = late and not ended and epoch.number < training.until
+            report = {
+                "epoch": epoch.number,
+                "diverged": epoch.diverged,
+                "metrics": numbers | {"time": time.time()},
+                "device": device_name(device),
+                "architecture": architecture(model),
+                "parameters": sum(part.numel() for part in model.parameters()),
+            }
+            pauses = cut or epoch.number == training.until
+            if not ended and (pauses or unfinished.due()):
+                unfinished.write({**epoch.state(), "best": best, "report": report})
+            yield Report(report, last=ended or pauses)
+            if ended or pauses:
                 return
 
 
@@ -135,11 +149,10 @@ def initial_model(config: Config, context: TrialContext, weights: Path | None) -
     return model
 
 
-def score_on_test(record: TrialRecord, context: TrialContext) -> dict[str, float]:
+def score_on_test(record: TrialRecord, context: TrialContext) -> Iterator[Report]:
     """Score a trial or repeat on test; its tally and predictions are written into its folder.
 
-    Returns:
-        The metrics, and `latency_ms`.
+    Yields one report: the metrics, and `latency_ms`.
 
     Raises:
         ArchitectureChangedError: the code now builds another model than the weights are of.
@@ -157,7 +170,7 @@ def score_on_test(record: TrialRecord, context: TrialContext) -> dict[str, float
     with write_predictions(directory.predictions_file(record)) as predictions:
         scored = score(model.to(device), task, test, batch_size, device, keep=predictions.add)
     write_tally(directory.tally_file(record), scored.tally)
-    return scored.metrics | {"latency_ms": latency(model, test, device)}
+    yield Report(scored.metrics | {"latency_ms": latency(model, test, device)}, last=True)
 
 
 @lru_cache(maxsize=6)

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from runs.records import TrialRecord
 from runs.winner import Scored, first
-from sweeps.follow import View
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan
+from sweeps.view import View
 
 FAILURES_SHOWN = 4
 
@@ -62,6 +62,10 @@ class Lines:
             epoch = f"epoch {latest['epoch']} of {record.config['epochs']}"
             self._line(f"{record.name}: {epoch}, {metric} {latest[metric]:.3f}")
 
+    def trial_paused(self, record: TrialRecord) -> None:
+        epoch = f"{record.epochs[-1]['epoch']} of {record.config['epochs']}"
+        self._line(f"{record.name}: waits at epoch {epoch}")
+
     def trial_ended(self, record: TrialRecord) -> None:
         self.ended += 1
         metric = self.plan.sweep.metric
@@ -69,8 +73,8 @@ class Lines:
         why = f": {record.reason}" if record.reason else ""
         self._line(f"{record.name}: {record.status}, {score}{why} [{self.ended} ended]")
 
-    def scoring(self, trials: int) -> None:
-        self._line(f"scoring {trials} trials on test")
+    def scored(self, left: int) -> None:
+        self._line(f"scored on test, {left} more to do")
 
     def _line(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -80,6 +84,9 @@ class Screen:
     """The live view: progress with an estimate, running trials, the best so far, failures.
 
     A thread of its own draws it, and reads copies of what the main thread changes.
+
+    Attributes:
+        left: by name, the trials that have been in a slot and have left it: ended, or waiting.
     """
 
     def __init__(self, plan: Plan, ledgers: Sequence[Ledger], console: Console) -> None:
@@ -89,12 +96,12 @@ class Screen:
         self.stages_all = len(plan.missing)
         self.running: dict[str, TrialRecord] = {}
         self.begun: dict[str, float] = {}
-        self.scored = 0
-        self.ended: dict[str, TrialRecord] = {
+        self.to_score: int | None = None
+        self.left: dict[str, TrialRecord] = {
             record.name: record
             for ledger in ledgers
             for record in ledger.records.values()
-            if record.ended
+            if record.epochs
         }
         self.live = Live(
             console=console, get_renderable=self.render, refresh_per_second=2, transient=True
@@ -120,17 +127,21 @@ class Screen:
 
     def trial_started(self, record: TrialRecord) -> None:
         self.running[record.name] = record
-        self.begun[record.name] = time.monotonic()
+        self.left.pop(record.name, None)
+        self.begun[record.name] = time.monotonic() - record.seconds
 
     def trial_epoch(self, record: TrialRecord) -> None:
         """Does nothing: the record is drawn as it is."""
 
+    def trial_paused(self, record: TrialRecord) -> None:
+        self.trial_ended(record)
+
     def trial_ended(self, record: TrialRecord) -> None:
         self.running.pop(record.name, None)
-        self.ended[record.name] = record
+        self.left[record.name] = record
 
-    def scoring(self, trials: int) -> None:
-        self.scored = trials
+    def scored(self, left: int) -> None:
+        self.to_score = left
 
     def render(self) -> Group:
         """The whole view at this moment."""
@@ -139,42 +150,46 @@ class Screen:
             heading = f"initial weights: {self.stages_made} of {self.stages_all} made"
             parts.append(Text(heading, style="bold"))
             parts += [Text(f"  {name}: {state}") for name, state in self.stages.copy().items()]
-            return Group(*parts)
         parts.append(self._progress())
         if self.running:
             parts.append(self._trials())
         if best := self._best():
             parts.append(Text(f"best so far: {best}", style="green"))
-        ended = self.ended.copy().values()
-        failures = [one for one in ended if one.status in ("failed", "diverged")]
+        failures = [one for one in self._left() if one.status in ("failed", "diverged")]
         parts += [
             Text(f"{record.status}: {record.name}: {record.reason}", style="red")
             for record in failures[-FAILURES_SHOWN:]
         ]
         return Group(*parts)
 
+    def _left(self) -> list[TrialRecord]:
+        """Those that have been in a slot and have left it."""
+        return list(self.left.copy().values())
+
     def _progress(self) -> Table:
         bar = Table.grid(padding=(0, 1))
-        pruned = sum(record.status == "pruned" for record in self.ended.copy().values())
-        done = f"{len(self.ended)} of {self.plan.trainings} trials"
-        early = f", {pruned} stopped early" if pruned else ""
+        left = self._left()
+        begun = len(left) + len(self.running)
+        waiting = sum(not record.ended for record in left)
+        finished = sum(record.status == "done" for record in left)
         bar.add_row(
-            Text(done + early, style="bold"),
-            ProgressBar(total=self.plan.trainings, completed=len(self.ended), width=30),
+            Text(f"{begun} of {self.plan.trainings} trials begun", style="bold"),
+            ProgressBar(total=self.plan.trainings, completed=begun, width=30),
+            Text(f"{waiting} wait at a rung, {finished} are finished", style="dim"),
             Text(self._remaining(), style="dim"),
         )
         return bar
 
     def _remaining(self) -> str:
-        """Time left, estimated from all trials so far, those stopped early included."""
-        if self.scored:
-            return f"scoring {self.scored} trials on test"
-        ended = [record.seconds for record in self.ended.copy().values()]
+        """Time left, estimated from all trials so far, those that wait included."""
+        if self.to_score is not None and not self.running:
+            return f"{self.to_score} to be scored on test"
+        left = [record.seconds for record in self._left()]
         running = [self._pace(record) for record in self.running.copy().values()]
-        left = seconds_left(ended, running, self.plan.trainings, self.plan.slots.count)
-        if left is None:
+        seconds = seconds_left(left, running, self.plan.trainings, self.plan.slots.count)
+        if seconds is None:
             return "time left: known after the first trial"
-        return f"about {duration(left)} left"
+        return f"about {duration(seconds)} left"
 
     def _pace(self, record: TrialRecord) -> tuple[float, float | None]:
         """Seconds that a running trial has taken, and that it needs to its last epoch."""
@@ -202,9 +217,9 @@ class Screen:
         return table
 
     def _best(self) -> str | None:
-        known = [*self.ended.copy().values(), *self.running.copy().values()]
+        known = [*self._left(), *self.running.copy().values()]
         scored = [
-            Scored(one.name, one.number, one.score)
+            Scored(one.name, one.number, one.score, reached=one.reached)
             for one in known
             if one.score is not None and one.of is None
         ]
@@ -220,7 +235,7 @@ def seconds_left(
     """Estimate of the seconds until all trials have ended; None before the first has ended.
 
     Args:
-        ended: seconds that each ended trial took, those stopped early included.
+        ended: seconds that each trial took that is in no slot now, those that wait included.
         running: for each running trial, the seconds it has taken and, after its first epoch, the
             seconds it needs to its last one.
         trials: number of all trials; those to come are assumed to take the mean of `ended`.

@@ -121,6 +121,15 @@ class FasterRCNNDetector(Model):
         terms = self.network(list(batch.images), targets)
         return {name: terms[theirs] for name, theirs in FASTER_RCNN_LOSSES.items()}
 
+    def pass_through(self, images: Tensor) -> None:
+        """All layers; the box head as for the regions that are sampled for training."""
+        maps = list(self.network.backbone(images).values())
+        self.network.rpn.head(maps)
+        heads = self.network.roi_heads
+        regions = len(images) * heads.fg_bg_sampler.batch_size_per_image
+        pooled = images.new_zeros(regions, FPN_CHANNELS, 7, 7)
+        heads.box_predictor(heads.box_head(pooled))
+
     @torch.no_grad()
     def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
         """Images [B, C, S, S] → an image: boxes [M, 4] (xyxy, px), scores [M], labels [M]."""

@@ -55,6 +55,10 @@ class SegmentationModel(Model):
         """The terms of the loss of a batch, unweighted, each a float32 scalar."""
         return self.criterion(self.outputs(batch.images), batch.masks)
 
+    def pass_through(self, images: Tensor) -> None:
+        """All layers."""
+        self.outputs(images)
+
     @torch.no_grad()
     def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
         """Images [B, C, S, S] → an image: mask uint8 [S, S], probabilities float32 [K + 1, S, S].

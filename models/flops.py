@@ -1,0 +1,37 @@
+"""What an epoch of a model costs, counted and not measured: the same number on every machine."""
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from models.model import Model
+
+
+def epoch_cost(model: Model, images: tuple[int, int], frozen: bool) -> int:
+    """Millions of floating-point operations of an epoch, at least 1.
+
+    Training a layer counts as three forward passes, because its backward pass computes the gradient
+    of its input and that of its weights.
+
+    Args:
+        model: on the meta device, where operations are counted and not done.
+        images: how many are trained on, and how many are scored.
+        frozen: whether the backbone's network is only run forward.
+    """
+    model.eval()  # a batch of one has no statistics
+    training, scored = images
+    backbone = model.backbone
+    image = torch.zeros(1, backbone.bands, backbone.image_size, backbone.image_size, device="meta")
+    whole = _count(model, image)
+    fixed = _count(backbone, image) if frozen else 0
+    operations = training * (3 * whole - 2 * fixed) + scored * whole
+    return max(1, round(operations / 1e6))
+
+
+def _count(model: Model | torch.nn.Module, image: torch.Tensor) -> int:
+    """Floating-point operations of a forward pass."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        if isinstance(model, Model):
+            model.pass_through(image)
+        else:
+            model(image)
+    return int(counter.get_total_flops())

@@ -1,0 +1,225 @@
+"""What a run has to do, and in which order: stages, trials, repeats, and scoring on test.
+
+There is no barrier between them. A job is given out when what it needs is there: a stage when its
+parent's weights are made, a trial when its arm's weights are. Only repeats wait for the end of the
+search, because it names them.
+"""
+
+from collections import defaultdict, deque
+
+from models.pretraining.stage import Stage
+from runs.arms import Arm
+from runs.records import Status, TestRecord, TrialRecord
+from sweeps.jobs import Job, MakeStage, Score, Train
+from sweeps.ledger import Ledger
+from sweeps.plan import Plan
+from sweeps.proposals import Proposals
+from sweeps.repeats import open_repeats
+from sweeps.reports import Report
+from sweeps.search import Search, Segment
+from sweeps.trial import Training
+from sweeps.view import View
+
+
+class Agenda:
+    """The jobs of a run that are left to do.
+
+    Args:
+        deadline: unix time in seconds after which no job is given out; None for never. One is
+            always given, so that every time slice makes progress.
+
+    Attributes:
+        failures: what could not be made or scored, in sentences. After a stage's failure no more
+            jobs are given out.
+    """
+
+    def __init__(
+        self, plan: Plan, trials: Ledger, repeats: Ledger, view: View, deadline: float | None
+    ) -> None:
+        self.plan, self.view, self.deadline = plan, view, deadline
+        self.trials, self.repeats = trials, repeats
+        proposals = Proposals(plan.sweep, plan.arms, plan.directory)
+        self.search = Search(plan.sweep, plan.arms, plan.costs, proposals, trials)
+        self.failures: list[str] = []
+        self._stages = {stage.key: stage for stage in plan.missing}
+        self._unmade = set(self._stages)
+        self._segments: list[Segment] = []
+        self._repeats: deque[TrialRecord] | None = None
+        self._to_score: deque[TrialRecord] = deque()
+        self._scores = dict(plan.directory.test().scores)
+        self._running: dict[str, Job] = {}
+        self._given = 0
+        self._stopped = False
+        self._spent: dict[str, float] = defaultdict(float)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was done, or has failed."""
+        left = self._stages or self._segments or self._repeats or self._to_score or self._running
+        return self._repeats is not None and not left
+
+    @property
+    def over(self) -> bool:
+        """Whether no job is being done, and none will be given out."""
+        return self.complete or (self.stopped and not self._running)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no more jobs are given out, because there is no time or a stage has failed."""
+        return self._stopped or (self.late and self._given > 0)
+
+    @property
+    def late(self) -> bool:
+        """Whether an epoch as long as the longest so far would end after the deadline."""
+        return self.trials.out_of_time(self.deadline) or self.repeats.out_of_time(self.deadline)
+
+    def next(self) -> Job | None:
+        """The next job whose needs are there; None while there is none.
+
+        Raises:
+            ReplayError: the records are of other trials.
+        """
+        self._look_ahead()
+        if self.stopped:
+            return None
+        job = self._next_stage() or self._next_training() or self._next_score()
+        if job is not None:
+            self._given += 1
+            self._running[job.name] = job
+        return job
+
+    def started(self, job: Job) -> None:
+        """A worker has begun with the job."""
+        match job:
+            case MakeStage(stage=stage):
+                self.view.stage_started(stage.name)
+            case Train(training=training):
+                ledger = self._ledger(training)
+                ledger.begin(training.number)
+                self.view.trial_started(ledger.records[training.number])
+
+    def report(self, job: Job, report: Report) -> None:
+        """A worker has something to tell; after its `last` report the job is done."""
+        if report.last:
+            del self._running[job.name]
+        match job:
+            case MakeStage(stage=stage):
+                self._hear_of_stage(stage, report)
+            case Train(training=training):
+                self._hear_of_training(training, report)
+            case Score(record=record):
+                self._scores[record.name] = dict(report.numbers)
+                self.plan.directory.write_test(TestRecord(scores=self._scores))
+                self.view.scored(len(self._to_score))
+
+    def fail(self, job: Job, reason: str) -> None:
+        """A job has raised, or its worker died."""
+        del self._running[job.name]
+        match job:
+            case MakeStage(stage=stage):
+                self.failures.append(f"{stage.name} could not be made: {reason}")
+                self._stopped = True
+            case Train(training=training):
+                self._close(training, "failed", reason)
+            case Score(record=record):
+                self.failures.append(f"{record.name} could not be scored on test: {reason}")
+
+    def pauses(self, job: Job) -> bool:
+        """Whether a job that is done is a stretch of a training that may go on."""
+        if not isinstance(job, Train):
+            return False
+        return not self._ledger(job.training).records[job.training.number].ended
+
+    def _look_ahead(self) -> None:
+        """Take over what the search has begun, and after its end the repeats."""
+        if self._repeats is not None:
+            return
+        self.search.advance()
+        self._segments.extend(self.search.begun)
+        self.search.begun.clear()
+        if self.search.over:
+            wanted = open_repeats(self.plan.sweep, self.trials, self.repeats)
+            self._repeats = deque(record for record in wanted if not record.ended)
+            for arm in self.trials.standings(self.repeats):
+                for record in (arm.trial, *arm.repeats):
+                    self._score_later(record)
+
+    def _next_stage(self) -> MakeStage | None:
+        for stage in self._stages.values():
+            if stage.parent is None or stage.parent.key not in self._unmade:
+                return MakeStage(self._stages.pop(stage.key))
+        return None
+
+    def _next_training(self) -> Train | None:
+        for segment in self._segments:
+            record = self.trials.records[segment.number]
+            if self._is_ready(record.arm):
+                self._segments.remove(segment)
+                return self._train(record, self.trials, segment.until)
+        if self._repeats:
+            record = self._repeats.popleft()
+            return self._train(record, self.repeats, record.config["epochs"])
+        return None
+
+    def _next_score(self) -> Score | None:
+        return Score(self._to_score.popleft()) if self._to_score else None
+
+    def _is_ready(self, arm: Arm) -> bool:
+        """Whether the arm's initial weights are in the store."""
+        start = self.plan.starts[arm]
+        return start is None or start.key not in self._unmade
+
+    def _train(self, record: TrialRecord, ledger: Ledger, until: int) -> Train:
+        return Train(
+            Training(
+                name=record.name,
+                number=record.number,
+                group=ledger.group,
+                config=record.config,
+                weights=self.plan.weights_of(record.arm),
+                until=until,
+                recorded=int(record.epochs[-1]["epoch"]) if record.epochs else 0,
+            )
+        )
+
+    def _hear_of_stage(self, stage: Stage, report: Report) -> None:
+        if "epoch" in report.numbers:
+            epoch, loss = int(report.numbers["epoch"]), report.numbers["loss"]
+            self._spent[stage.key] += report.numbers["seconds"]
+            self.view.stage_epoch(
+                stage.name, epoch, self.plan.sweep.budget.pretraining_epochs, loss
+            )
+        elif report.last:
+            self._unmade.remove(stage.key)
+            self.view.stage_done(stage.name, self._spent[stage.key])
+
+    def _hear_of_training(self, training: Training, report: Report) -> None:
+        ledger, numbers = self._ledger(training), report.numbers
+        record = ledger.records[training.number]
+        described = (numbers[key] for key in ("device", "architecture", "parameters"))
+        ledger.describe(training.number, *described)
+        ledger.add_epoch(training.number, {"epoch": numbers["epoch"], **numbers["metrics"]})
+        self.view.trial_epoch(record)
+        if numbers["diverged"]:
+            self._close(training, "diverged", "a loss or gradient was not finite")
+        elif numbers["epoch"] == training.config["epochs"]:
+            self._close(training, "done")
+        elif report.last:
+            ledger.pause(training.number)
+            self.view.trial_paused(record)
+
+    def _close(self, training: Training, status: Status, reason: str | None = None) -> None:
+        ledger = self._ledger(training)
+        ledger.close(training.number, status, reason)
+        record = ledger.records[training.number]
+        self.view.trial_ended(record)
+        if ledger is self.repeats:
+            self._score_later(record)
+
+    def _score_later(self, record: TrialRecord) -> None:
+        """Score on test what was trained to its end, once."""
+        if record.reached == 1 and record.score is not None and record.name not in self._scores:
+            self._to_score.append(record)
+
+    def _ledger(self, training: Training) -> Ledger:
+        return self.trials if training.group == "trials" else self.repeats

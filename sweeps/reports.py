@@ -1,0 +1,18 @@
+"""What a worker tells of the job that it does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Report:
+    """One of a job's reports, in order.
+
+    Attributes:
+        numbers: what the job has to tell: of an epoch, or its outcome.
+        last: the worker has nothing more to do.
+    """
+
+    numbers: Mapping[str, Any]
+    last: bool = False

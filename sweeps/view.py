@@ -1,0 +1,33 @@
+"""What a run tells about its progress; `sweeps.views` shows it."""
+
+from typing import Protocol
+
+from runs.records import TrialRecord
+
+
+class View(Protocol):
+    """Shows a run in progress."""
+
+    def stage_started(self, name: str) -> None:
+        """A stage is in its slot."""
+
+    def stage_epoch(self, name: str, epoch: int, epochs: int, loss: float) -> None:
+        """A stage has finished an epoch."""
+
+    def stage_done(self, name: str, seconds: float) -> None:
+        """A stage's weights are in the store."""
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """A trial or repeat is in its slot, for the first time or again."""
+
+    def trial_epoch(self, record: TrialRecord) -> None:
+        """It has finished an epoch."""
+
+    def trial_paused(self, record: TrialRecord) -> None:
+        """It has come to a rung, and waits."""
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """It is finished, or has diverged or failed."""
+
+    def scored(self, left: int) -> None:
+        """One was scored on test; `left` others that have ended will be."""

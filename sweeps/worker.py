@@ -1,0 +1,34 @@
+"""A worker: a process that holds a slot and does one job after another."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ray import tune
+
+from sweeps.jobs import Job, JobContext
+from sweeps.reports import Report
+
+
+class Worker(tune.Trainable):
+    """Ray Tune's side of a job. Ray keeps the process, and gives it the next job."""
+
+    reports: Iterator[Report]
+
+    def setup(self, config: dict[str, Any], context: JobContext) -> None:
+        """Start with a job in a new process."""
+        self.context = context
+        self._begin(config["job"])
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Start with the next job; True says that a new process is not needed."""
+        self._begin(new_config["job"])
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Work up to the job's next report."""
+        report = next(self.reports)
+        shown = {key: report.numbers[key] for key in ("epoch", "score") if key in report.numbers}
+        return {"report": report, **shown}
+
+    def _begin(self, job: Job) -> None:
+        self.reports = job.reports(self.context)
