@@ -33,6 +33,7 @@ class Run:
         record: `run.json`.
         trials: a row a trial, by number: `number`, `name`, `arm` (position in `record.arms`),
             `status`, `reason`, `score`, `best_epoch`, `epochs` (how many it was trained),
+            `reached` (the share of its epochs that it was trained, 1 of a finished one),
             `seconds`, `device`, `parameters` (of its model), then `arm/<factor>` and
             `config/<key>`. `score` is NaN where a trial has none.
         repeats: a row a configuration that was trained again under another seed, by arm and seed:
@@ -143,6 +144,7 @@ def _trial_table(
             "score": pd.Series([trial.score for trial in trials], dtype="float64"),
             "best_epoch": pd.Series([trial.best_epoch for trial in trials], dtype="Int64"),
             "epochs": pd.Series([_trained(trial) for trial in trials], dtype="int64"),
+            "reached": pd.Series([trial.reached for trial in trials], dtype="float64"),
             "seconds": pd.Series([trial.seconds for trial in trials], dtype="float64"),
             "device": pd.Series([trial.device for trial in trials], dtype="str"),
             "parameters": pd.Series([trial.parameters for trial in trials], dtype="Int64"),

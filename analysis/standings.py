@@ -46,6 +46,18 @@ def ranked_arms(run: Run, metric: str) -> tuple[Standing[int], ...]:
     return tuple(standings(_scored(run.trials, scores), _scored(repeats, repeat_scores)))
 
 
+def comparable_arms(run: Run, metric: str) -> tuple[Standing[int], ...]:
+    """The arms whose scores can be set beside that of the first one, best first.
+
+    Those with repeats, and those whose first trial was trained for as large a share of its epochs
+    as that of the first arm: as a rule, to its end.
+    """
+    ranked = ranked_arms(run, metric)
+    return tuple(
+        one for one in ranked if one.repeats or one.trial.reached == ranked[0].trial.reached
+    )
+
+
 def models_of_arms(run: Run, metric: str) -> pd.DataFrame:
     """A row a model: each scored repeat of an arm's first trial, or that trial if it has none.
 
@@ -82,8 +94,9 @@ def best_models(run: Run) -> pd.DataFrame:
 def _scored(table: pd.DataFrame, scores: pd.Series) -> list[Scored[int]]:
     """The trials or repeats of `table` that have one of `scores`, which are by number."""
     table = table.assign(score=table["number"].map(scores)).dropna(subset="score")
-    columns = ["arm", "number", "score", *(["of"] if "of" in table else [])]
-    return [Scored(*row) for row in table[columns].itertuples(index=False, name=None)]
+    of = table["of"] if "of" in table else [None] * len(table)
+    columns = (table["arm"], table["number"], table["score"], of, table["reached"])
+    return [Scored(*row) for row in zip(*columns, strict=True)]
 
 
 def _scores(run: Run, table: pd.DataFrame, epochs: pd.DataFrame, metric: str) -> pd.Series:

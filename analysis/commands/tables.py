@@ -14,9 +14,10 @@ from analysis.tables.spacenet import show_solutions
 
 def _rank(options: Namespace) -> str:
     """Rank the arms of a sweep (the combinations it compares, such as a backbone and its
-    pretraining) by the best validation score that any trial of the arm reached, or by the
-    mean over its repeats, and say which arms cannot be distinguished from the first. Only
-    files are read: no Ray, no GPU, and a sweep that is still running can be ranked, too.
+    pretraining) by the best validation score of its trials that were trained to their end,
+    or by the mean over its repeats, and say which arms cannot be distinguished from the
+    first, and which dropped out before the end. Only files are read: no Ray, no GPU, and a
+    sweep that is still running can be ranked, too.
     """
     return show_ranking(
         load(options.run),

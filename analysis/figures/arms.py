@@ -23,6 +23,7 @@ from analysis.ranking.arms import rank_runs
 from analysis.ranking.uncertainty import TIED
 from analysis.standings import models_of_arms, ranked_arms
 from analysis.statistics.bootstrap import CONFIDENCE, RESAMPLES
+from analysis.unfinished import unfinished_arms
 
 MOST_ROWS = 24
 """Arms that a page has room for."""
@@ -39,6 +40,7 @@ class _Row:
         bounds: how far it may be off; None where that is not known.
         images: how many test images the bounds are over; 0: they are over seeds.
         tied: whether it cannot be distinguished from the first arm.
+        epoch: how far its one training went, if that was not finished; "" if it was.
     """
 
     arm: int
@@ -47,6 +49,7 @@ class _Row:
     bounds: tuple[float, float] | None = None
     images: int = 0
     tied: bool = False
+    epoch: str = ""
 
 
 def draw_arms(run: Run, looks: dict[int, Look]) -> Sketch:
@@ -58,7 +61,10 @@ def draw_arms(run: Run, looks: dict[int, Look]) -> Sketch:
     if not rows:
         raise AnalysisError("no trial has a score yet")
     shown = rows[:MOST_ROWS]
-    texts = [folded_arm(run, row.arm, 20) for row in shown]
+    texts = [
+        folded_arm(run, row.arm, 20) + (f"\n(epoch {row.epoch})" if row.epoch else "")
+        for row in shown
+    ]
     heights = np.array([text.count("\n") + 1.7 for text in texts])
     split = "test" if tested else "validation"
     canvas = new_canvas(SINGLE, 0.45 + 0.125 * heights.sum(), run.record.sample)
@@ -71,6 +77,11 @@ def draw_arms(run: Run, looks: dict[int, Look]) -> Sketch:
     axes.set_ylim(heights.sum(), 0)
     axes.tick_params(axis="y", length=0)
     rest = " Grey: arms that have no colour of their own." if len(shown) > len(looks) else ""
+    if any(row.epoch for row in shown):
+        rest += (
+            " With an epoch: arms without a finished training, whose scores cannot be compared with"
+            " those of the others."
+        )
     if len(rows) > len(shown):
         rest += f" Of {len(rows)} arms, the first {len(shown)} are shown."
     return Sketch(
@@ -87,6 +98,7 @@ def _tested_rows(run: Run, metric: str) -> list[_Row]:
     """The arms of the ranking that were tested, with its intervals and ties."""
     ranking = rank_runs([run], metric)
     behind = models_of_arms(run, metric).dropna(subset="test").groupby("arm")["test"]
+    early = unfinished_arms(run, metric)
     rows = []
     for (_, arm), found in zip(ranking.arms, ranking.frame.to_dict("records"), strict=True):
         if arm not in behind.groups:
@@ -104,17 +116,22 @@ def _tested_rows(run: Run, metric: str) -> list[_Row]:
                 None if np.isnan(low) else (low, high),
                 images,
                 tied=found.get("tied") is True,
+                epoch=early[arm].epoch if arm in early else "",
             )
         )
     return rows
 
 
 def _searched_rows(run: Run) -> list[_Row]:
-    by_arm = run.trials.dropna(subset="score").groupby("arm")["score"]
-    return [
-        _Row(one.arm, one.trial.score, by_arm.get_group(one.arm).to_numpy("float64"))
-        for one in ranked_arms(run, run.record.metric)
-    ]
+    metric = run.record.metric
+    scored, early = run.trials.dropna(subset="score"), unfinished_arms(run, metric)
+    rows = []
+    for one in ranked_arms(run, metric):
+        as_far = scored["arm"].eq(one.arm) & scored["reached"].eq(one.trial.reached)
+        behind = scored.loc[as_far, "score"].to_numpy("float64")
+        epoch = early[one.arm].epoch if one.arm in early else ""
+        rows.append(_Row(one.arm, one.trial.score, behind, epoch=epoch))
+    return rows
 
 
 def _draw_row(axes: Axes, row: _Row, y: float, look: Look | None) -> None:
@@ -177,13 +194,15 @@ def _searched_words(rows: list[_Row], metric: str) -> str:
     counts = [len(row.behind) for row in rows]
     return (
         f"{metric} on validation of each arm's best trial, best first, and a tick for every trial "
-        f"with a score (n = {min(counts)} to {max(counts)} an arm). The ticks show what the search "
-        "tried and are not an interval: there are no repeats and no tallies of the test images."
+        f"that was trained as far (n = {min(counts)} to {max(counts)} an arm). The ticks show what "
+        "the search tried and are not an interval: there are no repeats and no tallies of the test "
+        "images."
     )
 
 
 def _in_words(run: Run, row: _Row) -> str:
-    text = f"{arm_text(run, row.arm)} {row.score:.3f}"
+    early = f" (epoch {row.epoch})" if row.epoch else ""
+    text = f"{arm_text(run, row.arm)}{early} {row.score:.3f}"
     if row.bounds:
         text += f" ({row.bounds[0]:.3f} to {row.bounds[1]:.3f})"
     return f"{text}, tied with the first" if row.tied else text

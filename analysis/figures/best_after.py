@@ -29,7 +29,7 @@ def draw_best_after(run: Run, looks: dict[int, Look]) -> Sketch:
     curves = curves[curves["arm"].isin(list(looks))]
     last = curves.groupby("arm")["n"].max()
     if curves.empty or last.max() < 2:
-        raise AnalysisError("no arm has two trials with a score")
+        raise AnalysisError("no arm has a finished trial, and two trials with a score")
     common = int(last.min())
     unit, name = time_unit(curves["seconds"].max())
     curves = curves.assign(time=curves["seconds"] / unit)
@@ -39,17 +39,18 @@ def draw_best_after(run: Run, looks: dict[int, Look]) -> Sketch:
     metric = run.record.metric
     left.set(xlabel="trials of an arm", ylabel=f"expected best {metric} (validation)")
     right.set(xlabel=f"{name} on one slot")
+    drawn = {arm: look for arm, look in looks.items() if arm in last.index}
     for axes, column in ((left, "n"), (right, "time")):
         axes.grid(axis="y", color=GRID, linewidth=0.5)
         if last.max() > 50:
             axes.set_xscale("log")
-        for arm, look in looks.items():
+        for arm, look in drawn.items():
             _draw_line(axes, curves[curves["arm"] == arm], column, look)
     if last.max() <= 50:
         left.xaxis.set_major_locator(MaxNLocator(integer=True))
     if common < last.max():
         left.axvline(common, color=FAINT, linewidth=0.8, linestyle="--", zorder=0)
-    add_legend(canvas, line_handles(run, looks), columns)
+    add_legend(canvas, line_handles(run, drawn), columns)
     unscored = int(run.trials.loc[run.trials["arm"].isin(list(looks)), "score"].isna().sum())
     without = (
         f" {unscored} trial{'s' * (unscored != 1)} without a score are not draws, but "
@@ -66,9 +67,9 @@ def draw_best_after(run: Run, looks: dict[int, Look]) -> Sketch:
         f"The expected best {metric} on validation of n trials of an arm (left), and of the time "
         f"that they take one after another (right), each line up to the trials that its arm had "
         f"(n = {common} to {last.max()}). Up to n = {common} (dashed) all arms can be compared."
-        f"{without} Trials are taken as independent draws (the unbiased estimator; Dodge et al. "
-        "2019, Tang et al. 2020), which an adaptive search only approximates."
-        + shown_note(run, looks),
+        f"{_stopped_words(run, looks)}{without} Trials are taken as independent draws (the "
+        "unbiased estimator; Dodge et al. 2019, Tang et al. 2020), which an adaptive search only "
+        "approximates." + shown_note(run, looks),
         f"Expected best {metric} after {common} trial{'s' * (common != 1)}: "
         + listed([f"{arm_text(run, row['arm'])} {row['expected']:.3f}" for row in at_common])
         + ". At each arm's last trial: "
@@ -80,6 +81,24 @@ def draw_best_after(run: Run, looks: dict[int, Look]) -> Sketch:
         )
         + ".",
     )
+
+
+def _stopped_words(run: Run, looks: dict[int, Look]) -> str:
+    """What trials that were not trained to their end count as."""
+    trials = run.trials[run.trials["arm"].isin(list(looks))].dropna(subset="score")
+    stopped = trials[trials["reached"] < 1]
+    without = sorted(set(looks) - set(trials.loc[trials["reached"] == 1, "arm"]))
+    words = ""
+    if len(stopped):
+        words = (
+            f" {len(stopped)} of {len(trials)} trials were not trained to their end. They count "
+            "with the score that they had reached, at most their arm's best finished one, so that "
+            "the lines are too low for few trials."
+        )
+    if without:
+        arms = listed([arm_text(run, arm) for arm in without])
+        words += f" No line, without a finished trial: {arms}."
+    return words
 
 
 def _draw_line(axes: Axes, curve: pd.DataFrame, column: str, look: Look) -> None:

@@ -4,7 +4,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.figures.style import FAINT, GRID, SINGLE, Look, Sketch, folded, listed, new_canvas
+from analysis.figures.style import (
+    FAINT,
+    GRID,
+    SINGLE,
+    Look,
+    Sketch,
+    arm_text,
+    folded,
+    listed,
+    new_canvas,
+)
 from analysis.loading import Run
 from analysis.statistics.effects import Effects, effects
 
@@ -43,12 +53,19 @@ def draw_effects(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 - 
         if len(levels) == len(found.levels)
         else f" The first {len(levels)} of {len(found.levels)} levels."
     )
+    dropped = (
+        " Left out, because they were not trained as far as the others: "
+        + listed([arm_text(run, arm) for arm in found.left_out])
+        + "."
+        if found.left_out
+        else ""
+    )
     return Sketch(
         canvas,
         "Effects of the factors",
         f"Mean {metric} on validation of each level (large dot; n: the arms that have it), the "
         f"other factors averaged out, and each arm's {what} (ticks; {len(found.scores)} arms). "
-        f"Dashed: the mean over all. {_fit_words(found)}{rest}",
+        f"Dashed: the mean over all. {_fit_words(found)}{rest}{dropped}",
         f"Mean {metric} by level: "
         + listed(
             [

@@ -54,7 +54,8 @@ def draw_importance(run: Run, looks: dict[int, Look]) -> Sketch:
     return Sketch(
         canvas,
         "What mattered",
-        f"Share of each hyperparameter in what distinguished the best {TOP:.0%} of the trials from "
+        f"Share of each hyperparameter in what distinguished the best {TOP:.0%} of the trials "
+        "(trained the furthest, and of these the best scores) from "
         f"the others (PED-ANOVA), a row adding up to 1; {MISSING}: not searched. Bold: more "
         f"than under each of {SHUFFLES} shuffles of the scores (p = {1 / (SHUFFLES + 1):.2g}); the "
         f"rest may be chance. {_counts(found)}",

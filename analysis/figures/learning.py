@@ -71,8 +71,9 @@ def draw_learning(run: Run, looks: dict[int, Look]) -> Sketch:
     return Sketch(
         canvas,
         "Learning curves",
-        f"{metric} on validation after each epoch. Thick: the trial of each arm with the best "
-        f"score{thin if len(others) else ''}." + shown_note(run, looks),
+        f"{metric} on validation after each epoch. Thick: the first trial of each arm, trained the "
+        f"furthest and of these with the best score{thin if len(others) else ''}."
+        + shown_note(run, looks),
         f"{metric} over epochs for the best trial of each arm. "
         + listed([_in_words(run, curves[number], arm, metric) for arm, number in best.items()])
         + ".",

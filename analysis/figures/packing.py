@@ -26,7 +26,7 @@ SPARSE = 150
 
 
 def draw_packing(run: Run, looks: dict[int, Look]) -> Sketch:
-    """A lane a slot, a bar for each time that a trial held it."""
+    """A lane a slot, a bar for each time that a trial held it: between two bars it waited."""
     found = packing(run)
     unit, name = time_unit(found.seconds)
     others = int((~found.spans["arm"].isin(list(looks))).sum())
@@ -44,6 +44,12 @@ def draw_packing(run: Run, looks: dict[int, Look]) -> Sketch:
     add_legend(canvas, _handles(run, looks, others, dense=len(found.spans) > SPARSE), columns)
     trials = found.spans["number"].nunique()
     numbers = " Numbers: the trials'." if len(found.spans) <= SPARSE else ""
+    paused = (
+        f" {trials} trials have {len(found.spans)} bars: between its bars a trial was paused and "
+        "held no slot."
+        if len(found.spans) > trials
+        else ""
+    )
     stops = (
         f" Dotted: resumed after a stop; the {len(found.resumed)} stops are cut out."
         if len(found.resumed) > 1
@@ -61,8 +67,8 @@ def draw_packing(run: Run, looks: dict[int, Look]) -> Sketch:
         "What ran when",
         f"{trials} trials in {found.slots} slot{'s' * (found.slots != 1)} over "
         f"{found.seconds / unit:.1f} {name}: {found.idle:.0%} of the slots' time was idle, without "
-        f"an epoch of a trial.{numbers}{stops}{more} Lanes are laid by time; which machine a trial "
-        "was on is not shown. Stages of initial weights and repeats are not in it.",
+        f"an epoch of a trial.{numbers}{paused}{stops}{more} Lanes are laid by time; which machine "
+        "a trial was on is not shown. Stages of initial weights and repeats are not in it.",
         f"{trials} trials filled {found.slots} slots for {found.seconds / unit:.1f} {name}, "
         f"{found.idle:.0%} of it idle. Share of the busy time: {_shares(run, found)}.",
     )

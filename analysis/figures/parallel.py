@@ -15,7 +15,10 @@ from analysis.wording import MISSING, number
 from runs.records import Domain
 
 MOST_LINES = 600
-"""Trials that are drawn; of more, the best ones and every so many of the rest."""
+"""Trials that are drawn; of more, the first ones and every so many of the rest."""
+
+TRAINED = "trained"
+"""Name of the axis that says how far each trial was trained, if that is not the same for all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +31,11 @@ class _Axis:
 
 
 def draw_parallel(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 - lines are trials
-    """Trials with a score, the better the darker and the further in front."""
+    """Trials with a score, the further up in the order of trials the darker and in front."""
     trials = run.trials.dropna(subset="score")
-    trials = trials.sort_values(["score", "number"], ascending=[True, False], ignore_index=True)
+    trials = trials.sort_values(
+        ["reached", "score", "number"], ascending=[True, True, False], ignore_index=True
+    )
     if len(trials) < 2:
         raise AnalysisError("fewer than two trials have a score")
     total = len(trials)
@@ -43,14 +48,17 @@ def draw_parallel(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 -
     if len(tuned) + len(factors) == 0:
         raise AnalysisError("all trials have one configuration")
     metric = run.record.metric
+    stopped = trials["reached"].nunique() > 1
+    length = [_range(TRAINED, trials["reached"], log=False)] if stopped else []
     axes_of = [
         *(_choices(name, trials[f"arm/{name}"]) for name in factors),
         *(_axis(key, trials[f"config/{key}"], domains.get(key)) for key in tuned),
+        *length,
         _range(f"{metric}\n(validation)", trials["score"], log=False),
     ]
     canvas = new_canvas(DOUBLE, 2.6, run.record.sample)
     axes = canvas.add_subplot()
-    _draw_lines(axes, np.column_stack([axis.heights for axis in axes_of]), trials["score"])
+    _draw_lines(axes, np.column_stack([axis.heights for axis in axes_of]), _ranks(trials))
     for at, axis in enumerate(axes_of):
         _draw_axis(axes, at, axis)
     axes.set_xlim(-0.1, len(axes_of) - 0.55)
@@ -63,13 +71,13 @@ def draw_parallel(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 -
         "Trials in parallel coordinates",
         f"{thinned}{total} trials with a score, a line each, through what was compared and "
         f"searched to the best {metric} on validation: the darker, thicker and further in front, "
-        "the better. A line is broken where a value was not searched.",
-        f"The best of {total} trials, {metric} {best['score']:.3f}, has "
+        f"the better{_order_words(stopped)}. A line is broken where a value was not searched.",
+        f"The first of {total} trials, {metric} {best['score']:.3f}, has "
         + listed(
             [f"{name} {best[f'arm/{name}']}" for name in factors]
             + [f"{key} {_short(best[f'config/{key}'])}" for key in tuned]
         )
-        + ". The best tenth lies in "
+        + ". The first tenth lies in "
         + listed(
             [f"{key} {_span(tenth[f'config/{key}'])}" for key in tuned]
             or ["nothing that was searched"]
@@ -78,8 +86,23 @@ def draw_parallel(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 -
     )
 
 
+def _order_words(stopped: bool) -> str:
+    if not stopped:
+        return ""
+    return (
+        f" (trials that were trained further are above the others; {TRAINED}: the share of its "
+        "epochs, without which scores cannot be compared)"
+    )
+
+
+def _ranks(trials: pd.DataFrame) -> NDArray[np.float64]:
+    """Where each trial stands, from just above 0 to 1 of the first; equal ones share a rank."""
+    order = trials.groupby(["reached", "score"]).ngroup()
+    return np.asarray(order.rank(pct=True), dtype="float64")
+
+
 def _thinned(trials: pd.DataFrame) -> pd.DataFrame:
-    """By score, rising: the best tenth of `MOST_LINES`, and the rest evenly."""
+    """In rising order: the best tenth of `MOST_LINES`, and the rest evenly."""
     if len(trials) <= MOST_LINES:
         return trials
     front = MOST_LINES // 10
@@ -126,8 +149,7 @@ def _marks(low: float, high: float, log: bool) -> list[float]:
     return inside if len(inside) > 1 else [low, high]
 
 
-def _draw_lines(axes: Axes, heights: NDArray[np.float64], score: pd.Series) -> None:
-    rank = score.rank(pct=True).to_numpy("float64")
+def _draw_lines(axes: Axes, heights: NDArray[np.float64], rank: NDArray[np.float64]) -> None:
     columns = np.arange(heights.shape[1], dtype="float64")
     lines = np.stack([np.broadcast_to(columns, heights.shape), heights], axis=-1)
     axes.add_collection(

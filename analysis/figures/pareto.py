@@ -115,7 +115,7 @@ def _caption(run: Run, found: dict[Cost, Pareto], split: str, looks: dict[int, L
     repeats = " Bars: one standard deviation over repeats." if len(run.repeats) else ""
     lacking = sorted({arm for one in found.values() for arm in one.missing})
     without = (
-        " Not in every panel, without a score or a cost: "
+        " Not in every panel, without a score, a cost or a finished training: "
         + listed([arm_text(run, arm) for arm in lacking])
         + "."
         if lacking

@@ -2,7 +2,7 @@
 
 The order is that of `runs.winner`: arms whose first trial was trained again under other seeds are
 ranked by their mean on validation over those repeats, above the others, which are ranked by their
-first trial.
+first trial: those that were trained to its end before those that dropped out.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from analysis.ranking.trials import STATUS_COLUMNS, bare_names, prefixed
 from analysis.ranking.uncertainty import Uncertainty, uncertainty_of
 from analysis.standings import metric_of, models_of_arms, ranked_arms, validation_scores
 from analysis.statistics.costs import costs_of
+from analysis.unfinished import Unfinished, epoch_reached, unfinished_arms
 
 
 class RankedArm(NamedTuple):
@@ -35,6 +36,7 @@ class Ranking:
         arms: which they are.
         frame: a row an arm, see `rank_arms`; of several runs, with their names in a column `sweep`.
         uncertainty: what the bootstrap over test images says of each row.
+        unfinished: the rows of arms without a finished training, and how far they were trained.
     """
 
     runs: tuple[Run, ...]
@@ -42,6 +44,7 @@ class Ranking:
     arms: tuple[RankedArm, ...]
     frame: pd.DataFrame
     uncertainty: Uncertainty
+    unfinished: dict[int, Unfinished]
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -54,11 +57,12 @@ def rank_arms(run: Run, metric: str | None = None) -> pd.DataFrame:
 
     Arms without a score are last, in the order of the sweep.
 
-    Columns: `rank`, one a factor, `best` and `median` (validation, over the arm's scored
-    trials), `test` (of the arm's first trial; NaN where `test.json` does not have it), `n`
-    (all its trials), of which `pruned`, `diverged`, `failed`, `unfinished` (each only if
-    the run has any), the `epochs` and `seconds` spent on all of them, and what
-    `costs.costs_of` adds.
+    Columns: `rank`, one a factor, `best` (validation score of the arm's first trial), `median`
+    (over those of its trials that were trained as far as that one), `epoch` (how far that was, as
+    `6 of 30`; only if an arm has no finished training), `test` (of the arm's first trial; NaN where
+    `test.json` does not have it), `n` (all its trials), of which `finished` (only if some were
+    not), `pruned`, `diverged`, `failed`, `unfinished` (each only if the run has any), the `epochs`
+    and `seconds` spent on all of them, and what `costs.costs_of` adds.
 
     If the first trial of an arm has repeats, the arm's `mean` is over them on validation, its
     `test` is their mean, with their standard deviation `std` and number `seeds`.
@@ -66,7 +70,7 @@ def rank_arms(run: Run, metric: str | None = None) -> pd.DataFrame:
     Where the test images were tallied, there are the bounds of `test`, `ci_low` and `ci_high`,
     and of each arm the `difference` of the first one's `test` and its own, with the `p` of
     it and whether the two are `tied` (see `ties.compare_with`; missing where they cannot be
-    compared).
+    compared, as with an arm that has no finished training).
 
     Args:
         run: what `load` gave.
@@ -90,20 +94,29 @@ def rank_runs(runs: Sequence[Run], metric: str | None = None) -> Ranking:
         [_arms(run, metric, len(devices) > 1).assign(run=at) for at, run in enumerate(runs)],
         ignore_index=True,
     )
-    counts = [heading for heading in STATUS_COLUMNS.values() if heading in table]
+    counts = [heading for heading in {*STATUS_COLUMNS.values()} if heading in table]
     table[counts] = table[counts].fillna(0).astype("int64")  # of a run without any
+    if table["finished"].eq(table["n"]).all():
+        del table["finished"]
     table = _in_order(table, runs, metric)
     arms = tuple(map(RankedArm, table.pop("run").tolist(), table.pop("arm").tolist()))
     models = [names if isinstance(names, tuple) else () for names in table.pop("models")]
     of = [runs[one.run] for one in arms]
-    found = uncertainty_of(list(zip(of, models, strict=True)), metric)
+    unfinished = _unfinished(runs, arms, metric)
+    if not unfinished:
+        del table["epoch"]
+    found = uncertainty_of(
+        list(zip(of, models, strict=True)),
+        metric,
+        {row: one.reason for row, one in unfinished.items()},
+    )
     for at, column in enumerate(found.frame, start=table.columns.tolist().index("n")):
         table.insert(at, column, found.frame[column])
     if len(runs) > 1:
         names = names_of(runs)
         table.insert(0, "sweep", [names[one.run] for one in arms])
     table.insert(0, "rank", range(1, len(table) + 1))
-    return Ranking(tuple(runs), metric, arms, bare_names(table), found)
+    return Ranking(tuple(runs), metric, arms, bare_names(table), found, unfinished)
 
 
 def names_of(runs: Sequence[Run]) -> list[str]:
@@ -117,18 +130,40 @@ def names_of(runs: Sequence[Run]) -> list[str]:
 
 def _arms(run: Run, metric: str, devices_differ: bool) -> pd.DataFrame:
     """The arms of one run in the order of the sweep; `models` are what was tested."""
-    value = validation_scores(run, metric)
-    trials = run.trials.assign(value=run.trials["number"].map(value))
+    trials = run.trials
     by_arm = trials.groupby("arm")
     arms = by_arm[prefixed(trials, "arm/")].first(skipna=False)
-    arms["best"], arms["median"] = by_arm["value"].max(), by_arm["value"].median()
-    arms = arms.join(_tested(run, metric))
+    arms = arms.join(_validated(run, metric)).join(_tested(run, metric))
     arms["n"] = by_arm.size()
-    for status, heading in STATUS_COLUMNS.items():
-        if (has := trials["status"].eq(status)).any():
+    arms["finished"] = trials["status"].eq("done").groupby(trials["arm"]).sum()
+    headings = trials["status"].map(STATUS_COLUMNS)
+    for heading in dict.fromkeys(STATUS_COLUMNS.values()):
+        if (has := headings.eq(heading)).any():
             arms[heading] = has.groupby(trials["arm"]).sum()
     arms = arms.join(by_arm[["epochs", "seconds"]].sum()).join(costs_of(run, devices_differ))
     return arms.reset_index()
+
+
+def _validated(run: Run, metric: str) -> pd.DataFrame:
+    """By arm that has a score: `best`, `median` and `epoch`, of trainings of one length."""
+    scores = run.trials["number"].map(validation_scores(run, metric))
+    rows = {}
+    for one in ranked_arms(run, metric):
+        as_far = run.trials["arm"].eq(one.arm) & run.trials["reached"].eq(one.trial.reached)
+        epoch = epoch_reached(run, one.trial.number)
+        rows[one.arm] = (one.trial.score, scores[as_far].median(), epoch)
+    columns = {"best": "float64", "median": "float64", "epoch": "str"}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(columns)).astype(columns)
+
+
+def _unfinished(
+    runs: Sequence[Run], arms: Sequence[RankedArm], metric: str
+) -> dict[int, Unfinished]:
+    """The rows of arms without a finished training."""
+    found = [unfinished_arms(run, metric) for run in runs]
+    return {
+        row: found[one.run][one.arm] for row, one in enumerate(arms) if one.arm in found[one.run]
+    }
 
 
 def _tested(run: Run, metric: str) -> pd.DataFrame:

@@ -10,14 +10,16 @@ STATUS_COLUMNS = {
     "diverged": "diverged",
     "failed": "failed",
     "running": "unfinished",
+    "waiting": "unfinished",
 }
-"""What a trial may have ended as that a reader must know of, in the order of the columns, and the
-heading of each."""
+"""What a trial may have ended as that a reader must know of, and under which heading it is counted,
+in the order of the columns."""
 
 
 def rank_trials(run: Run, metric: str | None = None) -> pd.DataFrame:
-    """A row a trial, best first; ties in the order of the trials' numbers.
+    """A row a trial, in the order of `runs.winner`: those that were trained to their end first.
 
+    Then those that were trained for the larger share of their epochs; of equal ones the best first.
     Trials that the sweep gave no score are last.
 
     Columns: `number`, one a factor, one a tuned hyperparameter, every metric at the trial's best
@@ -37,7 +39,11 @@ def rank_trials(run: Run, metric: str | None = None) -> pd.DataFrame:
     tuned = [f"config/{key}" for key in run.tuned]
     effort = ["best_epoch", "epochs", "seconds", "status"]
     columns = ["number", *prefixed(trials, "arm/"), *tuned, *metrics, *effort, *reason]
-    ranked = trials.sort_values(metric, ascending=False, kind="stable", ignore_index=True)
+    # A trial without a score is not in the order, however far it was trained.
+    trials["reached"] = trials["reached"].where(trials[metric].notna())
+    ranked = trials.sort_values(
+        ["reached", metric, "number"], ascending=[False, False, True], ignore_index=True
+    )
     return bare_names(ranked[columns])
 
 

@@ -1,6 +1,6 @@
 """How uncertain the test scores of a ranking are, and which arms are tied with the first one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import nan
@@ -38,23 +38,33 @@ class Uncertainty:
         images: how many test images the first tallied arm was scored on; 0 if none was tallied.
         seeds: how many models stand for each arm on test; 0 of an arm that was not tested.
         unknown: why an arm is not compared with the first one, by row.
+        unfinished: those rows of `unknown` that have no finished training.
     """
 
     frame: pd.DataFrame
     images: int
     seeds: tuple[int, ...]
     unknown: dict[int, str]
+    unfinished: frozenset[int]
 
 
-def uncertainty_of(arms: Sequence[Models], metric: str) -> Uncertainty:
+def uncertainty_of(
+    arms: Sequence[Models], metric: str, unfinished: Mapping[int, str]
+) -> Uncertainty:
     """Bootstrap every arm on the same resamples, and compare each with the first.
+
+    Args:
+        arms: best first.
+        metric: what was scored.
+        unfinished: rows of arms that are not compared, whatever was tested of them, because they
+            have no finished training; and how that came about.
 
     Raises:
         TallyError: a tally is damaged.
     """
     seed = arms[0][0].record.seed if arms else 0
     samples = [_sample(run, names, metric, seed) for run, names in arms]
-    unknown = _unknown(arms, samples)
+    unknown = _unknown(arms, samples) | dict(unfinished)
     frame = pd.DataFrame(index=range(len(arms)))
     bounds = [interval(sample) if sample else None for sample in samples]
     frame["ci_low"] = [pair[0] if pair else nan for pair in bounds]
@@ -69,6 +79,7 @@ def uncertainty_of(arms: Sequence[Models], metric: str) -> Uncertainty:
         images=next((len(sample.names) for sample in samples if sample), 0),
         seeds=tuple(len(names) for _, names in arms),
         unknown=unknown,
+        unfinished=frozenset(unfinished),
     )
 
 
@@ -161,10 +172,15 @@ def _unknown_notes(found: Uncertainty, titles: Sequence[str]) -> list[str]:
         return []
     if 0 in found.unknown:
         return [f"No arm can be compared with the first one, {titles[0]}: {found.unknown[0]}."]
-    reasons = [reason for reason in found.unknown.values() if reason != NOT_TESTED]
+    # Arms without a finished training have a note of their own, see `unfinished_notes`.
+    tested = {
+        row: reason
+        for row, reason in found.unknown.items()
+        if reason != NOT_TESTED and row not in found.unfinished
+    }
     return [
         f"Not compared with the first arm ({reason}): "
-        + ", ".join(titles[row] for row, why in found.unknown.items() if why == reason)
+        + ", ".join(titles[row] for row, why in tested.items() if why == reason)
         + "."
-        for reason in dict.fromkeys(reasons)
+        for reason in dict.fromkeys(tested.values())
     ]

@@ -10,6 +10,7 @@ from analysis.ranking.arms import Ranking
 from analysis.ranking.uncertainty import uncertainty_notes
 from analysis.report.parts import Section
 from analysis.statistics.bootstrap import CONFIDENCE
+from analysis.unfinished import unfinished_notes
 from analysis.wording import listed
 
 NAMED = 4
@@ -35,21 +36,23 @@ def _reached(ranking: Ranking) -> str:
     """The first arm, its score, and how uncertain that is."""
     first = _rows(ranking)[0]
     arm, metric = ranking.titles[0], ranking.metric
+    epoch = ranking.unfinished[0].epoch if ranking.unfinished.get(0) else ""
+    early = f" after epoch {epoch}, its training not finished" if epoch else ""
     if _missing(first["test"]):
         return (
-            f"{arm} leads with {metric} {first['best']:.4f} on validation; how sure that is cannot "
-            "be said, because it has no score on test yet"
+            f"{arm} leads with {metric} {first['best']:.4f} on validation{early}; how sure that is "
+            "cannot be said, because it has no score on test yet"
         )
     score = f"{first['test']:.4f}"
     if not _missing(first.get("std")):
         score += f" ± {first['std']:.4f}"
-    within = []
+    within = [f"trained up to epoch {epoch} only"] if epoch else []
     if not _missing(first.get("std")):
         within.append(f"mean ± standard deviation over {first['seeds']} seeds")
     if not _missing(first.get("ci_low")):
         low, high = first["ci_low"], first["ci_high"]
         within.append(f"{100 * CONFIDENCE:.0f} % interval over test images {low:.4f} to {high:.4f}")
-    if not within:
+    if _missing(first.get("std")) and _missing(first.get("ci_low")):
         within.append("one seed, and no interval")
     return f"{arm} is best by validation and reaches {metric} {score} on test ({'; '.join(within)})"
 
@@ -60,8 +63,9 @@ def _verdict(ranking: Ranking) -> str:
     if not others:
         return "; there is no other arm with a trial to compare it with."
     groups: dict[str, list[str]] = {}
-    for row, arm in zip(others, ranking.titles[1:], strict=True):
-        groups.setdefault(_standing(row), []).append(arm)
+    for at, (row, arm) in enumerate(zip(others, ranking.titles[1:], strict=True), 1):
+        standing = "unfinished" if at in ranking.unfinished else _standing(row)
+        groups.setdefault(standing, []).append(arm)
     said = [
         f"{words} {_arms(groups[standing], len(others))}"
         for standing, words in STANDINGS.items()
@@ -75,6 +79,7 @@ STANDINGS = {
     "below": "is better than",
     "above": "scores lower on test than",
     "unknown": "cannot be compared with",
+    "unfinished": "is not compared on test, for want of a finished training, with",
 }
 """How the first arm compares with another, by that one's standing."""
 
@@ -96,9 +101,10 @@ def _arms(arms: Sequence[str], others: int) -> str:
 def _doubts(ranking: Ranking) -> list[str]:
     """What makes the answer uncertain."""
     found = ranking.uncertainty
+    early = unfinished_notes((ranking.titles[row], one) for row, one in ranking.unfinished.items())
     if not any(found.seeds):
-        return ["The test split is scored once, after the search: nothing is tested yet."]
-    doubts = []
+        return ["The test split is scored once, after the search: nothing is tested yet.", *early]
+    doubts = early
     if not found.images:
         doubts.append(
             "The test images were not tallied one by one: there is no interval, and no arm can be "

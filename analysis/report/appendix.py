@@ -9,7 +9,7 @@ from analysis.ranking.trials import STATUS_COLUMNS, rank_trials
 from analysis.report.drawn import Drawn
 from analysis.report.parts import Grid, Listing, Section, grid, grid_of
 from analysis.statistics.costs import cost_notes, costs_of
-from analysis.tables.ranking import untried_arms
+from analysis.tables.ranking import finished_alone, trial_order, untried_arms
 from analysis.tables.table import Table
 from analysis.wording import command, count, duration, listed, number
 
@@ -18,6 +18,14 @@ NAMED = 6
 
 MOST_TRIALS = 100
 """Trials that have a row: with more the page is slow."""
+
+_REASONS = {
+    "failed": "no reason on record",
+    "diverged": "no reason on record",
+    "running": "running, or interrupted: --resume continues it",
+    "waiting": "not in a slot, before its first epoch or between two: --resume continues it",
+}
+"""What is listed beside what was skipped, and the reason where none is on record."""
 
 
 def left_out(run: Run) -> Section:
@@ -62,13 +70,13 @@ def trials(run: Run) -> Section:
         rest = f"The {count(hidden, 'trial')} below these are left out; all of them: {all_trials}"
     else:
         rest = f"In the terminal, and as CSV or LaTeX: {all_trials}"
-    table = Table("", None, shown, tuple(metrics), (), {})
-    caption = f"Trials on validation, each at its best epoch by {metric}, best first"
+    table = Table("", None, shown, tuple(metrics), (), {}, finished_alone(shown))
+    caption = f"Trials on validation, each at its best epoch by {metric}"
     names = ("number", *(name for name in run.record.factors if name in shown))
     return Section(
         anchor="trials",
         title="The trials",
-        grids=(grid(table, "trials-table", caption, names, (rest,)),),
+        grids=(grid(table, "trials-table", caption, names, (trial_order(metric), rest)),),
     )
 
 
@@ -111,13 +119,11 @@ def _missing_arms(run: Run) -> Iterator[tuple[str, int, str, str]]:
 
 def _failed(run: Run) -> Iterator[tuple[str, int, str, str]]:
     for kind, trained in (("trials", run.trials), ("repeats", run.repeats)):
-        for status in ("failed", "diverged", "running"):
+        for status, unsaid in _REASONS.items():
             those = trained[trained["status"] == status]
-            reasons = those["reason"].fillna("" if status == "running" else "no reason on record")
-            for reason, names in those["name"].groupby(reasons, sort=False):
-                why = reason or "running, or interrupted: --resume continues it"
+            for reason, names in those["name"].groupby(those["reason"].fillna(unsaid), sort=False):
                 which = listed(names.tolist(), NAMED)
-                yield f"{kind} {STATUS_COLUMNS[status]}", len(names), str(why), which
+                yield f"{kind} {STATUS_COLUMNS[status]}", len(names), str(reason), which
 
 
 def _files(run: Run) -> Iterator[tuple[str, int, str, str]]:

@@ -10,11 +10,12 @@ from analysis.report.drawn import Drawn
 from analysis.report.parts import Grid, Section, grid
 from analysis.statistics.effects import Effects, effects
 from analysis.statistics.importance import SHUFFLES, importances
-from analysis.tables.classes import class_scores
+from analysis.tables.classes import class_notes, class_scores
 from analysis.tables.ranking import ranking_table, score_notes
 from analysis.tables.references import reference_notes, references_of
 from analysis.tables.table import Table
-from analysis.wording import command, number
+from analysis.unfinished import unfinished_arms
+from analysis.wording import command, listed, number
 
 MOST_ARMS = 20
 """Arms that have a row in the table of classes."""
@@ -131,13 +132,16 @@ def _arms_by_class(run: Run, scores: pd.DataFrame, kind: str, split: str) -> Gri
         index="arm", columns="class", values=kind, sort=False, dropna=False, observed=True
     )
     by_arm = by_arm.head(MOST_ARMS)
+    unfinished = unfinished_arms(run, run.record.metric)
+    shown = {arm: one for arm, one in unfinished.items() if arm in by_arm.index}
+    rivals = tuple(None if arm in shown else "finished" for arm in by_arm.index)
     classes = tuple(by_arm.columns.astype(str))
     frame = by_arm.reset_index()
     frame["arm"] = [run.record.arms[arm].title for arm in frame["arm"]]
-    table = Table("", None, frame, classes, (), {})
+    table = Table("", None, frame, classes, (), {}, rivals)
     caption = f"{kind} of each class on {split}, by the best trial of each arm"
     more = f"Other metrics, and validation: {command('classes', run.path)}"
-    return grid(table, "classes-table", caption, ("arm",), (more,))
+    return grid(table, "classes-table", caption, ("arm",), (*class_notes(run, shown), more))
 
 
 def _best_arm(run: Run, scores: pd.DataFrame, kinds: list[str], split: str) -> Grid:
@@ -153,15 +157,18 @@ def _effects(run: Run) -> Grid:
     frame = found.levels[["factor", "level", "mean", "effect", "arms"]]
     table = Table("", None, frame, ("mean", "effect"), (), {}, contest=tuple(frame["factor"]))
     caption = f"Effect of each factor on {run.record.metric} (validation), the others averaged out"
-    return grid(table, "effects-table", caption, ("factor", "level"), _effect_notes(found))
+    return grid(table, "effects-table", caption, ("factor", "level"), _effect_notes(run, found))
 
 
-def _effect_notes(found: Effects) -> list[str]:
+def _effect_notes(run: Run, found: Effects) -> list[str]:
     score = "its mean over the repeats" if found.repeated else "that of its best trial"
     notes = [
         f"mean is the expected score of a level, with equal weights for all others; effect is that "
         f"minus the factor's mean. The score of an arm is {score}."
     ]
+    if found.left_out:
+        arms = listed([run.record.arms[arm].title for arm in found.left_out])
+        notes.append(f"Left out, because they were not trained as far as the others: {arms}.")
     if not found.balanced:
         notes.append("Some combinations are left out: the means assume that effects add up.")
     if found.spare:
@@ -184,7 +191,8 @@ def _importances(run: Run) -> Grid:
     caption = f"What it took to be among the best of {across.trials:,} trials, over all arms"
     notes = (
         "Shares of PED-ANOVA's importance (Watanabe et al. 2023), factors counting as parameters; "
-        f"beyond chance if above what {SHUFFLES} shuffles of the scores give.",
+        f"beyond chance if above what {SHUFFLES} shuffles of the scores give. The best trials are "
+        "the first ones in the table of trials.",
     )
     table = Table("", None, frame, (), (), {})
     return grid(table, "importance-table", caption, ("parameter",), notes)

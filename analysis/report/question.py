@@ -3,6 +3,7 @@
 from analysis.loading import Run
 from analysis.report.parts import Section
 from analysis.wording import count, listed
+from runs.records import ENDED
 
 
 def question(run: Run) -> Section:
@@ -24,7 +25,7 @@ def question(run: Run) -> Section:
 def unfinished(run: Run) -> tuple[str, ...]:
     """What is still to come, a sentence each; nothing once the sweep is done."""
     planned = run.record.budget.trials
-    ended = int((run.trials["status"] != "running").sum())
+    ended = int(run.trials["status"].isin(ENDED).sum())
     missing = []
     # A search may end below its budget, as one of all combinations does; a tested one has ended.
     searching = ended < len(run.trials) or not run.test
@@ -80,5 +81,5 @@ def _repeats_missing(run: Run) -> str:
         return ""
     tried = len(set(run.trials.dropna(subset="score")["arm"]))
     planned = min(repeats.top, tried) * repeats.seeds
-    ended = int((run.repeats["status"] != "running").sum())
+    ended = int(run.repeats["status"].isin(ENDED).sum())
     return f"{ended} of {count(planned, 'seed repeat')} have ended." if ended < planned else ""

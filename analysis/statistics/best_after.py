@@ -19,9 +19,14 @@ def best_after(run: Run, metric: str | None = None) -> pd.DataFrame:
     estimator of `expected_best`. It takes the trials of an arm as independent draws; a search
     that learns from its trials draws better ones later, so that this is an approximation of it.
 
-    A trial counts at its best epoch, also if it was stopped early. A trial without a score is not a
-    draw, but its time is shared among the others: `seconds` at the last `n` is the time of all
-    trials of the arm.
+    A trial counts at its best epoch. One that was stopped early counts with the score that it had
+    then, or with the arm's best finished one if that is lower. Trained to its end it would have
+    reached as much or more, so that the curve is a lower bound: too low for few trials, and right
+    at the last `n`, where it ends at the arm's `best`. An arm without a finished trial has no
+    curve.
+
+    A trial without a score is not a draw, but its time is shared among the others: `seconds` at the
+    last `n` is the time of all trials of the arm.
 
     Args:
         run: what `load` gave.
@@ -36,9 +41,12 @@ def best_after(run: Run, metric: str | None = None) -> pd.DataFrame:
     metric = metric_of(run, metric)
     score = validation_scores(run, metric)
     trials = run.trials.assign(value=run.trials["number"].map(score))
+    finished = trials["value"].where(trials["reached"] == 1)
+    best = finished.groupby(trials["arm"]).max().dropna()
     curves = [
-        _curve(arm, own["value"].dropna().to_numpy("float64"), own["seconds"].sum())
+        _curve(arm, np.minimum(own["value"].dropna(), best[arm]).to_numpy(), own["seconds"].sum())
         for arm, own in trials.groupby("arm")
+        if arm in best.index
     ]
     if not curves:
         return pd.DataFrame(columns=["arm", "n", "seconds", "expected", "deviation"])

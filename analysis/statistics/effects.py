@@ -1,5 +1,6 @@
 """The effect of each factor on the score, averaged over the other factors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.loading import AnalysisError, Run
-from analysis.standings import metric_of, ranked_arms
+from analysis.standings import comparable_arms, metric_of, ranked_arms
+from runs.winner import Standing
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,7 @@ class Effects:
         spare: arms beyond the numbers that are fitted; with none, the fit goes through every arm
             and the residual says nothing.
         repeated: whether a score is a mean over seeds; otherwise it is that of the best trial.
+        left_out: positions of arms that have a score and were not trained as far as the others.
     """
 
     levels: pd.DataFrame
@@ -35,6 +38,7 @@ class Effects:
     balanced: bool
     spare: int
     repeated: bool
+    left_out: tuple[int, ...]
 
 
 def effects(run: Run, metric: str | None = None) -> Effects:
@@ -43,7 +47,8 @@ def effects(run: Run, metric: str | None = None) -> Effects:
     Ordinary least squares; over a balanced grid a level's mean is the plain mean of its arms, and
     where arms are left out it is what that mean would be if the effects add up. The score of an arm
     is the mean over its repeats if every arm has them; otherwise it is that of its best trial, so
-    that means are not compared with maxima.
+    that means are not compared with maxima. Arms that were not trained as far as the first one
+    (those that dropped out) are left out.
 
     Args:
         run: what `load` gave.
@@ -54,12 +59,13 @@ def effects(run: Run, metric: str | None = None) -> Effects:
             left out to tell the factors' effects apart.
     """
     metric = metric_of(run, metric)
-    scores, repeated = _arm_scores(run, metric)
+    comparable = comparable_arms(run, metric)
+    scores, repeated = _arm_scores(comparable)
     levels = _levels(run, scores.index)
     if not levels:
         raise AnalysisError(
-            f"{run.path} has no factor with two values among its {len(scores)} arms with a score, "
-            "so that there are no effects to compare"
+            f"{run.path} has no factor with two values among the {len(scores)} arms whose "
+            "scores can be compared"
         )
     design = np.hstack([np.ones((len(scores), 1)), *(_contrasts(code) for code in levels.values())])
     unknowns = design.shape[1]
@@ -77,12 +83,13 @@ def effects(run: Run, metric: str | None = None) -> Effects:
         balanced=_balanced(levels),
         spare=len(scores) - unknowns,
         repeated=repeated,
+        left_out=tuple(one.arm for one in ranked_arms(run, metric) if one.arm not in scores.index),
     )
 
 
-def _arm_scores(run: Run, metric: str) -> tuple[pd.Series, bool]:
+def _arm_scores(arms: Sequence[Standing[int]]) -> tuple[pd.Series, bool]:
     """Score by arm, and whether it is a mean over repeats."""
-    ranked = sorted(ranked_arms(run, metric), key=lambda one: one.arm)
+    ranked = sorted(arms, key=lambda one: one.arm)
     repeated = bool(ranked) and all(one.repeats for one in ranked)
     scores = [one.value if repeated else one.trial.score for one in ranked]
     return pd.Series(scores, [one.arm for one in ranked], dtype="float64"), repeated

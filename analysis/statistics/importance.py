@@ -59,6 +59,10 @@ def importances(run: Run, metric: str | None = None) -> list[Importance]:
     trials. This is what it took to be among the best. It is not how much the score varied, as in
     fANOVA, and it does not say which value is good.
 
+    The best are the first ones in the order of `runs.winner`: a trial that was trained further
+    is above one that was stopped, because as a rule it was better when that one was stopped. (What
+    a sweep trains to its end to finish every arm is above the others as well.)
+
     Args:
         run: what `load` gave.
         metric: one of `run.record.metrics`; by default the one the sweep selects by.
@@ -69,6 +73,8 @@ def importances(run: Run, metric: str | None = None) -> list[Importance]:
     metric = metric_of(run, metric)
     value = validation_scores(run, metric)
     trials = run.trials.assign(value=run.trials["number"].map(value)).dropna(subset="value")
+    # PED-ANOVA looks at the order alone; equal trials share a rank.
+    trials["value"] = trials.groupby(["reached", "value"]).ngroup().astype("float64")
     domains = run.record.tune
     arms = sorted(set(trials["arm"]))
     searched = {arm: [key for key in searched_in(run, arm) if key in domains] for arm in arms}

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from analysis.loading import AnalysisError, Run
 
 CLOCK_SKEW = 1.0
-"""Clocks of several machines differ: a slot counts as free this many seconds early."""
+"""Clocks of several machines differ: a slot counts as free this many seconds early. Epochs of a
+trial that are further apart than this are not of one stretch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +23,8 @@ class Packing:
     its resumption is cut out.
 
     Attributes:
-        spans: a row a stretch without a pause, by start: `number` (the trial's), `arm`
-            (position in `run.record.arms`), `lane` (from 0), `start` and `end` in seconds.
+        spans: a row a stretch in which a trial held a slot, by start: `number` (the trial's),
+            `arm` (position in `run.record.arms`), `lane` (from 0), `start` and `end` in seconds.
         lanes: how many lanes the spans fill; as many as ran at once.
         slots: how many there were to fill: those of the plan, or `lanes` if more ran at once.
         seconds: from the start of the first span to the end of the last.
@@ -42,10 +43,10 @@ class Packing:
 def packing(run: Run) -> Packing:
     """Lay the epochs of a run's trials into lanes.
 
-    An epoch held a slot from its `time` less its `seconds` to its `time`. Consecutive epochs
-    of a trial are one stretch unless more than the trial's longest epoch lies between them; a
-    stretch takes the lane that has been free the longest. The machine of a slot is not on record,
-    so that a lane is not a certain slot.
+    An epoch held a slot from its `time` less its `seconds` to its `time`. Epochs of a trial that
+    follow each other at once are one stretch. Between two stretches the trial waited at a rung, or
+    was interrupted, and another one may have held the slot. A stretch takes the lane that has been
+    free the longest. The machine of a slot is not on record, so that a lane is not a certain slot.
 
     Raises:
         AnalysisError: no epoch has a time.
@@ -102,7 +103,8 @@ def _stretches(epochs: pd.DataFrame) -> pd.DataFrame:
     epochs = epochs.sort_values(["number", "end"])
     own = epochs.groupby("number")
     gap = epochs["start"] - own["end"].shift()
-    pause = gap > own["seconds"].transform("max")
+    # The shortest epoch, where it is below a second: another trial may have had one in the gap.
+    pause = gap > own["seconds"].transform("min").clip(upper=CLOCK_SKEW)
     part = pause.groupby(epochs["number"]).cumsum().rename("part")
     joined = epochs.groupby(["number", part]).agg(start=("start", "min"), end=("end", "max"))
     return joined.reset_index().drop(columns="part")

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.loading import AnalysisError, Run
-from analysis.standings import metric_of, models_of_arms
+from analysis.standings import comparable_arms, metric_of, models_of_arms
 from analysis.statistics.costs import costs_of
 
 Cost = Literal["seconds", "latency_ms", "parameters", "usd"]
@@ -32,7 +32,8 @@ class Pareto:
             NaN without them), `cost`, `front` (no other arm scores as high for
             less, nor higher for as little).
         split: what the scores are on, `test` or `validation`.
-        missing: positions of the arms with a trial that lack the score or the cost.
+        missing: positions of the arms with a trial that lack the score or the cost, or were not
+            trained as far as the others.
     """
 
     arms: pd.DataFrame
@@ -44,7 +45,9 @@ def pareto(run: Run, cost: Cost, metric: str | None = None) -> Pareto:
     """The arms by score and one cost.
 
     A score is that of the arm's best trial, on test once the run has been tested, on validation
-    before; an arm with repeats has means over them, of score, `seconds` and `latency_ms`.
+    before; an arm with repeats has means over them, of score, `seconds` and `latency_ms`. An arm
+    that was not trained as far as the first one (that dropped out) has no point: its score cannot
+    be compared, and its training would look cheap.
 
     Args:
         run: what `load` gave.
@@ -55,14 +58,16 @@ def pareto(run: Run, cost: Cost, metric: str | None = None) -> Pareto:
         AnalysisError: no arm has such a cost.
     """
     metric = metric_of(run, metric)
+    comparable = [one.arm for one in comparable_arms(run, metric)]
     models = models_of_arms(run, metric)
+    models = models[models["arm"].isin(comparable)]
     split: Literal["test", "validation"] = "test" if models["test"].notna().any() else "validation"
     means = models.groupby("arm")
     found = pd.DataFrame(
         {
             "score": means[split].mean(),
             "deviation": means[split].std(),
-            "cost": _costs(run, models, cost),
+            "cost": _costs(run, models, cost).reindex(comparable),
         }
     )
     if found["cost"].isna().all():

@@ -8,6 +8,7 @@ from analysis.standings import best_epochs, ranked_arms
 from analysis.tables.formats import Format, write
 from analysis.tables.ranking import SAMPLE_WARNING, context_of
 from analysis.tables.table import Table
+from analysis.unfinished import Unfinished, unfinished_arms, unfinished_notes
 from runs.errors import did_you_mean
 
 
@@ -55,7 +56,8 @@ def show_classes(
     """
     scores = class_scores(run, trial)
     metric = run.record.metric
-    rivals = tuple(scores["split"] + "/" + scores["class"])
+    unfinished = unfinished_arms(run, metric) if trial is None else {}
+    rivals = (scores["split"] + "/" + scores["class"]).where(~scores["arm"].isin(unfinished), None)
     alone = (None,) * len(scores)  # with one arm there is nothing to compare
     which = f"trial {trial}" if trial else f"each arm's best trial by {metric}"
     table = Table(
@@ -63,11 +65,20 @@ def show_classes(
         warning=SAMPLE_WARNING if run.record.sample else None,
         frame=bare_names(scores.drop(columns="arm")) if format == "csv" else _compact(run, scores),
         scores=_kinds_and_classes(run)[0],
-        notes=(f"Trials are at their best epoch by {metric} on validation.", *_untested(scores)),
+        notes=(
+            f"Trials are at their best epoch by {metric} on validation.",
+            *class_notes(run, unfinished),
+            *_untested(scores),
+        ),
         context=context_of([run], metric),
-        contest=rivals if scores["arm"].nunique() > 1 else alone,
+        contest=tuple(rivals) if scores["arm"].nunique() > 1 else alone,
     )
     return write(table, format, width=width, styled=styled)
+
+
+def class_notes(run: Run, unfinished: dict[int, Unfinished]) -> list[str]:
+    """Which of the arms in the table have no finished training."""
+    return unfinished_notes((run.record.arms[arm].title, one) for arm, one in unfinished.items())
 
 
 def _kinds_and_classes(run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:

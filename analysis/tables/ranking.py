@@ -15,8 +15,9 @@ from analysis.statistics.costs import cost_notes
 from analysis.tables.formats import Format, write
 from analysis.tables.references import REF, reference_notes, references_of, with_references
 from analysis.tables.table import Table
+from analysis.unfinished import unfinished_notes
 from analysis.wording import MISSING, command, count
-from runs.records import References
+from runs.records import ENDED, References
 
 SPREAD, INTERVAL = "± (seeds)", "95 % CI"
 
@@ -92,7 +93,7 @@ def show_paper_table(
     """
     sources = [*references_of(runs), *references]
     ranking = rank_runs(runs, metric)
-    left_out = ["best", "median", "mean", *STATUS_COLUMNS.values(), "epochs"]
+    left_out = ["best", "median", "mean", "finished", *STATUS_COLUMNS.values(), "epochs"]
     short = replace(ranking, frame=ranking.frame.drop(columns=left_out, errors="ignore"))
     return write(ranking_table(short, sources, format), format, width=width, styled=styled)
 
@@ -102,7 +103,8 @@ def ranking_table(
 ) -> Table:
     """The arms of a ranking, the published rows of `sources` below them.
 
-    The `csv` has every number in a column of its own.
+    Scores of arms without a finished training are not set in bold. The `csv` has every number in a
+    column of its own.
     """
     runs, metric = ranking.runs, ranking.metric
     sample = any(run.record.sample for run in runs)
@@ -122,7 +124,10 @@ def ranking_table(
             *_of_each(runs, _left_out),
         ),
         context=context_of(runs, metric),
-        contest=tuple(None if str(rank).startswith(REF) else "ours" for rank in frame["rank"]),
+        contest=tuple(
+            None if str(rank).startswith(REF) or row in ranking.unfinished else "ours"
+            for row, rank in enumerate(frame["rank"])
+        ),
         ties=None if tied is None else tuple(tied),
     )
 
@@ -139,8 +144,9 @@ def score_notes(ranking: Ranking) -> list[str]:
     else:
         notes = [
             f"Selected on validation, reported on test: best and median are {metric} on the "
-            "validation split over the arm's trials that have a score, each at its best epoch; "
-            f"test is {metric} of the arm's best trial on the test split. n counts every trial."
+            "validation split over the arm's trials that were trained as far as its best one"
+            f"{_as_far(ranking)}, each at its best epoch; test is {metric} of the arm's best trial "
+            "on the test split. n counts every trial."
         ]
     if repeated and validated:
         notes.append(
@@ -152,7 +158,16 @@ def score_notes(ranking: Ranking) -> list[str]:
             "Of arms with repeats, test is their mean, ± their standard deviation (number of "
             "seeds)."
         )
+    notes += unfinished_notes((ranking.titles[row], one) for row, one in ranking.unfinished.items())
     return [*notes, *_of_each(ranking.runs, lambda run: _untested(run, metric))]
+
+
+def _as_far(ranking: Ranking) -> str:
+    """How far that was, and of how many trials."""
+    counted = " (finished of n)" if "finished" in ranking.frame else ""
+    if "epoch" not in ranking.frame:
+        return f", to the end{counted}"
+    return f": to the end{counted}, or to the epoch that its row names"
 
 
 def _of_each(runs: Sequence[Run], notes: Callable[[Run], Sequence[str]]) -> list[str]:
@@ -172,13 +187,28 @@ def _trial_table(run: Run, metric: str, format: Format) -> Table:
         warning=SAMPLE_WARNING if run.record.sample else None,
         frame=frame if format == "csv" else frame.drop(columns=of_classes),
         scores=tuple(run.record.metrics),
+        contest=finished_alone(frame),
         notes=(
-            f"Scores are on the validation split, at each trial's best epoch by {metric}.",
+            trial_order(metric),
             *([hint] if of_classes else []),
             *_left_out(run),
         ),
         context=context_of([run], metric),
     )
+
+
+def trial_order(metric: str) -> str:
+    """How `rank_trials` orders the trials."""
+    return (
+        f"Scores are on the validation split, at each trial's best epoch by {metric}. Trials that "
+        "were trained to their end come first, then those that were trained for the larger share "
+        "of their epochs: scores after different numbers of epochs cannot be compared."
+    )
+
+
+def finished_alone(trials: pd.DataFrame) -> tuple[str | None, ...]:
+    """The `contest` of a table of `rank_trials`."""
+    return tuple("finished" if status == "done" else None for status in trials["status"])
 
 
 def _title(runs: Sequence[Run], metric: str) -> str:
@@ -232,8 +262,8 @@ def _left_out(run: Run) -> list[str]:
         trials = trained[trained["status"] == status]
         # Many trials tend to end for one reason, which is said once.
         for reason, names in trials["name"].groupby(trials["reason"].fillna("no reason recorded")):
-            notes.append(f"{STATUS_COLUMNS[status].capitalize()} ({reason}): {', '.join(names)}.")
-    if unfinished := int((trained["status"] == "running").sum()):
+            notes.append(f"{status.capitalize()} ({reason}): {', '.join(names)}.")
+    if unfinished := int((~trained["status"].isin(ENDED)).sum()):
         notes.append(f"{count(unfinished, 'trial')} unfinished: continue with --resume.")
     return notes
 
