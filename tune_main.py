@@ -166,9 +166,12 @@ def show_how_to_resume(plan: "Plan", ledgers: Iterable["Ledger"], why: str) -> N
     """Say how much of an unfinished run is kept, and print the command that continues it."""
     from sweeps.commands import resuming_command
 
-    ended = sum(ledger.ended for ledger in ledgers)
+    records = [record for ledger in ledgers for record in ledger.records.values()]
+    ended = sum(record.ended for record in records)
+    begun = sum(bool(record.epochs) for record in records)
     print(
-        f"{why}: {ended} of {plan.trainings} trials have ended and are kept. To continue:\n"
+        f"{why}: of {plan.trainings} trials {begun} have begun and {ended} have ended; all is kept. "
+        "To continue:\n"
         f"  {resuming_command()}",
         file=sys.stderr,
     )

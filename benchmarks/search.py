@@ -4,8 +4,8 @@
 
 The product's own search, halving and clock decide; the trainings and the slots are simulated.
 CURVES.npz holds `loss` [tasks, configurations, epochs], the validation loss of each epoch, not
-finite after a training diverged. An order is a draw of `trials` configurations, which are dealt to 8
-arms; from the fastest arm to the slowest, an epoch takes 1 … `spread` times as long.
+finite after a training diverged. An order is a draw of `trials` configurations, which are dealt to
+8 arms; from the fastest arm to the slowest, an epoch takes 1 … `spread` times as long.
 
 The last line: how many times cheaper and sooner than training all of them to their end on as many
 slots (over all tasks and orders), the share of the time that slots are busy, and the shares of the
@@ -23,6 +23,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -67,7 +68,7 @@ class Outcome:
     winner: int
 
 
-Rule = Callable[[Draw, int, argparse.Namespace], Outcome]
+Rule = Callable[[Draw, int], Outcome]
 
 
 def draw(loss: NDArray[np.float32], trials: int, spread: float, seed: Sequence[int]) -> Draw:
@@ -121,7 +122,7 @@ class Recorded:
         """Nothing is learnt."""
 
 
-def ours(drawn: Draw, slots: int, options: argparse.Namespace) -> Outcome:
+def ours(options: argparse.Namespace, drawn: Draw, slots: int) -> Outcome:
     """The product's search on simulated slots, which take what it begins in that order."""
     epochs = drawn.scores.shape[1]
     sweep = sweep_of(options, epochs)
@@ -176,12 +177,12 @@ def stopping(drawn: Draw, slots: int, decide: Decide) -> Outcome:
     return Outcome(spent, now, winner)
 
 
-def full(drawn: Draw, slots: int, options: argparse.Namespace) -> Outcome:
+def full(drawn: Draw, slots: int) -> Outcome:
     """Every trial to its end."""
-    return stopping(drawn, slots, lambda number, epoch, score: True)
+    return stopping(drawn, slots, lambda *_: True)
 
 
-def ray_asha(drawn: Draw, slots: int, options: argparse.Namespace) -> Outcome:
+def ray_asha(drawn: Draw, slots: int) -> Outcome:
     """Ray's own ASHA."""
     scheduler = AsyncHyperBandScheduler(
         time_attr="epoch",
@@ -202,7 +203,7 @@ def ray_asha(drawn: Draw, slots: int, options: argparse.Namespace) -> Outcome:
     return stopping(drawn, slots, decide)
 
 
-def optuna_hyperband(drawn: Draw, slots: int, options: argparse.Namespace) -> Outcome:
+def optuna_hyperband(drawn: Draw, slots: int) -> Outcome:
     """Optuna's Hyperband."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     epochs = drawn.scores.shape[1]
@@ -221,8 +222,7 @@ def optuna_hyperband(drawn: Draw, slots: int, options: argparse.Namespace) -> Ou
     return stopping(drawn, slots, decide)
 
 
-RULES: dict[str, Rule] = {
-    "ours": ours,
+OTHERS: dict[str, Rule] = {
     "asha": ray_asha,
     "hyperband": optuna_hyperband,
     "full": full,
@@ -233,11 +233,11 @@ def outcomes(options: argparse.Namespace) -> Iterator[tuple[Draw, Outcome, Outco
     """For each task and order: the draw, what the rule made of it, and the full training."""
     with np.load(options.curves) as curves:
         losses = curves["loss"]
+    rule = OTHERS.get(options.rule, partial(ours, options))
     for task, loss in enumerate(losses):
         for order in range(options.orders):
             drawn = draw(loss, options.trials, options.spread, [task, order])
-            rule = RULES[options.rule]
-            yield drawn, rule(drawn, options.slots, options), full(drawn, options.slots, options)
+            yield drawn, rule(drawn, options.slots), full(drawn, options.slots)
 
 
 def main() -> None:
@@ -251,7 +251,7 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=20)
     parser.add_argument("--parallel", type=int, default=16, help="virtual slots")
     parser.add_argument("--finish", type=int, default=0, help="scheduler.finish; 0: arms may drop")
-    parser.add_argument("--rule", choices=RULES, default="ours")
+    parser.add_argument("--rule", choices=["ours", *OTHERS], default="ours")
     parser.add_argument("--scratch", type=Path, help="folder for the records, best in memory")
     options = parser.parse_args()
     logging.disable(logging.WARNING)

@@ -124,6 +124,12 @@ class Agenda:
             case Score(record=record):
                 self.failures.append(f"{record.name} could not be scored on test: {reason}")
 
+    def leave(self) -> None:
+        """Nobody works on anything any more: what was interrupted waits to be resumed."""
+        for job in self._running.values():
+            if isinstance(job, Train):
+                self._ledger(job.training).pause(job.training.number)
+
     def pauses(self, job: Job) -> bool:
         """Whether a job that is done is a stretch of a training that may go on."""
         if not isinstance(job, Train):

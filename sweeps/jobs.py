@@ -1,4 +1,4 @@
-"""What a worker does: makes a stage's weights, trains a stretch of a trial, or scores it on test."""
+"""What a worker does: it makes a stage's weights, trains a stretch of a trial, or scores on test."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

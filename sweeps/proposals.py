@@ -1,4 +1,4 @@
-"""What is tried: Optuna, through Ray Tune's OptunaSearch, asked and told in the order of the search.
+"""What is tried: Optuna, through Ray Tune's OptunaSearch, asked and told in the search's order.
 
 The study is written into the run directory, where optuna-dashboard opens it. A trial is one trial
 of the study, however often it pauses.

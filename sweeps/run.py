@@ -49,7 +49,10 @@ def run_until(
 ) -> None:
     """The same, up to a unix time in seconds; None for no limit."""
     agenda = Agenda(plan, trials, repeats, view, deadline)
-    _fit(plan, agenda)
+    try:
+        _fit(plan, agenda)
+    finally:
+        agenda.leave()
     if not plan.missing:
         record_stages(plan)
     if agenda.failures:

@@ -82,8 +82,8 @@ def train_trial(training: Training, context: TrialContext) -> Iterator[Report]:
     """Train a trial or repeat up to a rung or to its end; yields a report after each epoch.
 
     In its folder it writes the weights of its best epoch, TensorBoard events and, while it is
-    unfinished, what it resumes from. Out of time, it ends before that; at least one epoch is trained,
-    so that every time slice makes progress.
+    unfinished, what it resumes from. Out of time, it ends before that; at least one epoch is
+    trained, so that every time slice makes progress.
     """
     held_since = time.perf_counter()
     # Optimiser and schedule refer to each other: without this, a worker keeps the models of
