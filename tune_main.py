@@ -170,8 +170,8 @@ def show_how_to_resume(plan: "Plan", ledgers: Iterable["Ledger"], why: str) -> N
     ended = sum(record.ended for record in records)
     begun = sum(bool(record.epochs) for record in records)
     print(
-        f"{why}: of {plan.trainings} trials {begun} have begun and {ended} have ended; all is kept. "
-        "To continue:\n"
+        f"{why}: of {plan.trainings} trials {begun} have begun and {ended} have ended, and all is "
+        "kept. To continue:\n"
         f"  {resuming_command()}",
         file=sys.stderr,
     )

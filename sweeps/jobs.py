@@ -1,4 +1,4 @@
-"""What a worker does: it makes a stage's weights, trains a stretch of a trial, or scores on test."""
+"""What a worker does: it makes initial weights, trains a stretch of a trial, or scores one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

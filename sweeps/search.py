@@ -38,11 +38,14 @@ class Proposes(Protocol):
 
     planned: int
 
-    def propose(self, number: int) -> TrialRecord: ...
+    def propose(self, number: int) -> TrialRecord:
+        """Trial `number`, not begun."""
 
-    def learn(self, number: int, scores: Sequence[tuple[int, float]]) -> None: ...
+    def learn(self, number: int, scores: Sequence[tuple[int, float]]) -> None:
+        """The best score after each of further epochs: (epoch, score)."""
 
-    def end(self, number: int, score: float | None, *, failed: bool = False) -> None: ...
+    def end(self, number: int, score: float | None, *, failed: bool = False) -> None:
+        """Nothing more comes of a trial; `score` only of a finished one."""
 
 
 class Search:

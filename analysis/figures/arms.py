@@ -82,6 +82,11 @@ def draw_arms(run: Run, looks: dict[int, Look]) -> Sketch:
             " With an epoch: arms without a finished training, whose scores cannot be compared with"
             " those of the others."
         )
+    ranked = ranked_arms(run, metric)
+    if len(rows) < len(ranked):
+        there = {row.arm for row in rows}
+        missing = [arm_text(run, one.arm) for one in ranked if one.arm not in there]
+        rest += f" Not tested, and not shown: {listed(missing)}."
     if len(rows) > len(shown):
         rest += f" Of {len(rows)} arms, the first {len(shown)} are shown."
     return Sketch(

@@ -66,7 +66,7 @@ def draw_best_after(run: Run, looks: dict[int, Look]) -> Sketch:
         "Best after n trials",
         f"The expected best {metric} on validation of n trials of an arm (left), and of the time "
         f"that they take one after another (right), each line up to the trials that its arm had "
-        f"(n = {common} to {last.max()}). Up to n = {common} (dashed) all arms can be compared."
+        f"(n = {common} to {last.max()}). Up to n = {common} (dashed) all lines can be compared."
         f"{_stopped_words(run, looks)}{without} Trials are taken as independent draws (the "
         "unbiased estimator; Dodge et al. 2019, Tang et al. 2020), which an adaptive search only "
         "approximates." + shown_note(run, looks),

@@ -36,8 +36,8 @@ def _reached(ranking: Ranking) -> str:
     """The first arm, its score, and how uncertain that is."""
     first = _rows(ranking)[0]
     arm, metric = ranking.titles[0], ranking.metric
-    epoch = ranking.unfinished[0].epoch if ranking.unfinished.get(0) else ""
-    early = f" after epoch {epoch}, its training not finished" if epoch else ""
+    epoch = ranking.unfinished[0].epoch if 0 in ranking.unfinished else ""
+    early = f" at epoch {epoch}, before a training was finished" if epoch else ""
     if _missing(first["test"]):
         return (
             f"{arm} leads with {metric} {first['best']:.4f} on validation{early}; how sure that is "
@@ -67,7 +67,7 @@ def _verdict(ranking: Ranking) -> str:
         standing = "unfinished" if at in ranking.unfinished else _standing(row)
         groups.setdefault(standing, []).append(arm)
     said = [
-        f"{words} {_arms(groups[standing], len(others))}"
+        words.format(_arms(groups[standing], len(others)))
         for standing, words in STANDINGS.items()
         if standing in groups
     ]
@@ -75,13 +75,13 @@ def _verdict(ranking: Ranking) -> str:
 
 
 STANDINGS = {
-    "tied": "cannot be distinguished from",
-    "below": "is better than",
-    "above": "scores lower on test than",
-    "unknown": "cannot be compared with",
-    "unfinished": "is not compared on test, for want of a finished training, with",
+    "tied": "cannot be distinguished from {}",
+    "below": "is better than {}",
+    "above": "scores lower on test than {}",
+    "unknown": "cannot be compared with {}",
+    "unfinished": "is not compared with {}, of which no training was finished",
 }
-"""How the first arm compares with another, by that one's standing."""
+"""How the first arm compares with others, by their standing."""
 
 
 def _standing(row: dict[str, Any]) -> str:

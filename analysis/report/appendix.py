@@ -23,7 +23,7 @@ _REASONS = {
     "failed": "no reason on record",
     "diverged": "no reason on record",
     "running": "running, or interrupted: --resume continues it",
-    "waiting": "not in a slot, before its first epoch or between two: --resume continues it",
+    "waiting": "waiting for a slot, or for what others reach: --resume continues it",
 }
 """What is listed beside what was skipped, and the reason where none is on record."""
 

@@ -32,7 +32,7 @@ def unfinished(run: Run) -> tuple[str, ...]:
     if searching and ended < planned:
         missing.append(f"{ended} of {count(planned, 'trial')} have ended.")
     elif ended < len(run.trials):
-        missing.append(f"{count(len(run.trials) - ended, 'trial')} have not ended.")
+        missing.append(f"{count(len(run.trials) - ended, 'trial has', 'trials have')} not ended.")
     if repeats := _repeats_missing(run):
         missing.append(repeats)
     if not run.test and run.trials["score"].notna().any():

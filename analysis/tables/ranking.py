@@ -144,9 +144,9 @@ def score_notes(ranking: Ranking) -> list[str]:
     else:
         notes = [
             f"Selected on validation, reported on test: best and median are {metric} on the "
-            "validation split over the arm's trials that were trained as far as its best one"
-            f"{_as_far(ranking)}, each at its best epoch; test is {metric} of the arm's best trial "
-            "on the test split. n counts every trial."
+            f"validation split over the arm's trials that were trained {_how_far(ranking)}, each "
+            f"at its best epoch; test is {metric} of the arm's best trial on the test split. n "
+            "counts every trial."
         ]
     if repeated and validated:
         notes.append(
@@ -162,12 +162,10 @@ def score_notes(ranking: Ranking) -> list[str]:
     return [*notes, *_of_each(ranking.runs, lambda run: _untested(run, metric))]
 
 
-def _as_far(ranking: Ranking) -> str:
-    """How far that was, and of how many trials."""
-    counted = " (finished of n)" if "finished" in ranking.frame else ""
-    if "epoch" not in ranking.frame:
-        return f", to the end{counted}"
-    return f": to the end{counted}, or to the epoch that its row names"
+def _how_far(ranking: Ranking) -> str:
+    """How far the trials were trained that `best` and `median` are over."""
+    end = "to the end" + (" (finished of n)" if "finished" in ranking.frame else "")
+    return f"{end}, or to the epoch in the arm's row" if ranking.unfinished else end
 
 
 def _of_each(runs: Sequence[Run], notes: Callable[[Run], Sequence[str]]) -> list[str]:

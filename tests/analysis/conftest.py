@@ -2,13 +2,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import analysis
 from runs.directory import RunDirectory
 from runs.factory import trial_record, write_run
 from runs.records import TestRecord
-from tests.analysis.made import edit
+from runs.tallies import PixelTally, write_tally
+from tests.analysis.made import edit, make_run, stopped
 
 SWIN = {"backbone": "swin_tiny_patch4_window7_224.ms_in22k_ft_in1k", "pretraining": "mae"}
 RESNET = {"backbone": "resnet18", "pretraining": "imagenet"}
@@ -112,6 +114,37 @@ def repeated(folder: Path) -> Path:
     directory.write_test(TestRecord(scores=tested))
     edit(folder / "run.json", repeats={"top": 2, "seeds": 3})
     return folder
+
+
+A, B, C = ({"backbone": name} for name in "abc")
+
+
+@pytest.fixture
+def halved(tmp_path: Path) -> analysis.Run:
+    """A search that stopped trials early. Of C, which scored highest at that time, none finished.
+
+    All the same, C was tested, as no sweep does it.
+    """
+    metrics = ["mIoU", "IoU/building", "IoU/water"]
+    trials = [
+        stopped(A, [0.1, 0.2, 0.3, 0.4, 0.5, 0.45], metrics=metrics),
+        stopped(B, [0.1, 0.2, 0.2, 0.3, 0.3, 0.4], metrics=metrics),
+        stopped(C, [0.3, 0.6], metrics=metrics),
+        stopped(A, [0.2, 0.55], metrics=metrics),
+        stopped(C, [0.45, 0.4], metrics=metrics),
+        stopped(C, [0.7], metrics=metrics),
+        stopped(A, [0.1, 0.3], metrics=metrics),
+    ]
+    run = make_run(tmp_path / "halved", trials, metrics=metrics)
+    rng = np.random.default_rng(0)
+    names = np.array([f"image{number}" for number in range(30)])
+    tested = run.directory.trials()[:3]
+    for record in tested:
+        counts = rng.integers(1, 9, (30, 3, 3))
+        write_tally(run.directory.tally_file(record), PixelTally(names, counts, None))
+    scores = {record.name: dict.fromkeys(metrics, 0.4) for record in tested}
+    run.directory.write_test(TestRecord(scores=scores))
+    return analysis.load(run.path)
 
 
 @pytest.fixture

@@ -15,12 +15,16 @@ SLOTS = {"count": 1, "cpu": 1, "gpu": 0.0, "per_machine": 1}
 
 @dataclass
 class Made:
-    """What tells one trial from another; `more` are keys of its `trial.json`."""
+    """What tells one trial from another.
+
+    `more` are keys of its `trial.json`, `length` is how many epochs it may be trained.
+    """
 
     arm: dict[str, Scalar]
     score: float | None
     config: dict[str, Any] = field(default_factory=dict)
     more: dict[str, Any] = field(default_factory=dict)
+    length: int = 1
 
 
 def trial(
@@ -30,6 +34,26 @@ def trial(
     return Made(arm, score, config or {}, more)
 
 
+def stopped(
+    arm: dict[str, Scalar],
+    scores: Sequence[float],
+    of: int = 6,
+    metrics: Sequence[str] = ("mIoU",),
+    **more: Any,
+) -> Made:
+    """A trial that was trained for these of its `of` epochs: finished, or else stopped early."""
+    epochs = [{"epoch": at, **dict.fromkeys(metrics, one)} for at, one in enumerate(scores, 1)]
+    given = {
+        "status": "done" if len(scores) == of else "pruned",
+        "epochs": epochs,
+        "best_epoch": scores.index(max(scores)) + 1 if scores else None,
+        "seconds": 10.0 * len(scores),
+    }
+    made = trial(arm, max(scores, default=None), **(given | more))
+    made.length = of
+    return made
+
+
 def make_run(folder: Path, trials: Sequence[Made], **run: Any) -> analysis.Run:
     """Write a run of these trials, and read it; `run` are keys of `run.json`."""
     records = [
@@ -37,7 +61,7 @@ def make_run(folder: Path, trials: Sequence[Made], **run: Any) -> analysis.Run:
             number,
             one.arm,
             one.score,
-            config=one.config,
+            config={"epochs": one.length, **one.config},
             tuned=list(one.config),
             **one.more,
         )

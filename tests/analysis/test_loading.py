@@ -7,8 +7,9 @@ import pytest
 import analysis
 from runs.arms import Arm
 from runs.directory import RunDirectory, RunDirectoryError
+from runs.factory import trial_record
 from runs.records import StageRecord
-from tests.analysis.made import edit, make_run, trial, trial_file
+from tests.analysis.made import edit, make_run, stopped, trial, trial_file
 
 
 def test_tables_hold_every_trial_and_epoch_of_the_files(folder: Path) -> None:
@@ -155,3 +156,20 @@ def test_arms_of_one_title_are_told_apart(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", [trial(arms[1], 0.3), trial(arms[0], 0.5)], arms=arms)
     assert run.trials["arm"].tolist() == [1, 0]
     assert analysis.rank_runs([run]).arms == ((0, 0), (0, 1))
+
+
+def test_share_that_was_trained_is_a_column_of_trials_and_repeats(tmp_path: Path) -> None:
+    arm = {"backbone": "a"}
+    trials = [
+        stopped(arm, [0.1] * 6),
+        stopped(arm, [0.1, 0.2, 0.3]),
+        stopped(arm, [0.1, 0.2, 0.3], status="diverged"),
+        stopped(arm, [], status="waiting"),
+    ]
+    run = make_run(tmp_path / "run", trials)
+    of = run.directory.trials()[0]
+    repeat = trial_record(0, of.arm, 0.2, of=of, config={"epochs": 4}, status="running")
+    run.directory.write_training(repeat)
+    run = analysis.load(run.path)
+    assert run.trials["reached"].tolist() == pytest.approx([1, 1 / 2, 1 / 3, 0])
+    assert run.repeats["reached"].tolist() == [0.25]

@@ -17,7 +17,7 @@ from runs.factory import trial_record
 from runs.records import TestRecord
 from runs.tallies import PixelTally, write_tally
 from runs.winner import rank_records
-from tests.analysis.made import make_run, trial
+from tests.analysis.made import make_run, stopped, trial
 
 A, B = {"backbone": "a"}, {"backbone": "b"}
 METRICS = ["mIoU", "IoU/building", "IoU/water"]
@@ -94,7 +94,11 @@ def test_models_are_those_that_the_engine_and_predict_take(tmp_path: Path, seed:
     rng = np.random.default_rng(seed)
     scores = [None, 0.3, 0.4, 0.5]
     arms = [{"backbone": name} for name in "abcd"]
-    trials = [trial(arms[rng.integers(4)], scores[rng.integers(4)]) for _ in range(10)]
+    trials = []
+    for _ in range(10):
+        score, trained = scores[rng.integers(4)], int(rng.integers(1, 4))
+        epochs = [] if score is None else [score] * trained
+        trials.append(stopped(arms[rng.integers(4)], epochs, of=3))
     run = make_run(tmp_path / "run", trials)
     scored = [one for one in run.directory.trials() if one.score is not None]
     for number in range(6):
@@ -106,3 +110,9 @@ def test_models_are_those_that_the_engine_and_predict_take(tmp_path: Path, seed:
     assert best_models(run)["name"].tolist() == [one.model.name for one in expected]
     ranked = analysis.rank_arms(run)["backbone"].head(len(expected))
     assert ranked.tolist() == [one.arm["backbone"] for one in expected]
+
+
+def test_trial_that_was_trained_further_is_first_by_every_metric(halved: analysis.Run) -> None:
+    for metric in ("mIoU", "IoU/water"):
+        ranked = ranked_arms(halved, metric)
+        assert [(one.arm, one.trial.number) for one in ranked] == [(0, 0), (1, 1), (2, 2)]

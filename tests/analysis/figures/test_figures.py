@@ -11,6 +11,7 @@ from analysis.figures import FIGURES, MARK, draw_figures, sketch_figures
 from analysis.figures.files import FORMATS, write_figure
 from analysis.figures.packing import draw_packing
 from analysis.figures.style import DENSE, DOUBLE, MOST_ARMS, RC, SINGLE, looks_of
+from runs.records import TestRecord
 from tests.analysis.figures.conftest import TUNE, searched
 from tests.analysis.made import make_run
 
@@ -93,3 +94,39 @@ def test_what_is_dense_is_written_as_pixels(tmp_path: Path, name: str) -> None:
     heavy = [part for axes in sketch.canvas.axes for part in axes.collections]
     assert heavy
     assert all(part.get_rasterized() for part in heavy)
+
+
+def test_scores_of_different_lengths_of_training_are_not_set_side_by_side(
+    halved: analysis.Run,
+) -> None:
+    sketches, _ = sketch_figures(halved)
+    assert "c (epoch 2 of 6) 0.400" in sketches["arms"].alt
+    assert "whose scores cannot be compared" in sketches["arms"].caption
+    assert "5 of 7 trials were not trained to their end" in sketches["best_after"].caption
+    assert "No line, without a finished trial: c." in sketches["best_after"].caption
+    assert " c " not in sketches["best_after"].alt
+    assert "not trained as far as the others: c." in sketches["effects"].caption
+    assert "a finished training: c." in sketches["pareto"].caption
+    assert "trained: the share of its epochs" in sketches["parallel"].caption
+    assert "The first of 7 trials, mIoU 0.500, has backbone a" in sketches["parallel"].alt
+
+
+def test_ticks_of_an_arm_are_of_trials_that_were_trained_as_far(halved: analysis.Run) -> None:
+    (halved.path / "test.json").unlink()
+    sketches, _ = sketch_figures(analysis.load(halved.path))
+    assert "(n = 1 to 2 an arm)" in sketches["arms"].caption
+    assert sketches["arms"].alt.endswith("a 0.500; b 0.400; c (epoch 2 of 6) 0.600.")
+
+
+def test_arms_that_were_not_tested_are_named(halved: analysis.Run) -> None:
+    tested = dict(list(halved.test.items())[:2])
+    halved.directory.write_test(TestRecord(scores=tested))
+    sketches, _ = sketch_figures(analysis.load(halved.path))
+    assert "Not tested, and not shown: c." in sketches["arms"].caption
+
+
+def test_bars_of_a_trial_that_waited_are_explained(tmp_path: Path) -> None:
+    made = searched(4)
+    made[0].more["epochs"][-1]["time"] += 500
+    sketches, _ = sketch_figures(make_run(tmp_path / "run", made, tune=TUNE))
+    assert "4 trials have 5 bars" in sketches["packing"].caption

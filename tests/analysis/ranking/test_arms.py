@@ -9,7 +9,8 @@ import pytest
 
 import analysis
 from analysis import bootstrap, compare_with, read_tally, resamples
-from tests.analysis.made import edit, trial_file
+from runs.factory import trial_record
+from tests.analysis.made import edit, make_run, stopped, trial_file
 from tests.analysis.tallied import tally_detections
 
 SWIN = "000"
@@ -60,6 +61,7 @@ def test_status_has_a_column_only_if_it_occurred(folder: Path) -> None:
     assert arms[columns].to_numpy().tolist() == [[1, 0, 0, 0], [0, 1, 0, 1], [0, 0, 1, 0]]
     for file in folder.glob("trials/*/trial.json"):
         edit(file, status="done")
+    columns += ["finished", "epoch"]
     assert not set(columns) & set(analysis.rank_arms(analysis.load(folder)))
 
 
@@ -96,7 +98,7 @@ def test_by_another_metric_repeats_count_where_they_are_of_the_best_trial(repeat
 def test_columns_of_runs_without_repeats_and_tallies_are_those_there_were(folder: Path) -> None:
     assert analysis.rank_arms(analysis.load(folder)).columns.tolist() == [
         *["rank", "backbone", "pretraining", "best", "median", "test", "n"],
-        *["pruned", "diverged", "failed", "unfinished", "epochs", "seconds"],
+        *["finished", "pruned", "diverged", "failed", "unfinished", "epochs", "seconds"],
     ]
 
 
@@ -172,3 +174,59 @@ def test_metric_of_both_sweeps_can_be_named(folder: Path) -> None:
     first, second = two_sweeps(folder)
     edit(second.path / "run.json", metric="AP")
     assert analysis.rank_runs([first, analysis.load(second.path)], "AP").metric == "AP"
+
+
+def test_arm_that_dropped_out_is_below_and_its_row_says_at_which_epoch(
+    halved: analysis.Run,
+) -> None:
+    arms = analysis.rank_arms(halved)
+    assert arms["backbone"].tolist() == ["a", "b", "c"]
+    assert arms["epoch"].tolist() == ["6 of 6", "6 of 6", "2 of 6"]
+
+
+def test_best_and_median_are_over_trials_that_were_trained_as_far(halved: analysis.Run) -> None:
+    arms = analysis.rank_arms(halved)
+    assert arms["best"].tolist() == [0.5, 0.4, 0.6]
+    assert arms["median"].tolist() == pytest.approx([0.5, 0.4, 0.525])
+    assert arms[["n", "finished"]].to_numpy().tolist() == [[3, 1], [1, 1], [3, 0]]
+
+
+def test_arm_that_dropped_out_is_not_compared_whatever_was_tested_of_it(
+    halved: analysis.Run,
+) -> None:
+    ranking = analysis.rank_runs([halved])
+    assert ranking.frame["tied"].notna().tolist() == [False, True, False]
+    assert ranking.frame["difference"].notna().tolist() == [False, True, False]
+    assert ranking.uncertainty.unknown == {2: "it dropped out at epoch 2 of 6"}
+
+
+def test_nothing_is_compared_with_a_first_arm_that_dropped_out(halved: analysis.Run) -> None:
+    for number in (0, 1):
+        edit(trial_file(halved.path, number), status="pruned", epochs=[{"epoch": 1, "mIoU": 0.1}])
+    ranking = analysis.rank_runs([analysis.load(halved.path)])
+    assert ranking.titles[0] == "c"
+    assert "tied" not in ranking.frame
+    assert len(ranking.unfinished) == 3
+
+
+def test_arm_with_repeats_has_finished_trainings(halved: analysis.Run) -> None:
+    of = halved.directory.trials()[2]
+    halved.directory.write_training(trial_record(0, of.arm, 0.3, of=of, config={"seed": 7}))
+    arms = analysis.rank_arms(analysis.load(halved.path))
+    assert arms["backbone"].tolist() == ["c", "a", "b"]
+    assert "epoch" not in arms
+
+
+def test_epoch_is_named_also_where_only_another_sweep_has_an_arm_that_dropped_out(
+    halved: analysis.Run, tmp_path: Path
+) -> None:
+    other = make_run(tmp_path / "other", [stopped({"backbone": "d"}, [0.2, 0.45], of=2)])
+    frame = analysis.rank_runs([other, halved]).frame
+    assert frame["backbone"].tolist() == ["a", "d", "b", "c"]
+    assert frame["epoch"].tolist() == ["6 of 6", "2 of 2", "6 of 6", "2 of 6"]
+
+
+def test_paused_trial_counts_as_unfinished(halved: analysis.Run) -> None:
+    edit(trial_file(halved.path, 3), status="waiting")
+    edit(trial_file(halved.path, 6), status="running")
+    assert analysis.rank_arms(analysis.load(halved.path))["unfinished"].tolist() == [2, 0, 0]

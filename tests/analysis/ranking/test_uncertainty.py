@@ -83,7 +83,7 @@ def test_ties_are_marked_in_every_format(repeated: Path) -> None:
     assert rf"\underline{{{score}}}" in analysis.show_ranking(run, format="latex")
     assert f"<u>{score}</u>" in analysis.show_ranking(run, format="markdown")
     rows = [line.split() for line in analysis.show_ranking(run, width=250).splitlines()]
-    assert [row[-8] for row in rows if row[:1] in (["1"], ["2"])] == ["first", "="]
+    assert [row[-9] for row in rows if row[:1] in (["1"], ["2"])] == ["first", "="]
     csv = analysis.show_ranking(run, format="csv").splitlines()
     assert csv[0].split(",")[6:14] == [
         *["test", "std", "seeds", "ci_low", "ci_high", "difference", "p", "tied"]

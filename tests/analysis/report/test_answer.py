@@ -9,7 +9,8 @@ import analysis
 from analysis.ranking.arms import rank_runs
 from analysis.report.answer import answer
 from analysis.report.question import unfinished
-from tests.analysis.made import edit, make_run, trial
+from runs.records import TestRecord
+from tests.analysis.made import edit, make_run, stopped, trial, trial_file
 from tests.analysis.tallied import tally_detections
 
 SWIN = {"backbone": "swin"}
@@ -85,3 +86,24 @@ def test_sweep_that_is_done_is_not_called_unfinished(segmented: Path, planned: i
     budget = run.record.budget.model_copy(update={"trials": planned})
     record = run.record.model_copy(update={"budget": budget})
     assert unfinished(replace(run, record=record)) == ()
+
+
+def test_arm_that_dropped_out_is_called_neither_worse_nor_tied(halved: analysis.Run) -> None:
+    told = answered(halved)
+    assert "it cannot be distinguished from b, and it is not compared with c" in told
+    assert "c (epoch 2 of 6)" in told
+    assert "scheduler.finish=1" in told
+
+
+def test_leader_without_a_finished_training_is_said_to_have_none(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [stopped(SWIN, [0.4]), stopped(RESNET, [0.1, 0.3])])
+    assert "resnet leads with mIoU 0.3000 on validation at epoch 2 of 6" in answered(run)
+    run.directory.write_test(TestRecord(scores={run.trials["name"][1]: {"mIoU": 0.2}}))
+    told = answered(analysis.load(run.path))
+    assert "on test (trained up to epoch 2 of 6 only; one seed, and no interval)" in told
+
+
+def test_paused_trials_have_not_ended(halved: analysis.Run) -> None:
+    edit(trial_file(halved.path, 3), status="waiting")
+    assert "1 trial have not ended." not in unfinished(analysis.load(halved.path))
+    assert "1 trial has not ended." in unfinished(analysis.load(halved.path))

@@ -14,7 +14,7 @@ import analysis
 from analysis.__main__ import main
 from analysis.figures import FIGURES, sketch_figures
 from analysis.report import write_report
-from tests.analysis.made import edit, make_run, trial
+from tests.analysis.made import edit, make_run, trial, trial_file
 from tests.analysis.report.conftest import reported
 from tests.analysis.report.reading import Page
 
@@ -190,3 +190,13 @@ def test_run_directory_stays_as_it_was_if_the_report_goes_elsewhere(
     assert main(["report", str(folder), "--output", str(output)]) == 0
     assert capsys.readouterr().out == f"{output / 'report.html'}\n"
     assert sorted(folder.rglob("*")) == before
+
+
+def test_report_says_which_arm_dropped_out_and_when(halved: analysis.Run) -> None:
+    edit(trial_file(halved.path, 6), status="waiting")
+    page = reported(halved.path)
+    assert "c (epoch 2 of 6)" in page.section("answer")
+    assert "c (epoch 2 of 6)" in page.section("ranking")
+    assert "c (epoch 2 of 6)" in page.section("errors")
+    assert "not trained as far as the others: c." in page.section("mattered")
+    assert [row["what"] for row in page.table("left-out-table")] == ["trials unfinished"]

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import analysis
 from analysis.statistics.best_after import MOST_SIZES, best_after, expected_best
 from tests.analysis.made import make_run, trial
 
@@ -64,3 +65,17 @@ def test_arm_of_many_trials_has_a_row_at_some_sizes(tmp_path: Path) -> None:
 
 def test_run_without_scores_has_no_curve(tmp_path: Path) -> None:
     assert best_after(make_run(tmp_path / "run", [trial(VGG, None)])).empty
+
+
+def test_stopped_trial_counts_as_what_it_reached_and_at_most_the_best_finished_one(
+    halved: analysis.Run,
+) -> None:
+    curves = best_after(halved)
+    first = curves[curves["arm"] == 0]
+    # Finished 0.5; stopped at 0.55, which counts as 0.5, and at 0.3.
+    assert first["expected"].tolist() == pytest.approx([1.3 / 3, 0.5, 0.5])
+    assert first["seconds"].tolist()[-1] == 100  # of all three
+
+
+def test_arm_without_a_finished_trial_has_no_curve(halved: analysis.Run) -> None:
+    assert set(best_after(halved)["arm"]) == {0, 1}

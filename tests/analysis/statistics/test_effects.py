@@ -78,3 +78,10 @@ def test_means_over_repeats_count_where_every_arm_has_some(
     found = effects(analysis.load(run.path))
     assert found.scores["score"].tolist() == pytest.approx(scores)
     assert found.repeated == (len(repeated) == 2)
+
+
+def test_arm_that_dropped_out_has_no_part_in_the_effects(halved: analysis.Run) -> None:
+    found = effects(halved)
+    assert found.scores["score"].tolist() == [0.5, 0.4]
+    assert found.levels["level"].tolist() == ["a", "b"]
+    assert found.left_out == (2,)

@@ -6,7 +6,7 @@ import pytest
 
 import analysis
 from analysis.statistics.importance import FEWEST, importances
-from tests.analysis.made import Made, make_run, trial
+from tests.analysis.made import Made, make_run, stopped, trial
 
 ARMS = ({"backbone": "vgg11"}, {"backbone": "vit"})
 TUNE = {
@@ -86,3 +86,20 @@ def test_trial_outside_of_its_domain_is_refused(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", trials(40), tune=tune)
     with pytest.raises(analysis.AnalysisError, match=r"tune of run\.json does not match trial 00"):
         importances(run)
+
+
+def test_finished_trials_are_above_stopped_ones_of_a_higher_score(tmp_path: Path) -> None:
+    """A high learning rate led to the end, and a high weight decay to early scores alone."""
+    rng = np.random.default_rng(0)
+    made = []
+    for _ in range(80):
+        lr, decay = float(10 ** rng.uniform(-4, -2)), float(rng.uniform(0, 0.1))
+        finished = lr > 10**-2.5
+        score = 0.3 if finished else 0.5 + decay
+        one = stopped(ARMS[0], [score] * (6 if finished else 1))
+        one.config = {"lr": lr, "weight_decay": decay}
+        made.append(one)
+    tune = {"lr": TUNE["lr"], "weight_decay": TUNE["weight_decay"]}
+    across = importances(make_run(tmp_path / "run", made, tune=tune))[0]
+    assert next(iter(across.shares)) == "lr"
+    assert across.clear == {"lr"}

@@ -71,3 +71,24 @@ def test_time_in_which_the_sweep_was_stopped_is_cut_out(tmp_path: Path) -> None:
 def test_epochs_without_a_time_are_refused(folder: Path) -> None:
     with pytest.raises(analysis.AnalysisError, match="does not say when its epochs ended"):
         packing(analysis.load(folder))
+
+
+def test_slot_is_free_between_rungs_however_short_the_wait(tmp_path: Path) -> None:
+    """Another trial fits in between, and the wait does not count as busy."""
+    waits = trained((0, 50), (60, 110))
+    run = make_run(tmp_path / "run", [waits, trained((51, 59))])
+    found = packing(run)
+    assert found.spans["number"].tolist() == [0, 1, 0]
+    assert (found.lanes, found.slots) == (1, 1)
+    assert found.idle == pytest.approx(2 / 110)
+
+
+def test_epochs_below_a_second_do_not_hide_the_wait(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [trained((0, 0.2), (0.8, 1)), trained((0.25, 0.75))])
+    found = packing(run)
+    assert found.spans["number"].tolist() == [0, 1, 0]
+
+
+def test_epochs_that_follow_each_other_at_once_are_one_stretch(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [trained((0, 50), (50.02, 100), (99.99, 150))])
+    assert packing(run).spans[["start", "end"]].to_numpy().tolist() == [[0, 150]]

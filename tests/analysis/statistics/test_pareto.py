@@ -71,3 +71,9 @@ def test_test_scores_by_another_metric_are_of_the_trials_that_have_them(folder: 
     found = pareto(analysis.load(folder), "seconds", "AP")
     assert found.split == "test"
     assert found.arms["score"].tolist() == [0.21]
+
+
+def test_arm_that_dropped_out_has_no_point_though_it_was_cheap(halved: analysis.Run) -> None:
+    found = pareto(halved, "seconds")
+    assert found.arms["arm"].tolist() == [0, 1]
+    assert found.missing == (2,)

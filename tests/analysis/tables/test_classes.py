@@ -148,3 +148,10 @@ def test_arms_can_be_ranked_by_a_metric_of_one_class(segmented: Path) -> None:
     arms = analysis.rank_arms(analysis.load(segmented), "IoU/road")
     assert arms["best"].tolist()[:2] == [0.9, 0.2]
     assert arms["test"].tolist()[0] == 0.35
+
+
+def test_arm_that_dropped_out_is_named_and_never_the_best_of_a_class(halved: analysis.Run) -> None:
+    told = analysis.show_classes(halved, format="markdown")
+    assert "not compared on test: c (epoch 2 of 6)" in told
+    assert "**0.5000**" in told
+    assert "**0.6000**" not in told

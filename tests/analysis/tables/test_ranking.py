@@ -5,7 +5,7 @@ import pytest
 import analysis
 from runs.directory import RunDirectory
 from runs.records import TestRecord
-from tests.analysis.made import edit
+from tests.analysis.made import edit, trial_file
 
 
 def shown(folder: Path, **options: object) -> str:
@@ -77,3 +77,32 @@ def test_arms_with_repeats_fit_into_a_hundred_columns(repeated: Path) -> None:
     lines = analysis.show_ranking(run, width=100).splitlines()
     assert max(map(len, lines)) <= 100
     assert any("± (seeds)" in line for line in lines)
+
+
+def test_who_dropped_out_when_and_how_to_prevent_it_is_said_below(halved: analysis.Run) -> None:
+    told = analysis.show_ranking(halved, width=1000)
+    assert (
+        "Dropped out before the end of training, and not compared on test: c (epoch 2 of 6)" in told
+    )
+    assert "scheduler.finish=1" in told
+    assert "trained to the end (finished of n), or to the epoch in the arm's row" in told
+
+
+def test_row_of_the_paper_table_says_at_which_epoch_an_arm_dropped_out(
+    halved: analysis.Run,
+) -> None:
+    rows = analysis.show_paper_table([halved], format="markdown").splitlines()
+    (row,) = [row for row in rows if row.startswith("| 3")]
+    assert "| 2 of 6 |" in row
+
+
+@pytest.mark.parametrize("trials", [False, True])
+def test_score_of_a_stopped_training_is_never_in_bold(halved: analysis.Run, trials: bool) -> None:
+    told = analysis.show_ranking(halved, format="markdown", trials=trials)
+    assert "**0.5000**" in told
+    assert not any(f"**{score}**" in told for score in ("0.5500", "0.6000", "0.7000"))
+
+
+def test_paused_trials_are_unfinished(halved: analysis.Run) -> None:
+    edit(trial_file(halved.path, 3), status="waiting")
+    assert "1 trial unfinished: continue with --resume." in shown(halved.path)
