@@ -67,7 +67,7 @@ def pareto(run: Run, cost: Cost, metric: str | None = None) -> Pareto:
         {
             "score": means[split].mean(),
             "deviation": means[split].std(),
-            "cost": _costs(run, models, cost).reindex(comparable),
+            "cost": _costs(run, models, cost),
         }
     )
     if found["cost"].isna().all():

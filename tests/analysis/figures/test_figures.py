@@ -130,3 +130,18 @@ def test_bars_of_a_trial_that_waited_are_explained(tmp_path: Path) -> None:
     made[0].more["epochs"][-1]["time"] += 500
     sketches, _ = sketch_figures(make_run(tmp_path / "run", made, tune=TUNE))
     assert "4 trials have 5 bars" in sketches["packing"].caption
+
+
+def test_arm_that_dropped_out_has_its_epoch_beside_its_row(halved: analysis.Run) -> None:
+    sketches, _ = sketch_figures(halved)
+    (axes,) = sketches["arms"].canvas.axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b", "c\n(epoch 2 of 6)"]
+
+
+def test_lines_of_trials_that_were_trained_further_are_darker(halved: analysis.Run) -> None:
+    sketches, _ = sketch_figures(halved)
+    (lines,) = sketches["parallel"].canvas.axes[0].collections
+    shades = lines.get_array().tolist()
+    assert shades == sorted(shades)
+    # In rising order: the trial of one epoch, which scored highest of all, is the first.
+    assert lines.get_segments()[0][-1][1] == 1

@@ -198,5 +198,23 @@ def test_report_says_which_arm_dropped_out_and_when(halved: analysis.Run) -> Non
     assert "c (epoch 2 of 6)" in page.section("answer")
     assert "c (epoch 2 of 6)" in page.section("ranking")
     assert "c (epoch 2 of 6)" in page.section("errors")
-    assert "not trained as far as the others: c." in page.section("mattered")
+    in_figure_and_table = page.section("mattered").count("not trained as far as the others: c.")
+    assert in_figure_and_table == 2
     assert [row["what"] for row in page.table("left-out-table")] == ["trials unfinished"]
+
+
+@pytest.mark.parametrize(
+    ("anchor", "best"), [("ranking", "0.5000"), ("trials", "0.5000"), ("classes", "0.5000")]
+)
+def test_score_of_a_stopped_training_is_not_marked_as_the_best(
+    halved: analysis.Run, anchor: str, best: str
+) -> None:
+    (halved.path / "test.json").unlink()
+    page = reported(halved.path)
+    marked = {
+        cell.text.strip()
+        for cell in page.all("td")
+        if "best" in cell.attributes.get("class", "").split()
+        and any(outer.attributes.get("id") == f"{anchor}-table" for outer in cell.inside)
+    }
+    assert marked == {best}
