@@ -102,7 +102,9 @@ class Search:
         number = self.race.promote()
         if number is None and self.proposed < self.proposals.planned:
             number = self._propose()
-        elif number is None:
+        if number is None and self.clock.first is None:
+            number = self.race.promote(settled=True)
+        if number is None:
             number = self.race.finish()
         return None if number is None else Segment(number, self.race.next_segment(number)[1])
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from runs.arms import Arm
 from runs.directory import RunDirectory
 from runs.records import TrialRecord
-from sweeps.ledger import Ledger, running_mean, score_by
+from sweeps.ledger import Ledger, best_by, reached
 from sweeps.repeats import open_repeats
-from sweeps.run import chosen_for_test
 from sweeps.schema import Sweep
 
 
@@ -17,7 +16,7 @@ def opened(run: Path, *arms: str) -> Ledger:
     ledger = Ledger(RunDirectory(run), "AP50")
     for number, backbone in enumerate(arms):
         arm = Arm({"backbone": backbone})
-        name, config = f"{number:03d}-{backbone}", {"number": number, "seed": 0}
+        name, config = f"{number:03d}-{backbone}", {"number": number, "seed": 0, "epochs": 4}
         ledger.open(TrialRecord(number=number, name=name, arm=arm, config=config, tuned=()))
         (ledger.folder(number) / "weights.safetensors").touch()
     return ledger
@@ -34,9 +33,8 @@ def test_score_is_that_of_the_best_epoch(tmp_path: Path) -> None:
     ledger.close(0, "done")
     again = Ledger(RunDirectory(tmp_path), "AP50").records[0]
     assert (again.score, again.best_epoch, again.seconds, again.status) == (0.4, 2, 6.0, "done")
-    assert (score_by(again, 1, "AP50"), score_by(again, 2, "AP50")) == (0.1, 0.4)
-    assert running_mean(again, 2, "AP50") == 0.25
-    assert score_by(again, 4, "AP50") is None
+    assert best_by(again, "AP50") == [(1, 0.1), (2, 0.4), (3, 0.4)]
+    assert reached(again, 3) and not reached(again, 4)
 
 
 def test_epochs_repeated_after_a_cut_replace_those_before(tmp_path: Path) -> None:
@@ -54,7 +52,7 @@ def test_diverged_epoch_keeps_the_last_good_score(tmp_path: Path) -> None:
     ledger.add_epoch(0, {"epoch": 2, "seconds": 1.0})
     ledger.close(0, "diverged", "a loss was not finite")
     assert ledger.records[0].score == 0.2
-    assert score_by(ledger.records[0], 2, "AP50") == 0.2
+    assert reached(ledger.records[0], 1) and not reached(ledger.records[0], 2)
 
 
 def ended(run: Path, *trials: tuple[str, float]) -> Ledger:
@@ -78,9 +76,23 @@ def test_of_equal_arms_the_one_that_was_first_to_reach_the_score_wins_everywhere
     """A: .3 and .5, b: .5 between them. Every caller of the rule takes b."""
     trials = ended(tmp_path, ("a", 0.3), ("b", 0.5), ("a", 0.5))
     repeats = Ledger(trials.directory, "AP50", "repeats")
-    assert [one.name for one in chosen_for_test(trials, repeats)] == ["001-b", "002-a"]
+    assert [one.trial.name for one in trials.standings(repeats)] == ["001-b", "002-a"]
     repeated = open_repeats(make_sweep(repeats={"top": 1, "seeds": 2}), trials, repeats)
     assert [one.of for one in repeated] == ["001-b", "001-b"]
     kept = sorted(file.parent.name for file in tmp_path.glob("trials/*/weights.safetensors"))
     assert kept == ["001-b", "002-a"]  # one of each arm
     assert trials.directory.training().name == "001-b"  # the model that is used
+
+
+def test_a_paused_trial_waits_and_a_forgotten_one_has_nothing_to_resume_from(
+    tmp_path: Path,
+) -> None:
+    ledger = opened(tmp_path, "a")
+    ledger.begin(0)
+    for name in ("resume.pt", "resume.pt.before"):
+        (ledger.folder(0) / name).touch()
+    ledger.pause(0)
+    assert Ledger(RunDirectory(tmp_path), "AP50").records[0].status == "waiting"
+    ledger.forget(0)
+    assert [file.name for file in ledger.folder(0).glob("resume*")] == []
+    assert (ledger.folder(0) / "weights.safetensors").exists()

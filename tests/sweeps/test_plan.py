@@ -14,12 +14,11 @@ from safetensors.torch import load_file, save_file
 from models.backbones import Backbone
 from runs.arms import Arm
 from sweeps.faults import SweepError
-from sweeps.ledger import Ledger
 from sweeps.plan import make_plan
+from sweeps.proposals import Proposals
 from sweeps.run import context_of
 from sweeps.run_directory import begin_run_directory
 from sweeps.schema import Sweep
-from sweeps.search import SearchInOrder
 from sweeps.slots import Machine
 from sweeps.trial import initial_model
 
@@ -119,18 +118,16 @@ def test_arms_of_one_slug_start_from_their_own_weights_and_have_their_own_names(
     )
     plan = make_plan(sweep, tmp_path, cache, MACHINES)
     begin_run_directory(plan, "a test")
-    ledger = Ledger(plan.directory, "AP50")
-    context = context_of(plan, ledger)
-    search = SearchInOrder(sweep, plan.arms, ledger, lag=4)
-    for number in range(4):
-        search.suggest(str(number))
+    context = context_of(plan).trials
+    proposals = Proposals(sweep, plan.arms, plan.directory)
+    records = [proposals.propose(number) for number in range(4)]
     expected = load_file(file)
-    for record in ledger.records.values():
-        model = initial_model(record.config, context, context.weights[record.arm])
+    for record in records:
+        model = initial_model(record.config, context, plan.weights_of(record.arm))
         state = model.backbone.network.state_dict()
         from_file = all(torch.equal(state[name], tensor) for name, tensor in expected.items())
         assert from_file == (record.arm["start"] == "none-mae"), record.name
-    slugs = {record.name.partition("-")[2] for record in ledger.records.values()}
+    slugs = {record.name.partition("-")[2] for record in records}
     assert len(slugs) == 4
     storage = JournalStorage(JournalFileBackend(str(plan.directory.study_file)))
     assert set(get_all_study_names(storage)) == {f"tiny: {slug}" for slug in slugs}
@@ -188,7 +185,8 @@ def test_run_is_resumed_as_it_was_started(
     begun = make_plan(sweep, tmp_path, cache, [Machine(cpus=8, gpus=0)])
     begin_run_directory(begun, "a test")
     resumed = make_plan(sweep, tmp_path, cache, [Machine(cpus=2, gpus=0)], resume=True)
-    assert (resumed.lag, resumed.slots.count) == (begun.lag, 2)
+    assert resumed.slots.count == 2
+    assert resumed.costs == begun.costs
 
     weights = {"imagenet": {"folder": imagenet_folder(tmp_path, "test_vit")}}
     found_since = make_sweep(compare=arms, weights=weights, unavailable="skip")

@@ -201,13 +201,6 @@ def test_fault_in_a_variant_is_named(
     assert message in str(caught.value)
 
 
-def test_arms_of_different_epochs_are_not_pruned_against_each_other(sweep_file: Path) -> None:
-    text = sweep_file.read_text().replace("seed: 3", "fixed: {}")
-    sweep_file.write_text(text + "variants: {time: {short: {epochs: 1}, long: {epochs: 4}}}\n")
-    with pytest.raises(SweepError, match="cannot be compared before they end: set it to none"):
-        read_sweep(sweep_file, ["compare.time=[short, long]"])
-
-
 def test_trials_that_could_only_repeat_others_are_refused(sweep_file: Path) -> None:
     with pytest.raises(SweepError, match="only 8 different configurations: lower it to 8"):
         read_sweep(

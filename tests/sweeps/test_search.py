@@ -1,4 +1,4 @@
-"""The search does not depend on which trial ends first, nor on an interruption."""
+"""The search does not depend on the slots, on which trial ends first, nor on an interruption."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -8,107 +8,190 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from ray.tune.search import Searcher
 
 import sweeps.space
 from models.heads.head import Head
 from models.heads.options import HeadOptions
+from runs.arms import Arm
 from runs.directory import RunDirectory
 from sweeps.ledger import Ledger
+from sweeps.proposals import Proposals
 from sweeps.schema import Sweep
-from sweeps.search import ReplayError, SearchInOrder
+from sweeps.search import ReplayError, Search, Segment
 from sweeps.space import arms_of
 
 MakeSweep = Callable[..., Sweep]
-SLOTS, LAG = 3, 4
+Ends = Callable[[dict[str, Any], int], str]
+"""What a trial of this configuration is after this epoch: running, diverged or failed."""
 
 
-def score(config: dict[str, Any]) -> float:
-    """A made-up landscape: one arm is best, and so is one learning rate."""
-    arm = 0.3 * (config["backbone"] == "test_vit") + 0.1 * (config["pretraining"] == "mae")
-    return 0.5 + arm - 0.1 * abs(np.log10(config["lr"]) + 3)
+def score(config: dict[str, Any], epoch: int) -> float:
+    """A made-up landscape: one arm is best, and so is one learning rate; all get better."""
+    arm = 0.3 * (config["backbone"] == "test_vit") + 0.1 * (config.get("pretraining") == "mae")
+    return 0.5 + arm - 0.1 * abs(np.log10(config["lr"]) + 3) - 0.2 / (1 + epoch)
 
 
-def search_of(sweep: Sweep, run: Path) -> SearchInOrder:
+def healthy(config: dict[str, Any], epoch: int) -> str:
+    return "running"
+
+
+def search_of(sweep: Sweep, run: Path, arms: list[Arm] | None = None) -> Search:
     run.mkdir(parents=True, exist_ok=True)
-    return SearchInOrder(sweep, arms_of(sweep), Ledger(RunDirectory(run), "AP50"), LAG)
+    arms = arms or arms_of(sweep)
+    directory = RunDirectory(run)
+    costs = {arm: 10 + 7 * index for index, arm in enumerate(arms)}
+    ledger = Ledger(directory, "AP50")
+    return Search(sweep, arms, costs, Proposals(sweep, arms, directory), ledger)
 
 
-def drive(search: SearchInOrder, shuffle: int, stop_after: int | None = None) -> None:
-    """Run the search with `SLOTS` trials at once that end in an order drawn from `shuffle`."""
+def work(search: Search, segment: Segment, ends: Ends = healthy) -> None:
+    """Train a stretch, as a worker and the agenda do."""
+    ledger, number = search.ledger, segment.number
+    ledger.begin(number)
+    record = ledger.records[number]
+    done = record.epochs[-1]["epoch"] if record.epochs else 0
+    for epoch in range(int(done) + 1, segment.until + 1) if segment.until else [0]:
+        end = ends(record.config, epoch)
+        scored = {"AP50": score(record.config, epoch)} if end == "running" else {}
+        if end != "failed":
+            ledger.add_epoch(number, {"epoch": epoch, **scored, "seconds": 1.0})
+        if end != "running":
+            return ledger.close(number, end, "because")  # type: ignore[arg-type]
+    if segment.until == record.config["epochs"]:
+        return ledger.close(number, "done")
+    return ledger.pause(number)
+
+
+def drive(
+    search: Search,
+    shuffle: int = 0,
+    *,
+    slots: int = 3,
+    stop_after: int | None = None,
+    ends: Ends = healthy,
+) -> list[Segment]:
+    """Run the search on `slots` that end in an order drawn from `shuffle`; what was trained."""
     rng = np.random.default_rng(shuffle)
-    running: list[dict[str, Any]] = []
-    asked, finished, ended = 0, False, 0
-    while not finished or running:
-        while not finished and len(running) < SLOTS:
-            proposal = search.suggest(f"ray-{asked}")
-            asked += 1
-            finished = proposal == Searcher.FINISHED
-            if not isinstance(proposal, dict):
-                break
-            running.append(proposal)
-        config = running.pop(rng.integers(len(running)))
-        metrics = {"epoch": 1, "AP50": score(config), "seconds": 1.0}
-        search.ledger.add_epoch(config["number"], metrics)
-        search.ledger.close(config["number"], "done")
-        ended += 1
-        if ended == stop_after:
-            return
-    search.finish()
+    running: list[Segment] = []
+    done: list[Segment] = []
+    search.advance()
+    while running or search.begun:
+        while search.begun and len(running) < slots:
+            running.append(search.begun.popleft())
+        segment = running.pop(rng.integers(len(running)))
+        work(search, segment, ends)
+        done.append(segment)
+        if len(done) == stop_after:
+            return done
+        search.advance()
+    assert search.over
+    return done
 
 
-def configs(search: SearchInOrder) -> list[dict[str, Any]]:
+def outcome(search: Search) -> list[tuple[Any, ...]]:
+    """All that was decided: the trials, and how far each was trained."""
+    return [
+        (number, record.config, record.status, len(record.epochs), record.score)
+        for number, record in sorted(search.ledger.records.items())
+    ]
+
+
+def study_of(search: Search) -> optuna.Study:
+    """The study as it is in the file, of the first arm if every arm has one."""
+    file = str(search.ledger.directory.study_file)
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(file))
+    name = optuna.get_all_study_names(storage)[0]
+    return optuna.load_study(study_name=name, storage=storage)
+
+
+def configs(search: Search) -> list[dict[str, Any]]:
     return [search.ledger.records[number].config for number in sorted(search.ledger.records)]
 
 
 @pytest.mark.parametrize("allocation", ["adaptive", "equal"])
-def test_same_trials_whatever_ends_first(
+def test_same_decisions_on_any_slots_whatever_ends_first(
     make_sweep: MakeSweep, tmp_path: Path, allocation: str
 ) -> None:
     sweep = make_sweep(
         allocation=allocation,
-        budget={"trials": 24, "epochs": 1},
-        scheduler={"name": "none"},
+        budget={"trials": 24, "epochs": 9},
         sampler={"startup_trials": 2},
+        search={"parallel": 6},
     )
-    runs = [search_of(sweep, tmp_path / str(order)) for order in range(3)]
-    for order, search in enumerate(runs):
-        drive(search, shuffle=order)
-    assert configs(runs[0]) == configs(runs[1]) == configs(runs[2])
-    assert len(configs(runs[0])) == 24
+    searches = [search_of(sweep, tmp_path / str(slots)) for slots in (1, 2, 4, 16)]
+    for order, (search, slots) in enumerate(zip(searches, (1, 2, 4, 16), strict=True)):
+        drive(search, order, slots=slots)
+    first, *others = map(outcome, searches)
+    for other in others:
+        assert other == first
+    trials = [study_of(search).get_trials() for search in searches]
+    seen = [[(one.state, one.params, one.intermediate_values) for one in of] for of in trials]
+    assert seen == [seen[0]] * 4
 
 
-def test_resumed_run_ends_with_the_trials_of_an_uncut_one(
+def test_halving_trains_few_trials_long_and_one_of_every_arm_to_its_end(
     make_sweep: MakeSweep, tmp_path: Path
 ) -> None:
-    sweep = make_sweep(budget={"trials": 16, "epochs": 1}, scheduler={"name": "none"})
+    sweep = make_sweep(
+        budget={"trials": 24, "epochs": 9}, sampler={"name": "random"}, search={"parallel": 2}
+    )
+    search = search_of(sweep, tmp_path)
+    drive(search)
+    records = search.ledger.records.values()
+    lengths = [len(record.epochs) for record in records]
+    assert set(lengths) == {1, 3, 9}
+    assert sum(length >= 3 for length in lengths) < 24 / 2
+    finished = {record.arm for record in records if record.status == "done"}
+    assert finished == set(arms_of(search.sweep))
+    assert {record.status for record in records} == {"done", "pruned"}
+
+
+def test_a_trial_is_never_trained_twice(make_sweep: MakeSweep, tmp_path: Path) -> None:
+    search = search_of(make_sweep(budget={"trials": 24, "epochs": 9}), tmp_path)
+    done = drive(search)
+    assert len(done) == len(set(done))
+    for number in search.ledger.records:
+        ends = [segment.until for segment in done if segment.number == number]
+        assert ends == [1, 3, 9][: len(ends)]
+
+
+@pytest.mark.parametrize("after", [1, 7, 20])
+def test_resumed_run_ends_as_an_uncut_one_and_trains_nothing_again(
+    make_sweep: MakeSweep, tmp_path: Path, after: int
+) -> None:
+    sweep = make_sweep(budget={"trials": 16, "epochs": 9}, search={"parallel": 4})
     uncut = search_of(sweep, tmp_path / "uncut")
-    drive(uncut, shuffle=0)
+    drive(uncut)
 
-    drive(search_of(sweep, tmp_path / "cut"), shuffle=1, stop_after=7)
+    before = drive(search_of(sweep, tmp_path / "cut"), 1, slots=5, stop_after=after)
     resumed = search_of(sweep, tmp_path / "cut")
-    ended_before = {n for n, record in resumed.ledger.records.items() if record.ended}
-    assert len(ended_before) == 7
-    rerun: list[int] = []
-    suggest = resumed.suggest
+    again = drive(resumed, 2, slots=1)
 
-    def spy(trial_id: str) -> Any:
-        proposal = suggest(trial_id)
-        rerun.extend([proposal["number"]] if isinstance(proposal, dict) else [])
-        return proposal
+    assert outcome(resumed) == outcome(uncut)
+    assert not set(before) & set(again)
+    assert [t.params for t in study_of(resumed).get_trials()] == [
+        t.params for t in study_of(uncut).get_trials()
+    ]
 
-    resumed.suggest = spy  # type: ignore[method-assign]
-    drive(resumed, shuffle=2)
 
-    assert configs(resumed) == configs(uncut)
-    assert not ended_before & set(rerun)
+def test_budget_may_grow(make_sweep: MakeSweep, tmp_path: Path) -> None:
+    few = make_sweep(budget={"trials": 8, "epochs": 9}, search={"parallel": 4})
+    drive(search_of(few, tmp_path))
+    many = few.model_copy(update={"budget": few.budget.model_copy(update={"trials": 16})})
+    search = search_of(many, tmp_path)
+    before = {number: record.model_copy() for number, record in search.ledger.records.items()}
+    drive(search)
+    assert len(search.ledger.records) == 16
+    for number, record in before.items():
+        assert search.ledger.records[number].config == record.config
+        assert len(search.ledger.records[number].epochs) >= len(record.epochs)
 
 
 def test_resuming_with_other_proposals_is_refused(make_sweep: MakeSweep, tmp_path: Path) -> None:
-    drive(search_of(make_sweep(), tmp_path), shuffle=0, stop_after=3)
+    drive(search_of(make_sweep(), tmp_path), stop_after=3)
     other = make_sweep(tune={"lr": {"log_uniform": [1e-5, 1e-3]}})
     with pytest.raises(ReplayError, match="trial 0 is on record as"):
-        search_of(other, tmp_path).suggest("ray-0")
+        search_of(other, tmp_path).advance()
 
 
 def test_adaptive_tries_every_arm_once_in_the_middle_then_favours_the_best(
@@ -116,7 +199,7 @@ def test_adaptive_tries_every_arm_once_in_the_middle_then_favours_the_best(
 ) -> None:
     sweep = make_sweep(budget={"trials": 40, "epochs": 1}, sampler={"startup_trials": 4})
     search = search_of(sweep, tmp_path)
-    drive(search, shuffle=0)
+    drive(search)
     first = configs(search)[:4]
     assert [(c["backbone"], c["pretraining"]) for c in first] == [
         tuple(arm.values()) for arm in arms_of(sweep)
@@ -128,7 +211,7 @@ def test_adaptive_tries_every_arm_once_in_the_middle_then_favours_the_best(
 
 def test_equal_gives_every_arm_the_same_number(make_sweep: MakeSweep, tmp_path: Path) -> None:
     search = search_of(make_sweep(allocation="equal", budget={"trials": 14, "epochs": 1}), tmp_path)
-    drive(search, shuffle=0)
+    drive(search)
     arms = [(c["backbone"], c["pretraining"]) for c in configs(search)]
     assert {arms.count(arm) for arm in set(arms)} == {3}  # 14 is not shared by 4: two are not run
 
@@ -137,7 +220,7 @@ def test_grid_visits_every_point_once(make_sweep: MakeSweep, tmp_path: Path) -> 
     tune = {"lr": {"choice": [1e-4, 1e-3]}, "loss_weights.roi_box": {"choice": [1, 2, 4]}}
     sweep = make_sweep(tune=tune, sampler={"name": "grid"}, budget={"trials": 24, "epochs": 1})
     search = search_of(sweep, tmp_path)
-    drive(search, shuffle=0)
+    drive(search)
     points = [
         (c["backbone"], c["pretraining"], c["lr"], c["loss_weights.roi_box"])
         for c in configs(search)
@@ -148,8 +231,8 @@ def test_grid_visits_every_point_once(make_sweep: MakeSweep, tmp_path: Path) -> 
 def test_skipped_arms_are_never_proposed(make_sweep: MakeSweep, tmp_path: Path) -> None:
     sweep = make_sweep(budget={"trials": 20, "epochs": 1})
     available = arms_of(sweep)[:3]
-    search = SearchInOrder(sweep, available, Ledger(RunDirectory(tmp_path), "AP50"), LAG)
-    drive(search, shuffle=0)
+    search = search_of(sweep, tmp_path, available)
+    drive(search)
     assert len(configs(search)) == 20
     assert all(
         {"backbone": c["backbone"], "pretraining": c["pretraining"]} in available
@@ -184,36 +267,111 @@ def test_loss_weight_is_no_parameter_of_heads_without_the_loss(
         scheduler={"name": "none"},
     )
     search = search_of(sweep, tmp_path)
-    search.ledger.metric = "AP50"
-    for number in range(12):
-        config = search.suggest(str(number))
-        assert isinstance(config, dict)
-        has_roi_box = config["head"] == "faster_rcnn"
-        assert ("loss_weights.roi_box" in config) == has_roi_box
-        assert ("loss_weights.roi_box" in search.ledger.records[number].tuned) == has_roi_box
-        search.ledger.add_epoch(number, {"epoch": 1, "AP50": 0.1, "seconds": 1.0})
-        search.ledger.close(number, "done")
+    drive(search)
+    assert len(search.ledger.records) == 12
+    for record in search.ledger.records.values():
+        has_roi_box = record.config["head"] == "faster_rcnn"
+        assert ("loss_weights.roi_box" in record.config) == has_roi_box
+        assert ("loss_weights.roi_box" in record.tuned) == has_roi_box
 
 
-def test_study_file_holds_scores_failures_and_unscored_trials(
+def test_study_file_tells_finished_pruned_diverged_and_failed_trials_apart(
     make_sweep: MakeSweep, tmp_path: Path
 ) -> None:
+    def ends(config: dict[str, Any], epoch: int) -> str:
+        return {2: "diverged", 3: "failed"}.get(config["number"], "running")
+
     search = search_of(make_sweep(), tmp_path)
-    for number, (status, scored) in enumerate(
-        [("done", True), ("failed", False), ("diverged", False)]
-    ):
-        search.suggest(str(number))
-        if scored:
-            search.ledger.add_epoch(number, {"epoch": 1, "AP50": 0.25, "seconds": 1.0})
-        search.ledger.close(number, status)
-    search.finish()
-    storage = optuna.storages.JournalStorage(
-        optuna.storages.journal.JournalFileBackend(str(search.ledger.directory.study_file))
-    )
-    trials = optuna.load_study(study_name="tiny", storage=storage).get_trials()[:3]
-    assert [t.state.name for t in trials] == ["COMPLETE", "FAIL", "PRUNED"]
-    assert trials[0].value == 0.25
+    drive(search, ends=ends)
+    states = {
+        "done": "COMPLETE",
+        "pruned": "PRUNED",
+        "diverged": "PRUNED",  # it has no value, and is no failure of the machine
+        "failed": "FAIL",
+    }
+    trials = study_of(search).get_trials()
+    records = search.ledger.records
+    assert {record.status for record in records.values()} == set(states)
+    assert [trial.state.name for trial in trials] == [
+        states[records[number].status] for number in sorted(records)
+    ]
     assert set(trials[0].params) == {"backbone", "pretraining", "lr", "loss_weights.roi_box"}
+    for number, trial in enumerate(trials):
+        if records[number].status in ("done", "pruned"):
+            assert trial.value == records[number].score
+            assert len(trial.intermediate_values) == len(records[number].epochs)
+
+
+def test_study_and_ranking_have_the_same_best_trial(make_sweep: MakeSweep, tmp_path: Path) -> None:
+    """Also where a trial that was stopped early had a higher score than a finished one."""
+
+    def ends(config: dict[str, Any], epoch: int) -> str:
+        best_arm = config["backbone"] == "test_vit"
+        return "diverged" if best_arm and epoch == 2 else "running"
+
+    search = search_of(make_sweep(scheduler={"grace_epochs": 1, "finish": 0}), tmp_path)
+    drive(search, ends=ends)
+    first = search.ledger.standings()[0].trial
+    assert first.number == study_of(search).best_trial.number
+    stopped = [record.score for record in search.ledger.records.values() if record.status != "done"]
+    assert max(filter(None, stopped)) > (first.score or 0)
+
+
+def test_sampler_sees_a_waiting_trial_as_pruned_and_not_as_running(
+    make_sweep: MakeSweep, tmp_path: Path
+) -> None:
+    search = search_of(make_sweep(search={"parallel": 2}), tmp_path)
+    drive(search, slots=1, stop_after=3)
+    search.advance()
+    kept = study_of(search).get_trials()
+    assert isinstance(search.proposals, Proposals)
+    seen = search.proposals.studies[0]._ot_study.get_trials()
+    states = [(one.state.name, two.state.name) for one, two in zip(kept, seen, strict=True)]
+    waiting = [bool(trial.intermediate_values) for trial in kept if trial.params]
+    assert True in waiting and False in waiting
+    assert states[: len(waiting)] == [
+        ("RUNNING", "PRUNED" if waits else "RUNNING") for waits in waiting
+    ]
+
+
+def test_arms_of_different_lengths_race_by_shares_of_their_training(
+    make_sweep: MakeSweep, tmp_path: Path
+) -> None:
+    sweep = make_sweep(
+        compare={"training": ["none", "short", "long"]},
+        variants={
+            "training": {
+                "none": {"epochs": 0},
+                "short": {"epochs": 3},
+                "long": {"epochs": 27},
+            }
+        },
+        fixed={"backbone": "test_vit", "pretraining": "scratch"},
+        budget={"trials": 20, "epochs": 9},
+        scheduler={"grace_epochs": 3, "factor": 3},
+    )
+    search = search_of(sweep, tmp_path)
+    drive(search)
+    ends = {"none": {0}, "short": {1, 3}, "long": {3, 9, 27}}
+    for record in search.ledger.records.values():
+        assert record.epochs[-1]["epoch"] in ends[str(record.arm["training"])]
+
+
+def test_what_a_beaten_trial_resumes_from_is_deleted(make_sweep: MakeSweep, tmp_path: Path) -> None:
+    sweep = make_sweep(budget={"trials": 18, "epochs": 9}, search={"parallel": 2})
+    search = search_of(sweep, tmp_path)
+    kept: list[int] = []
+
+    class Keeps(Ledger):
+        def pause(self, number: int) -> None:
+            super().pause(number)
+            (self.folder(number) / "resume.pt").touch()
+            kept.append(len(list(tmp_path.glob("trials/*/resume.pt"))))
+
+    search.ledger.__class__ = Keeps
+    drive(search)
+    assert max(kept) < 18 * 2 / 3
+    assert not list(tmp_path.glob("trials/*/resume.pt"))
 
 
 def test_whole_numbers_are_the_same_arm_in_the_sweep_and_in_a_trial(
@@ -231,7 +389,7 @@ def test_whole_numbers_are_the_same_arm_in_the_sweep_and_in_a_trial(
         budget={"trials": 8, "epochs": 1},
     )
     search = search_of(sweep, tmp_path)
-    drive(search, shuffle=0)
+    drive(search)
     assert {record.arm for record in search.ledger.records.values()} == set(arms_of(sweep))
     again = Ledger(search.ledger.directory, "AP50")
     assert {record.arm for record in again.records.values()} == set(arms_of(sweep))

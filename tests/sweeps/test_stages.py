@@ -36,19 +36,21 @@ def test_stage_cut_into_slices_of_time_is_the_uncut_stage(
     plan = make_plan(sweep, tmp_path, cache, [Machine(cpus=2, gpus=0)])
 
     def train(stage: Stage, kept: Path, deadline: float | None) -> list[float]:
-        return [epoch["epoch"] for epoch in train_stage(stage, 3, kept, plan.slots, deadline)]
+        reports = list(train_stage(stage, 3, kept, plan.slots, deadline))
+        assert [report.last for report in reports] == [False] * (len(reports) - 1) + [True]
+        return [report.numbers["epoch"] for report in reports if report.numbers]
 
     whole, sliced = tmp_path / "whole", tmp_path / "sliced"
     assert plan.stages
     for stage in plan.stages:
-        assert train(stage, whole, None) == [0, 1, 2, 3]
+        assert train(stage, whole, None) == [1, 2, 3]
         for number in (1, 2, 3):
             assert stage.stored(sliced) is None
-            assert train(stage, sliced, 0.0) == [0, number]
+            assert train(stage, sliced, 0.0) == [number]
         expected, got = (stage.stored(kept) for kept in (whole, sliced))
         assert expected is not None and got is not None
         assert len(got.record["epochs_log"]) == 3  # type: ignore[arg-type]
         tensors = load_file(got.folder / WEIGHTS)
         for name, tensor in load_file(expected.folder / WEIGHTS).items():
             assert torch.equal(tensor, tensors[name]), f"{stage.name}: {name}"
-    assert not list(sliced.rglob("*resume.pt"))
+    assert not list(sliced.rglob("*resume.pt*"))
