@@ -35,7 +35,9 @@ class Dispatcher(FIFOScheduler):
         self.trials: dict[str, Trial] = {}
         """Ray's trials by name, without those that were stopped."""
         self.idle: dict[str, Job] = {}
-        """By name, what was done last in a slot that has nothing to do now."""
+        """By name, what was done last by a worker that has nothing to do now."""
+        self.taking_over: set[str] = set()
+        """Those of `starting` that take over an idle worker; the others get new ones."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Empty: Ray pickles its scheduler for its own resuming, which is not used."""
@@ -46,6 +48,8 @@ class Dispatcher(FIFOScheduler):
         while len(self.jobs) < self.slots and (job := self.agenda.next()) is not None:
             self.jobs[job.name] = job
             self.starting.append(job.name)
+            if len(self.idle) > len(self.taking_over):
+                self.taking_over.add(job.name)
             if job.name not in self.trials:
                 return job
             self.trials[job.name].set_config({"job": job})
@@ -62,11 +66,12 @@ class Dispatcher(FIFOScheduler):
             for name in list(self.trials):
                 self._stop(tune_controller, name)
         for name in self.starting:
-            trial = self.trials[name]
-            if trial.status in (Trial.PENDING, Trial.PAUSED) or name in self.idle:
-                if self.idle:
-                    self._release(tune_controller, name)
-                return trial
+            if name in self.taking_over:
+                self.taking_over.remove(name)
+                self._release(tune_controller, name)
+                return self.trials[name]
+            if self.trials[name].status == Trial.PAUSED:
+                return self.trials[name]
         return None
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
@@ -95,6 +100,7 @@ class Dispatcher(FIFOScheduler):
     def _lose(self, name: str) -> None:
         trial = self.trials.pop(name)
         self.idle.pop(name, None)
+        self.taking_over.discard(name)
         if name in self.starting:
             self.starting.remove(name)
         if (job := self.jobs.pop(name, None)) is not None:

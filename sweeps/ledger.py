@@ -34,6 +34,7 @@ class Ledger:
         self.directory, self.metric, self.group = directory, metric, group
         records = directory.trials() if group == "trials" else directory.repeats()
         self.records: dict[int, TrialRecord] = {record.number: record for record in records}
+        self._best = {arm.arm: arm.trial for arm in self.standings()}
         self._longest_epoch_s = max(
             (epoch["seconds"] for record in records for epoch in record.epochs), default=0.0
         )
@@ -82,6 +83,7 @@ class Ledger:
         if scored := [epoch for epoch in epochs if self.metric in epoch]:
             best = max(scored, key=lambda epoch: epoch[self.metric])
             record.score, record.best_epoch = best[self.metric], int(best["epoch"])
+        self._best = {arm.arm: arm.trial for arm in self.standings()}
         self._longest_epoch_s = max(self._longest_epoch_s, metrics["seconds"])
         self.directory.write_training(record)
 
@@ -94,7 +96,7 @@ class Ledger:
         self.directory.write_training(record)
         self.forget(number)
         if self.group == "trials":
-            self._keep_best_weights(record.arm)
+            self._keep_best_weights(record)
 
     @property
     def ended(self) -> int:
@@ -116,17 +118,14 @@ class Ledger:
             list(repeats.records.values()) if repeats else [],
         )
 
-    def best_of(self, arm: Arm) -> TrialRecord | None:
-        """The first of the ended trials of `arm`, in the order of `runs.winner`."""
-        of_arm = [one for one in self.records.values() if one.arm == arm and one.ended]
-        ranked = rank_records(of_arm)
-        return ranked[0].trial if ranked else None
-
-    def _keep_best_weights(self, arm: Arm) -> None:
-        """Delete the weights of the ended trials of `arm` except the best: they fill the disk."""
-        best = self.best_of(arm)
-        for record in self.records.values():
-            if record.arm == arm and record.ended and record is not best:
+    def _keep_best_weights(self, ended: TrialRecord) -> None:
+        """Of the ended trials of an arm, only the best keeps its weights: they fill the disk."""
+        best = self._best.get(ended.arm)
+        of_both = [record for record in (best, ended) if record is not None]
+        ranked = rank_records(list({record.number: record for record in of_both}.values()))
+        self._best[ended.arm] = kept = ranked[0].trial if ranked else ended
+        for record in of_both:
+            if record is not kept:
                 self.directory.weights_file(record).unlink(missing_ok=True)
 
 

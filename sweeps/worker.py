@@ -1,5 +1,6 @@
 """A worker: a process that holds a slot and does one job after another."""
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,8 @@ class Worker(tune.Trainable):
 
     def setup(self, config: dict[str, Any], context: JobContext) -> None:
         """Start with a job in a new process."""
+        # What was imported stays. Without this, each trial's collection looks at all of it again.
+        gc.freeze()
         self.context = context
         self._begin(config["job"])
 
