@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from runs.arms import Arm
 from runs.curves import Curve
 from runs.directory import Group, RunDirectory
 from runs.records import Status, TrialRecord

@@ -114,7 +114,8 @@ class WaitingAsPruned(JournalStorage):
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         """As of `JournalStorage`."""
-        if states is not None and not {TrialState.RUNNING, TrialState.PRUNED} & {*states}:
+        changed = (TrialState.RUNNING, TrialState.PRUNED)
+        if states is not None and not any(state in states for state in changed):
             return super().get_all_trials(study_id, deepcopy=deepcopy, states=states)
         trials = map(_as_it_stands, super().get_all_trials(study_id, deepcopy=deepcopy))
         return [trial for trial in trials if states is None or trial.state in states]
