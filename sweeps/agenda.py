@@ -98,19 +98,23 @@ class Agenda:
                 ledger.begin(training.number)
                 self.view.trial_started(ledger.records[training.number])
 
-    def report(self, job: Job, report: Report) -> None:
-        """A worker has something to tell; after its `last` report the job is done."""
-        if report.last:
+    def report(self, job: Job, report: Report) -> bool:
+        """A worker has something to tell; whether it is to go on with the job."""
+        goes_on = not (report.last or self._stopped)
+        if not goes_on:
             del self._running[job.name]
         match job:
             case MakeStage(stage=stage):
                 self._hear_of_stage(stage, report)
             case Train(training=training):
                 self._hear_of_training(training, report)
+                if not goes_on and self.pauses(job):
+                    self._pause(training)
             case Score(record=record):
                 self._scores[record.name] = dict(report.numbers)
                 self.plan.directory.write_test(TestRecord(scores=self._scores))
                 self.view.scored(len(self._to_score))
+        return goes_on
 
     def fail(self, job: Job, reason: str) -> None:
         """A job has raised, or its worker died."""
@@ -210,9 +214,11 @@ class Agenda:
             self._close(training, "diverged", "a loss or gradient was not finite")
         elif numbers["epoch"] == training.config["epochs"]:
             self._close(training, "done")
-        elif report.last:
-            ledger.pause(training.number)
-            self.view.trial_paused(record)
+
+    def _pause(self, training: Training) -> None:
+        ledger = self._ledger(training)
+        ledger.pause(training.number)
+        self.view.trial_paused(ledger.records[training.number])
 
     def _close(self, training: Training, status: Status, reason: str | None = None) -> None:
         ledger = self._ledger(training)

@@ -76,9 +76,8 @@ class Dispatcher(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Pass a report on. After the last one the worker waits, and its trial is still running."""
-        job, report = trial.config["job"], result["report"]
-        self.agenda.report(job, report)
-        if not report.last:
+        job = trial.config["job"]
+        if self.agenda.report(job, result["report"]):
             return TrialScheduler.CONTINUE
         self.idle[job.name] = self.jobs.pop(job.name)
         return TrialScheduler.NOOP

@@ -1,6 +1,6 @@
 """What a worker does: it makes initial weights, trains a stretch of a trial, or scores one."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class MakeStage:
         """Unique in the run, as of every job."""
         return f"weights {self.stage.name}-{self.stage.key}"
 
-    def reports(self, context: JobContext) -> Iterator[Report]:
+    def reports(self, context: JobContext) -> Generator[Report]:
         """Do it, in a worker."""
         slots, deadline = context.trials.slots, context.trials.deadline
         return train_stage(self.stage, context.pretraining_epochs, context.cache, slots, deadline)
@@ -53,7 +53,7 @@ class Train:
         """That of the trial or repeat: all its stretches are one trial to Ray."""
         return self.training.name
 
-    def reports(self, context: JobContext) -> Iterator[Report]:
+    def reports(self, context: JobContext) -> Generator[Report]:
         """Do it, in a worker."""
         return train_trial(self.training, context.trials)
 
@@ -69,7 +69,7 @@ class Score:
         """Of the trial or repeat, on test."""
         return f"test {self.record.name}"
 
-    def reports(self, context: JobContext) -> Iterator[Report]:
+    def reports(self, context: JobContext) -> Generator[Report]:
         """Do it, in a worker."""
         return score_on_test(self.record, context.trials)
 

@@ -59,6 +59,7 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         *_repeats(plan),
         ("slots", f"{slots.count} trials at once, each on {_slot(plan)}"),
         *([("", slots.note)] if slots.note else []),
+        *_idle_slots(plan),
         ("results", str(from_here(plan.directory.path))),
     ]
 
@@ -81,6 +82,15 @@ def _classes(plan: Plan) -> list[tuple[str, str]]:
 
 def _epochs(plan: Plan) -> int:
     return max(complete(plan.sweep, arm)["epochs"] for arm in plan.arms)
+
+
+def _idle_slots(plan: Plan) -> list[tuple[str, str]]:
+    parallel = plan.sweep.search.parallel
+    if parallel >= plan.slots.count:
+        return []
+    return [
+        ("", f"search.parallel is {parallel}: of {plan.slots.count} slots the others stay idle")
+    ]
 
 
 def nearest_folder(path: Path) -> Path:

@@ -4,7 +4,7 @@ Weights that were made before, by this sweep or another one, are found in the st
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 
 from datasets import Prepared
@@ -77,7 +77,7 @@ def import_weights(stage: Stage, cache: Path) -> store.Stored:
 
 def train_stage(
     stage: Stage, epochs: int, cache: Path, slots: Slots, deadline: float | None
-) -> Iterator[Report]:
+) -> Generator[Report]:
     """Train a stage and store its weights; yields each epoch's numbers, and {} at the end.
 
     Its parent's weights must be in the store. Out of time, it ends without weights, and resumes

@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -78,7 +78,7 @@ class Training:
     recorded: int
 
 
-def train_trial(training: Training, context: TrialContext) -> Iterator[Report]:
+def train_trial(training: Training, context: TrialContext) -> Generator[Report]:
     """Train a trial or repeat up to a rung or to its end; yields a report after each epoch.
 
     In its folder it writes the weights of its best epoch, TensorBoard events and, while it is
@@ -149,7 +149,7 @@ def initial_model(config: Config, context: TrialContext, weights: Path | None) -
     return model
 
 
-def score_on_test(record: TrialRecord, context: TrialContext) -> Iterator[Report]:
+def score_on_test(record: TrialRecord, context: TrialContext) -> Generator[Report]:
     """Score a trial or repeat on test; its tally and predictions are written into its folder.
 
     Yields one report: the metrics, and `latency_ms`.

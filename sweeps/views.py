@@ -52,6 +52,9 @@ class Lines:
         self._line(f"{name}: made in {duration(seconds)}")
 
     def trial_started(self, record: TrialRecord) -> None:
+        if record.epochs:
+            self._line(f"{record.name}: goes on after epoch {record.epochs[-1]['epoch']}")
+            return
         tuned = ", ".join(f"{key} {_short(record.config[key])}" for key in record.tuned)
         self._line(f"{record.name}: started" + (f" ({tuned})" if tuned else ""))
 

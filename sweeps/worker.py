@@ -1,7 +1,7 @@
 """A worker: a process that holds a slot and does one job after another."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from ray import tune
@@ -13,7 +13,7 @@ from sweeps.reports import Report
 class Worker(tune.Trainable):
     """Ray Tune's side of a job. Ray keeps the process, and gives it the next job."""
 
-    reports: Iterator[Report]
+    reports: Generator[Report]
 
     def setup(self, config: dict[str, Any], context: JobContext) -> None:
         """Start with a job in a new process."""
@@ -30,6 +30,8 @@ class Worker(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Work up to the job's next report."""
         report = next(self.reports)
+        if report.last:  # now, because the next job may be long in coming
+            self.reports.close()
         shown = {key: report.numbers[key] for key in ("epoch", "score") if key in report.numbers}
         return {"report": report, **shown}
 

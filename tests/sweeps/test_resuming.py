@@ -1,0 +1,42 @@
+"""A training resumes from its latest state, or from the one before where that is lost."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from sweeps.resuming import ResumeFile
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> ResumeFile:
+    """Of a training that has come to its second rung."""
+    resume = ResumeFile(tmp_path / "trial" / "resume.pt")
+    for epoch in (2, 6):
+        resume.write({"epoch": epoch, "weights": torch.full((1000,), float(epoch))})
+    return resume
+
+
+def epoch_in(file: ResumeFile) -> int | None:
+    state = file.read(CPU)
+    return None if state is None else state["epoch"]
+
+
+def test_the_latest_state_is_read(file: ResumeFile) -> None:
+    assert epoch_in(file) == 6
+
+
+def test_where_the_latest_is_lost_or_damaged_the_training_goes_back_one_rung(
+    file: ResumeFile,
+) -> None:
+    file.file.write_bytes(file.file.read_bytes()[:1000])
+    assert epoch_in(file) == 2
+    file.file.unlink()
+    assert epoch_in(file) == 2
+
+
+def test_where_both_are_lost_it_starts_again(file: ResumeFile) -> None:
+    file.remove()
+    assert epoch_in(file) is None
