@@ -48,7 +48,7 @@ def test_the_initial_weights_are_those_of_the_arm(make_run: Callable[..., Any]) 
     run.add("000-a", 0.5)
     other = Arm({"backbone": "other"})
     record = run.directory.run()
-    changes = {"arms": (other, *record.arms), "weights": ("mae-other", "mae-own")}
+    changes = {"arms": (other, *record.arms), "weights": ("mae-other", "mae-own"), "costs": (1, 1)}
     run.directory.write_run(record.model_copy(update=changes))
     assert "initial weights: stage `mae-own`" in model_card(run.folder, None)
 
@@ -82,6 +82,6 @@ def test_the_interval_is_of_the_tally(make_run: Callable[..., Any], capsys: Any)
 def test_a_damaged_file_of_scores_is_named(make_run: Callable[..., Any], capsys: Any) -> None:
     run = make_run()
     run.add("000-a", 0.6)
-    (run.folder / "test.json").write_text('{"format": 1, "scores": 3}')
+    (run.folder / "test.json").write_text('{"format": 2, "scores": 3}')
     assert main(["card", str(run.folder)]) == 2
     assert "test.json is damaged" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """A whole run with real parts: the command, Ray, Optuna, HDF5, the run directory."""
 
+import contextlib
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,17 @@ def start(sweep_file: Path, cache: Path, folder: Path, *more: str) -> subprocess
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@contextlib.contextmanager
+def a_single_core() -> Iterator[None]:
+    """For commands that are started here: a machine of one slot."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -159,7 +172,7 @@ def test_tensorboard_events_hold_curves_hyperparameters_and_pictures(
 
 
 @pytest.mark.slow
-def test_run_cut_by_ctrl_c_and_resumed_is_the_uncut_run(
+def test_run_cut_by_ctrl_c_and_resumed_on_a_single_slot_is_the_uncut_run(
     uncut: tuple[Path, Path, tuple[int, str, str]], cache: Path, tmp_path: Path
 ) -> None:
     sweep_file, run, _ = uncut
@@ -174,8 +187,11 @@ def test_run_cut_by_ctrl_c_and_resumed_is_the_uncut_run(
     before = {record["name"] for record in records if record["epochs"]}
     assert len(before) >= 4
 
-    status, out, err = finish(start(sweep_file, cache, tmp_path, "--resume"))
+    with a_single_core():
+        resumed = start(sweep_file, cache, tmp_path, "--resume")
+    status, out, err = finish(resumed)
     assert status == 0, err
+    assert "1 trials at once" in out
     assert not any(f"{name}: epoch 1 of" in out for name in before)
     assert records_of(tmp_path / "tiny") == records_of(run)
 
