@@ -149,6 +149,7 @@ def _halving(plan: Plan) -> list[tuple[str, str]]:
         return [("rungs", "none: every trial is trained to its end")]
     epochs = _epochs(plan)
     rungs = ", ".join(str(rung) for rung in rungs_of(rule, epochs, epochs)[:-1])
+    rungs = f"epochs {rungs}" if "," in rungs else f"epoch {rungs}"
     each = f"{rule.finish} of every arm" if rule.finish else "an arm may drop out"
     space = plan.trials * plan.checkpoint / 1e9
     free = shutil.disk_usage(nearest_folder(plan.directory.path)).free / 1e9
@@ -157,8 +158,8 @@ def _halving(plan: Plan) -> list[tuple[str, str]]:
     return [
         (
             "rungs",
-            f"at epochs {rungs} the best 1/{rule.factor} go on, as seen on a clock of "
-            f"{sweep.search.parallel} slots; trained to the end: {each}",
+            f"{rungs}: of those that have come so far, the best 1/{rule.factor} go on, as seen on a "
+            f"clock of {sweep.search.parallel} slots; trained to the end: {each}",
         ),
         ("disk", disk + short),
     ]
