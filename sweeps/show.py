@@ -158,8 +158,8 @@ def _halving(plan: Plan) -> list[tuple[str, str]]:
     return [
         (
             "rungs",
-            f"{rungs}: of those that have come so far, the best 1/{rule.factor} go on, as seen on a "
-            f"clock of {sweep.search.parallel} slots; trained to the end: {each}",
+            f"{rungs}: of those that have come so far, the best 1/{rule.factor} go on, as seen on "
+            f"a clock of {sweep.search.parallel} slots; trained to the end: {each}",
         ),
         ("disk", disk + short),
     ]
