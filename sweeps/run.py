@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 from ray import tune
@@ -18,6 +19,7 @@ from sweeps.dispatcher import Dispatcher, Jobs
 from sweeps.jobs import JobContext
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan
+from sweeps.slots import Slots
 from sweeps.trial import TrialContext
 from sweeps.view import View
 from sweeps.worker import Worker
@@ -50,7 +52,7 @@ def run_until(
     """The same, up to a unix time in seconds; None for no limit."""
     agenda = Agenda(plan, trials, repeats, view, deadline)
     try:
-        _fit(plan, agenda)
+        run_agenda(agenda, plan.slots, context_of(plan, deadline), plan.directory.path / "ray")
     finally:
         agenda.leave()
     if not plan.missing:
@@ -63,17 +65,15 @@ def run_until(
         raise KeyboardInterrupt  # Tune handles the signal itself and returns
 
 
-def _fit(plan: Plan, agenda: Agenda) -> None:
-    """Let Ray Tune do the agenda's jobs in the plan's slots."""
-    dispatcher = Dispatcher(agenda, plan.slots.count)
-    context = context_of(plan, agenda.deadline)
+def run_agenda(agenda: Agenda, slots: Slots, context: JobContext, folder: Path) -> None:
+    """Let Ray Tune do the agenda's jobs in the slots; `folder` is Ray's own, and is emptied."""
+    dispatcher = Dispatcher(agenda, slots.count)
     worker = tune.with_parameters(Worker, context=context)
-    slot = {"cpu": plan.slots.cpu, "gpu": plan.slots.gpu}
-    run = plan.directory.path.resolve()
-    shutil.rmtree(run / "ray", ignore_errors=True)
+    slot = {"cpu": slots.cpu, "gpu": slots.gpu}
+    shutil.rmtree(folder, ignore_errors=True)
     # Ray would start workers one after another, and write its own state, which nothing reads,
     # again and again.
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(plan.slots.count)
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots.count)
     os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = str(10**9)
     tuner = tune.Tuner(
         tune.with_resources(worker, slot),
@@ -85,7 +85,9 @@ def _fit(plan: Plan, agenda: Agenda) -> None:
             trial_name_creator=lambda trial: trial.config["job"].name,
             trial_dirname_creator=lambda trial: trial.config["job"].name.replace(" ", "-"),
         ),
-        run_config=tune.RunConfig(name="ray", storage_path=str(run), verbose=0),
+        run_config=tune.RunConfig(
+            name=folder.name, storage_path=str(folder.parent.resolve()), verbose=0
+        ),
     )
     with _own_signals():
         tuner.fit()

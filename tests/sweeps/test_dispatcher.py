@@ -1,5 +1,9 @@
 """Whatever Ray does with a trial, its job is heard of again."""
 
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +13,8 @@ from ray.tune.schedulers import TrialScheduler
 
 from sweeps.dispatcher import Dispatcher, Jobs
 from sweeps.reports import Report
+from sweeps.run import run_agenda
+from sweeps.slots import Machine, Slots
 
 
 class Job(SimpleNamespace):
@@ -23,7 +29,9 @@ class Work:
         self.failed: dict[str, str] = {}
         self.begun: list[str] = []
 
-    over = False
+    @property
+    def over(self) -> bool:
+        return False
 
     def next(self) -> Job | None:
         return self.left.pop(0) if self.left else None
@@ -121,3 +129,46 @@ def test_a_trial_goes_on_in_its_own_worker_if_that_is_idle() -> None:
     assert jobs.suggest("1") is None, "Ray knows the trial"
     assert dispatcher.choose_trial_to_run(Ray()) is trial
     assert (trial.status, trial.config["job"].stretch) == (Trial.PAUSED, 2)
+
+
+@dataclass(frozen=True)
+class SlowToEnd:
+    """A job whose worker takes longer to let go of it than Ray waits for a function trainable."""
+
+    name: str
+
+    def reports(self, context: object) -> Generator[Report]:
+        try:
+            yield Report({"epoch": 1}, last=True)
+        finally:
+            time.sleep(4)
+
+
+class Once(Work):
+    """Jobs that are done once, and never go on."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.left = [SlowToEnd(name) for name in names]  # type: ignore[misc]
+        self.done: list[str] = []
+
+    @property
+    def over(self) -> bool:
+        return len(self.done) + len(self.failed) == 3
+
+    def report(self, job: Job, report: Report) -> bool:
+        self.done.append(job.name)
+        return False
+
+    def pauses(self, job: Job) -> bool:
+        return False
+
+
+@pytest.mark.slow
+def test_a_job_that_takes_long_to_end_does_not_fail_the_next_one(
+    ray_cluster: Machine, tmp_path: Path
+) -> None:
+    work = Once("a", "b", "c")
+    slots = Slots(cpu=1, gpu=0, count=1, per_machine=1)
+    run_agenda(work, slots, None, tmp_path / "ray")  # type: ignore[arg-type]
+    assert (work.done, work.failed) == (["a", "b", "c"], {})
