@@ -178,7 +178,7 @@ class Screen:
         bar.add_row(
             Text(f"{begun} of {self.plan.trainings} trials begun", style="bold"),
             ProgressBar(total=self.plan.trainings, completed=begun, width=30),
-            Text(f"{waiting} wait at a rung, {finished} are finished", style="dim"),
+            Text(f"{waiting} waiting, {finished} finished", style="dim"),
             Text(self._remaining(), style="dim"),
         )
         return bar
