@@ -67,8 +67,8 @@ def _data(run: Run) -> str:
 def _searched(run: Run) -> str:
     budget = run.record.budget
     effort = (
-        f"{count(budget.trials, 'trial')} of {count(budget.epochs, 'epoch')}, unless an arm sets "
-        "another number"
+        f"{count(budget.trials, 'trial')} of at most {count(budget.epochs, 'epoch')}, unless an "
+        "arm sets another number"
     )
     return (
         f"{listed(run.tuned)} within every arm, in {effort}" if run.tuned else f"nothing; {effort}"
