@@ -174,6 +174,28 @@ def test_resumed_run_ends_as_an_uncut_one_and_trains_nothing_again(
     ]
 
 
+def test_nobody_waits_for_a_trial_that_costs_more(make_sweep: MakeSweep, tmp_path: Path) -> None:
+    """On two virtual slots, several fast trials end while the slow one beside them runs."""
+    sweep = make_sweep(
+        compare={"backbone": ["test_vit", "test_resnet"]},
+        fixed={"pretraining": "scratch"},
+        allocation="equal",  # trials 0, 2, 4, … are of the first arm
+        search={"parallel": 2},
+        scheduler={"name": "none"},
+    )
+    search = search_of(sweep, tmp_path)
+    fast, slow = arms_of(sweep)
+    search.costs = {fast: 1, slow: 100}
+    search.advance()
+    assert [segment.number for segment in search.begun] == [0, 1]
+    work(search, search.begun.popleft())
+    search.advance()
+    assert [segment.number for segment in search.begun] == [1, 2]
+    work(search, search.begun.pop())
+    search.advance()
+    assert [segment.number for segment in search.begun] == [1, 3], "without the result of 1"
+
+
 def test_budget_may_grow(make_sweep: MakeSweep, tmp_path: Path) -> None:
     few = make_sweep(budget={"trials": 8, "epochs": 9}, search={"parallel": 4})
     drive(search_of(few, tmp_path))
