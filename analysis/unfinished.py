@@ -19,7 +19,7 @@ class Unfinished(NamedTuple):
     """How far an arm's first trial was trained.
 
     Attributes:
-        how: what became of the arm. It `dropped out` if none of its trials is still to go on.
+        how: what became of the arm. It `dropped out` if none of its trials is still to continue.
         epoch: such as `6 of 30`.
     """
 
@@ -41,14 +41,14 @@ def unfinished_arms(run: Run, metric: str) -> dict[int, Unfinished]:
     By their positions in `run.record.arms`.
     """
     trials = run.trials.set_index("number")
-    going_on = set(trials.loc[~trials["status"].isin(ENDED), "arm"])
+    continuing = set(trials.loc[~trials["status"].isin(ENDED), "arm"])
     found: dict[int, Unfinished] = {}
     for one in ranked_arms(run, metric):
         if one.repeats or one.trial.reached == 1:
             continue
         diverged = trials["status"].loc[one.trial.number] == "diverged"
         ended: How = "diverged" if diverged else "dropped out"
-        how = "not finished yet" if one.arm in going_on else ended
+        how = "not finished yet" if one.arm in continuing else ended
         found[one.arm] = Unfinished(how, epoch_reached(run, one.trial.number))
     return found
 

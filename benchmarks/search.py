@@ -155,7 +155,7 @@ def ours(options: argparse.Namespace, drawn: Draw, slots: int) -> Outcome:
 
 
 Decide = Callable[[int, int, float], bool]
-"""Whether a trial goes on after an epoch with this score."""
+"""Whether a trial continues after an epoch with this score."""
 
 
 def stopping(drawn: Draw, slots: int, decide: Decide) -> Outcome:

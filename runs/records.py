@@ -17,7 +17,7 @@ FORMAT: Literal[2] = 2
 """Version of the files of a run directory. Raise it when a reader would misread the new ones."""
 
 Status = Literal["running", "waiting", "done", "pruned", "diverged", "failed"]
-"""`waiting`: not in a slot, before its first epoch or at a rung; `pruned`: it never went on."""
+"""`waiting`: not in a slot, before its first epoch or at a rung; `pruned`: it never continued."""
 ENDED: tuple[Status, ...] = ("done", "pruned", "diverged", "failed")
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -234,7 +234,7 @@ class RunRecord(_File):
 
 
 class TrialRecord(_File):
-    """`trial.json`: one configuration, trained. The engine changes it as training goes on.
+    """`trial.json`: one configuration, trained. The engine changes it as training continues.
 
     Attributes:
         number: position in the order of proposals, from 0; of a repeat, in that of repeats.

@@ -99,22 +99,22 @@ class Agenda:
                 self.view.trial_started(ledger.records[training.number])
 
     def report(self, job: Job, report: Report) -> bool:
-        """A worker has something to tell; whether it is to go on with the job."""
-        goes_on = not (report.last or self._stopped)
-        if not goes_on:
+        """A worker has something to tell; whether it is to continue with the job."""
+        continues = not (report.last or self._stopped)
+        if not continues:
             del self._running[job.name]
         match job:
             case MakeStage(stage=stage):
                 self._hear_of_stage(stage, report)
             case Train(training=training):
                 self._hear_of_training(training, report)
-                if not goes_on and self.pauses(job):
+                if not continues and self.pauses(job):
                     self._pause(training)
             case Score(record=record):
                 self._scores[record.name] = dict(report.numbers)
                 self.plan.directory.write_test(TestRecord(scores=self._scores))
                 self.view.scored(len(self._to_score))
-        return goes_on
+        return continues
 
     def fail(self, job: Job, reason: str) -> None:
         """A job has raised, or its worker died."""
@@ -135,7 +135,7 @@ class Agenda:
                 self._ledger(job.training).pause(job.training.number)
 
     def pauses(self, job: Job) -> bool:
-        """Whether a job that is done is a stretch of a training that may go on."""
+        """Whether a job that is done is a stretch of a training that may continue."""
         if not isinstance(job, Train):
             return False
         return not self._ledger(job.training).records[job.training.number].ended

@@ -106,7 +106,7 @@ class Dispatcher(FIFOScheduler):
             self.agenda.fail(job, reason_of(trial))
 
     def _release(self, tune_controller: Any, wanted_by: str) -> None:
-        """Let go of an idle worker: of the trial that goes on itself, if it has one."""
+        """Let go of an idle worker: of the trial that continues itself, if it has one."""
         name = wanted_by if wanted_by in self.idle else next(iter(self.idle))
         job = self.idle.pop(name)
         if not self.agenda.pauses(job):

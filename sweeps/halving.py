@@ -1,13 +1,14 @@
-"""Which trials go on: successive halving, asynchronous, with pause and resume.
+"""Which trials continue: successive halving, asynchronous, with pause and resume.
 
 Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning" (ASHA): a trial is trained
-from rung to rung, and waits between them. Of those that have reached a rung, the best 1/factor go
-on, as soon as they are known to be the best. The others wait: they go on when later ones turn out
-to be worse.
+from rung to rung, and waits between them. Of those that have reached a rung, the best 1/factor
+continue, as soon as they are known to be the best. The others wait: they continue when later ones
+turn out to be worse.
 
-One thing is not as in the paper. There, the best of the first few to come to a rung go on at once.
-Where fast arms are poor ones these come first, and then nearly all go on. Here nobody goes on from
-a rung before `QUORUM` of those that are expected there have come (`benchmarks/README.md`).
+One thing is not as in the paper. There, the best of the first few to come to a rung continue at
+once. Where fast arms are poor ones these come first, and then nearly all continue. Here nobody
+continues from a rung before `QUORUM` of those that are expected there have come
+(`benchmarks/README.md`).
 """
 
 import bisect
@@ -43,7 +44,7 @@ def rungs_of(rule: Scheduler, epochs: int, longest: int) -> tuple[int, ...]:
 
 @dataclass
 class _Rung:
-    """Those that reached it: how many, the order of those that may go on, and who went on."""
+    """Those that reached it: how many, the order of those that may continue, and who continued."""
 
     count: int = 0
     order: list[tuple[float, int]] = field(default_factory=list)  # of (-score, number)
@@ -121,7 +122,7 @@ class Race:
         return self._entrants[number].finished or self._entrants[number].out
 
     def promote(self, *, settled: bool = False) -> int | None:
-        """The trial that goes on now; None if there is none. Upper rungs are first.
+        """The trial that continues now; None if there is none. Upper rungs are first.
 
         Args:
             settled: nothing runs, and nothing more is proposed: no rung waits for others.
@@ -139,10 +140,10 @@ class Race:
         if not found:
             return None
         passed, _, number, pool = min(found, key=lambda one: one[:3])
-        return self._go_on(number, self._rungs[pool][-passed])
+        return self._continue(number, self._rungs[pool][-passed])
 
     def finish(self) -> int | None:
-        """After the last proposal: the trial that goes on so that its arm has a finished one.
+        """After the last proposal: the trial that continues so that its arm has a finished one.
 
         None while enough trials of every arm run or are finished. Where arms may drop out
         (`finish` is 0), the best trial of the whole pool takes the place of that of each arm.
@@ -158,30 +159,30 @@ class Race:
             if on < max(self.rule.finish, 1) and waiting:
                 _, _, number = min(waiting)
                 entrant = self._entrants[number]
-                return self._go_on(number, self._rungs[entrant.pool][entrant.passed])
+                return self._continue(number, self._rungs[entrant.pool][entrant.passed])
         return None
 
     def beaten(self, number: int) -> list[int]:
-        """After `number` has come to a rung: the waiting trials that nobody expects to go on now.
+        """After `number` has come to a rung: the waiting trials that are not expected to continue.
 
         One of them may yet, where better ones fail or more trials are added.
         """
         entrant = self._entrants[number]
         order = self._rungs[entrant.pool][entrant.passed].order
-        going_on = self.planned[entrant.pool] // self.rule.factor**entrant.passed
-        pushed_down = order[going_on : going_on + 1]
+        promotions = self.planned[entrant.pool] // self.rule.factor**entrant.passed
+        pushed_down = order[promotions : promotions + 1]
         candidates = {number, *(other for _, other in pushed_down)}
-        return [one for one in sorted(candidates) if self._is_beaten(one, order, going_on)]
+        return [one for one in sorted(candidates) if self._is_beaten(one, order, promotions)]
 
-    def _is_beaten(self, number: int, order: list[tuple[float, int]], going_on: int) -> bool:
+    def _is_beaten(self, number: int, order: list[tuple[float, int]], promotions: int) -> bool:
         entrant = self._entrants[number]
-        if entrant.running or bisect.bisect_left(order, (-entrant.score, number)) < going_on:
+        if entrant.running or bisect.bisect_left(order, (-entrant.score, number)) < promotions:
             return False
         rivals = [self._entrants[other] for other in self._of_goal[self._goal_of(entrant)]]
         ahead = [one for one in rivals if (one.passed, one.score) > (entrant.passed, entrant.score)]
         return len(ahead) >= max(self.rule.finish, 1)
 
-    def _go_on(self, number: int, rung: _Rung) -> int:
+    def _continue(self, number: int, rung: _Rung) -> int:
         rung.promoted.add(number)
         self._entrants[number].running = True
         return number

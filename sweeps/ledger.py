@@ -57,7 +57,7 @@ class Ledger:
         self.directory.write_training(record)
 
     def forget(self, number: int) -> None:
-        """Delete what a trial resumes from. Should it go on after all, it is trained again."""
+        """Delete what a trial resumes from. Should it continue after all, it is trained again."""
         for file in self.folder(number).glob(f"{RESUME_FILE}*"):
             file.unlink(missing_ok=True)
 

@@ -205,11 +205,12 @@ def _cost(sweep: Sweep, arm: Arm, model: Model, data: Prepared) -> int:
 
 
 def checkpoint_bytes(model: Model) -> int:
-    """What a waiting trial keeps: its best weights, and to resume the last ones and AdamW's state.
+    """What a waiting trial keeps at most.
 
-    Twice that after its second rung, when the checkpoint of the rung before is kept as well.
+    That is its best weights, and the last ones with AdamW's two states, of this rung and the one
+    before.
     """
-    return 4 * sum(part.numel() * part.element_size() for part in model.parameters())
+    return (1 + 2 * 3) * sum(part.numel() * part.element_size() for part in model.parameters())
 
 
 def _start(

@@ -197,10 +197,11 @@ class References(Section):
 
 
 class Scheduler(Section):
-    """How trials are trained: from rung to rung, and only the better ones go on.
+    """How trials are trained: from rung to rung, and only the better ones continue.
 
     asha: trials pause at epochs grace, grace·factor, grace·factor², …. The best 1/factor of those
-    that have paused there go on; the others wait, and go on when later ones turn out to be worse.
+    that have paused there continue; the others wait, and continue when later ones turn out to be
+    worse.
     """
 
     name: Literal["asha", "none"] = Field("asha", description="none: every trial to its end")
@@ -209,7 +210,7 @@ class Scheduler(Section):
         ge=1,
         description="epochs that every trial is trained; of a shorter arm, as large a share",
     )
-    factor: int = Field(3, ge=2, description="one of so many goes on")
+    factor: int = Field(3, ge=2, description="one of so many continues")
     finish: int = Field(
         1,
         ge=0,

@@ -1,4 +1,4 @@
-"""The search: which trials are begun and which go on, in the order of a virtual clock.
+"""The search: which trials are begun and which continue, in the order of a virtual clock.
 
 Trials really end in an order that depends on the machine. If the search decided as they end, no
 sweep would be repeatable. Here a simulated execution decides: on `search.parallel` virtual slots,
@@ -98,7 +98,7 @@ class Search:
                 return
 
     def _next(self) -> Segment | None:
-        """What a free slot does: go on with a good trial, else a new one, else finish an arm."""
+        """What a free slot does: resume a good trial, else begin a new one, else finish an arm."""
         number = self.race.promote()
         if number is None and self.proposed < self.proposals.planned:
             number = self._propose()

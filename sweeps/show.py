@@ -154,12 +154,12 @@ def _halving(plan: Plan) -> list[tuple[str, str]]:
     space = plan.trials * plan.checkpoint / 1e9
     free = shutil.disk_usage(nearest_folder(plan.directory.path)).free / 1e9
     disk = f"waiting trials take up to {space:.1f} GB of the {free:.0f} GB that are free"
-    short = "; THAT IS TOO LITTLE: free some, or lower budget.trials" if space > free else ""
+    short = "; too little: free some, or lower budget.trials" if space > free else ""
     return [
         (
             "rungs",
-            f"{rungs}: of those that have come so far, the best 1/{rule.factor} go on, as seen on "
-            f"a clock of {sweep.search.parallel} slots; trained to the end: {each}",
+            f"{rungs}: of those that have come so far, the best 1/{rule.factor} continue, as seen "
+            f"on a clock of {sweep.search.parallel} slots; trained to the end: {each}",
         ),
         ("disk", disk + short),
     ]

@@ -53,7 +53,7 @@ class Lines:
 
     def trial_started(self, record: TrialRecord) -> None:
         if record.epochs:
-            self._line(f"{record.name}: goes on after epoch {record.epochs[-1]['epoch']}")
+            self._line(f"{record.name}: resumed after epoch {record.epochs[-1]['epoch']}")
             return
         tuned = ", ".join(f"{key} {_short(record.config[key])}" for key in record.tuned)
         self._line(f"{record.name}: started" + (f" ({tuned})" if tuned else ""))

@@ -22,7 +22,7 @@ class Job(SimpleNamespace):
 
 
 class Work:
-    """An agenda of jobs by name, whose trials all go on later."""
+    """An agenda of jobs by name, whose trials all continue later."""
 
     def __init__(self, *names: str) -> None:
         self.left = [Job(name=name) for name in names]
@@ -118,7 +118,7 @@ def test_a_worker_that_is_still_starting_is_not_replaced_by_an_idle_one() -> Non
     assert first.status == Trial.RUNNING
 
 
-def test_a_trial_goes_on_in_its_own_worker_if_that_is_idle() -> None:
+def test_a_trial_continues_in_its_own_worker_if_that_is_idle() -> None:
     work, dispatcher, jobs = dispatcher_of("a")
     trial = trial_of(dispatcher, jobs.suggest("0"))
     trial.status = Trial.RUNNING
@@ -145,7 +145,7 @@ class SlowToEnd:
 
 
 class Once(Work):
-    """Jobs that are done once, and never go on."""
+    """Jobs that are done once, and never continue."""
 
     def __init__(self, *names: str) -> None:
         super().__init__()

@@ -49,7 +49,9 @@ def promoted_by_the_paper(reached: dict[int, float], promoted: set[int], factor:
 
 
 @given(st.lists(st.integers(0, 9), max_size=40), st.integers(2, 4))
-def test_the_best_of_a_rung_go_on_as_soon_as_they_are_known(scores: list[int], factor: int) -> None:
+def test_the_best_of_a_rung_continue_as_soon_as_they_are_known(
+    scores: list[int], factor: int
+) -> None:
     race = race_of(0, factor=factor)
     reached: dict[int, float] = {}
     promoted: set[int] = set()
@@ -63,12 +65,12 @@ def test_the_best_of_a_rung_go_on_as_soon_as_they_are_known(scores: list[int], f
         assert not promoted_by_the_paper(reached, promoted, factor)
 
 
-@pytest.mark.parametrize(("planned", "go_on_at"), [(0, 2), (8, 4), (9, 5), (20, 10)])
-def test_nobody_goes_on_before_half_of_those_expected_have_come(
-    planned: int, go_on_at: int
+@pytest.mark.parametrize(("planned", "continue_at"), [(0, 2), (8, 4), (9, 5), (20, 10)])
+def test_nobody_continues_before_half_of_those_expected_have_come(
+    planned: int, continue_at: int
 ) -> None:
     race = race_of(planned, factor=2)
-    for number in range(go_on_at):
+    for number in range(continue_at):
         assert race.promote() is None
         race.enter(number, A, None, THREE_RUNGS)
         race.reach(number, 0.5)
@@ -100,7 +102,7 @@ def test_upper_rungs_come_first() -> None:
     assert race.promote() == 4
 
 
-def test_who_waits_goes_on_when_later_ones_are_worse() -> None:
+def test_who_waits_continues_when_later_ones_are_worse() -> None:
     race = race_of(6, factor=2)
     for number, score in enumerate([0.9, 0.5, 0.1]):
         race.enter(number, A, None, (1, 2))
@@ -112,13 +114,13 @@ def test_who_waits_goes_on_when_later_ones_are_worse() -> None:
 
 
 def test_a_diverged_trial_counts_as_the_worst_and_a_failed_one_does_not() -> None:
-    for end, goes_on in ((Race.diverge, 0), (Race.fail, None)):
+    for end, continues in ((Race.diverge, 0), (Race.fail, None)):
         race = race_of(2, factor=2)
         for number in (0, 1):
             race.enter(number, A, None, (1, 2))
         race.reach(0, 0.1)
         end(race, 1)
-        assert race.promote() == goes_on
+        assert race.promote() == continues
 
 
 def test_pools_are_compared_within_themselves() -> None:
@@ -129,8 +131,8 @@ def test_pools_are_compared_within_themselves() -> None:
     assert {race.promote(), race.promote(), race.promote()} == {0, 2, None}
 
 
-@pytest.mark.parametrize(("finish", "going_on"), [(0, [0]), (1, [0, 2]), (2, [0, 1, 2, 3])])
-def test_of_every_arm_so_many_are_trained_to_their_end(finish: int, going_on: list[int]) -> None:
+@pytest.mark.parametrize(("finish", "continuing"), [(0, [0]), (1, [0, 2]), (2, [0, 1, 2, 3])])
+def test_of_every_arm_so_many_are_trained_to_their_end(finish: int, continuing: list[int]) -> None:
     race = race_of(5, factor=9, finish=finish)
     for number, (arm, score) in enumerate([(A, 0.9), (A, 0.8), (B, 0.2), (B, 0.1), (B, 0.0)]):
         race.enter(number, arm, None, (1, 2))
@@ -139,7 +141,7 @@ def test_of_every_arm_so_many_are_trained_to_their_end(finish: int, going_on: li
     found = []
     while (number := race.finish()) is not None:
         found.append(number)
-    assert sorted(found) == going_on
+    assert sorted(found) == continuing
 
 
 def test_if_the_best_of_an_arm_fails_the_next_one_is_finished() -> None:
@@ -159,7 +161,7 @@ def test_beaten_are_those_whose_rank_no_later_trial_can_raise() -> None:
         race.enter(number, A, None, THREE_RUNGS)
         race.reach(number, score)
         beaten += race.beaten(number)
-    assert list(dict.fromkeys(beaten)) == [2, 1, 4, 5], "two of the six go on"
+    assert list(dict.fromkeys(beaten)) == [2, 1, 4, 5], "two of the six continue"
 
 
 def test_the_best_of_an_arm_is_not_beaten_while_it_must_be_finished() -> None:

@@ -274,7 +274,7 @@ def spoil_weights(plan: Plan) -> None:
     save_file({"of.another.network": torch.zeros(1)}, stored.folder / "backbone.safetensors")
 
 
-def test_trial_that_raises_is_recorded_with_its_reason_and_the_sweep_goes_on(
+def test_trial_that_raises_is_recorded_with_its_reason_and_the_sweep_continues(
     failing: tuple[Plan, Ledger, Silent],
 ) -> None:
     _, ledger, _ = failing
