@@ -82,7 +82,6 @@ class Ledger:
         if scored := [epoch for epoch in epochs if self.metric in epoch]:
             best = max(scored, key=lambda epoch: epoch[self.metric])
             record.score, record.best_epoch = best[self.metric], int(best["epoch"])
-        self._best = {arm.arm: arm.trial for arm in self.standings()}
         self._longest_epoch_s = max(self._longest_epoch_s, metrics["seconds"])
         self.directory.write_training(record)
 
@@ -119,8 +118,8 @@ class Ledger:
 
     def _keep_best_weights(self, ended: TrialRecord) -> None:
         """Of the ended trials of an arm, only the best keeps its weights: they fill the disk."""
-        best = self._best.get(ended.arm)
-        of_both = [record for record in (best, ended) if record is not None]
+        best = self._best.get(ended.arm)  # it runs again if it was resumed
+        of_both = [record for record in (best, ended) if record is not None and record.ended]
         ranked = rank_records(list({record.number: record for record in of_both}.values()))
         self._best[ended.arm] = kept = ranked[0].trial if ranked else ended
         for record in of_both:

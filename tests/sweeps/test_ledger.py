@@ -70,6 +70,20 @@ def test_only_the_best_trial_of_an_arm_keeps_its_weights(tmp_path: Path) -> None
     assert kept == ["001-a"]  # of equal ones, the first
 
 
+def test_a_best_trial_that_runs_again_keeps_its_weights_when_another_one_ends(
+    tmp_path: Path,
+) -> None:
+    """As when a run is resumed with more trials, and one that was pruned continues."""
+    ledger = opened(tmp_path, "a", "a")
+    ledger.add_epoch(0, epoch(1, 0.5))
+    ledger.close(0, "pruned")
+    ledger.begin(0)
+    ledger.add_epoch(1, epoch(1, 0.6))
+    ledger.close(1, "pruned")
+    kept = sorted(file.parent.name for file in tmp_path.glob("trials/*/weights.safetensors"))
+    assert kept == ["000-a", "001-a"]
+
+
 def test_of_equal_arms_the_one_that_was_first_to_reach_the_score_wins_everywhere(
     make_sweep: Callable[..., Sweep], tmp_path: Path
 ) -> None:
