@@ -166,9 +166,8 @@ def show_how_to_resume(plan: "Plan", ledgers: Iterable["Ledger"], why: str) -> N
     """Say how much of an unfinished run is kept, and print the command that continues it."""
     from sweeps.commands import resuming_command
 
-    records = [record for ledger in ledgers for record in ledger.records.values()]
-    ended = sum(record.ended for record in records)
-    begun = sum(bool(record.epochs) for record in records)
+    ended = sum(ledger.ended for ledger in ledgers)
+    begun = sum(bool(record.epochs) for ledger in ledgers for record in ledger.records.values())
     print(
         f"{why}: of {plan.trainings} trials {begun} have begun and {ended} have ended, and all is "
         "kept. To continue:\n"

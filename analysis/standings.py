@@ -58,6 +58,12 @@ def comparable_arms(run: Run, metric: str) -> tuple[Standing[int], ...]:
     )
 
 
+def trained_as_far(run: Run, standing: Standing[int]) -> pd.Series:
+    """Which rows of `run.trials` are of the arm, and were trained as far as its first trial."""
+    trials = run.trials
+    return trials["arm"].eq(standing.arm) & trials["reached"].eq(standing.trial.reached)
+
+
 def models_of_arms(run: Run, metric: str) -> pd.DataFrame:
     """A row a model: each scored repeat of an arm's first trial, or that trial if it has none.
 

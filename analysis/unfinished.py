@@ -55,9 +55,9 @@ def unfinished_arms(run: Run, metric: str) -> dict[int, Unfinished]:
 
 def epoch_reached(run: Run, number: int) -> str:
     """How far a trial was trained, and scored: `6 of 30`."""
-    trials = run.trials.set_index("number")
-    reached, planned = trials["reached"].loc[number], trials["config/epochs"].loc[number]
-    return f"{reached * planned:.0f} of {planned:.0f}"
+    trial = run.trials[run.trials["number"].eq(number)].iloc[0]
+    planned = trial["config/epochs"]
+    return f"{trial['reached'] * planned:.0f} of {planned:.0f}"
 
 
 def unfinished_notes(arms: Iterable[tuple[str, Unfinished]]) -> list[str]:

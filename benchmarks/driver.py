@@ -12,7 +12,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -39,11 +39,14 @@ class Prompt(Worker):
     """A worker that has its reports ready."""
 
     def _begin(self, job: Job) -> None:
-        self.reports = reports_of(job) if isinstance(job, Train) else iter([Report({}, last=True)])
+        self.reports = reports_of(job)
 
 
-def reports_of(job: Train) -> Iterator[Report]:
-    """Those of a training: all get better with each epoch, from where their number puts them."""
+def reports_of(job: Job) -> Generator[Report]:
+    """Of a training: all get better with each epoch, from where their number puts them."""
+    if not isinstance(job, Train):
+        yield Report({}, last=True)
+        return
     training = job.training
     start = training.number * 0.618 % 1 / 2
     for epoch in range(training.recorded + 1, training.until + 1):

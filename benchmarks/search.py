@@ -35,7 +35,6 @@ import optuna
 from numpy.typing import NDArray
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from runs.arms import Arm
 from runs.directory import RunDirectory
 from runs.records import TrialRecord
 from sweeps.ledger import Ledger
@@ -127,21 +126,20 @@ def ours(options: argparse.Namespace, drawn: Draw, slots: int) -> Outcome:
     epochs = drawn.scores.shape[1]
     sweep = sweep_of(options, epochs)
     best = np.maximum.accumulate(drawn.scores, axis=1)
-    costs: dict[Arm, int] = {}
-    for arm, cost in zip(drawn.arms, drawn.cost, strict=True):
-        costs[arms_of(sweep)[arm]] = int(cost)
+    arms = arms_of(sweep)
+    costs = {
+        arms[arm]: cost for arm, cost in zip(drawn.arms.tolist(), drawn.cost.tolist(), strict=True)
+    }
     now, spent = 0, 0
     with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
         ledger = Ledger(RunDirectory(Path(folder)), "AP50")
-        search = Search(sweep, arms_of(sweep), costs, Recorded(sweep, drawn), ledger)
+        search = Search(sweep, arms, costs, Recorded(sweep, drawn), ledger)
         running: list[tuple[int, int, int]] = []
         search.advance()
         while not search.over:
             while len(running) < slots and search.begun:
                 number, until = search.begun.popleft()
-                trained = ledger.records[number].epochs
-                start = trained[-1]["epoch"] if trained else 0
-                duration = int((until - start) * drawn.cost[number])
+                duration = int((until - ledger.records[number].trained) * drawn.cost[number])
                 spent += duration
                 heapq.heappush(running, (now + duration, number, until))
             now, number, until = heapq.heappop(running)
@@ -215,7 +213,9 @@ def optuna_hyperband(drawn: Draw, slots: int) -> Outcome:
     trials: dict[int, optuna.Trial] = {}
 
     def decide(number: int, epoch: int, score: float) -> bool:
-        trial = trials.setdefault(number, study.ask()) if number not in trials else trials[number]
+        if number not in trials:
+            trials[number] = study.ask()
+        trial = trials[number]
         trial.report(score, epoch)
         return not trial.should_prune()
 

@@ -1,5 +1,7 @@
 """What an epoch of a model costs, counted and not measured: the same number on every machine."""
 
+from collections.abc import Callable
+
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -21,17 +23,14 @@ def epoch_cost(model: Model, images: tuple[int, int], frozen: bool) -> int:
     training, scored = images
     backbone = model.backbone
     image = torch.zeros(1, backbone.bands, backbone.image_size, backbone.image_size, device="meta")
-    whole = _count(model, image)
+    whole = _count(model.pass_through, image)
     fixed = _count(backbone, image) if frozen else 0
     operations = training * (3 * whole - 2 * fixed) + scored * whole
     return max(1, round(operations / 1e6))
 
 
-def _count(model: Model | torch.nn.Module, image: torch.Tensor) -> int:
+def _count(layers: Callable[[torch.Tensor], object], image: torch.Tensor) -> int:
     """Floating-point operations of a forward pass."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        if isinstance(model, Model):
-            model.pass_through(image)
-        else:
-            model(image)
+        layers(image)
     return int(counter.get_total_flops())

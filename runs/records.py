@@ -278,12 +278,14 @@ class TrialRecord(_File):
     @property
     def reached(self) -> float:
         """The share of its epochs that it was trained, and scored; 1 only if it was finished."""
-        if self.status == "done":
-            return 1.0
+        return 1.0 if self.status == "done" else self.trained / max(self.config["epochs"], 1)
+
+    @property
+    def trained(self) -> int:
+        """The last epoch that it was trained, without diverging; 0 before the first."""
         if not self.epochs:
-            return 0.0
-        trained = self.epochs[-1]["epoch"] - (self.status == "diverged")
-        return float(trained / max(self.config["epochs"], 1))
+            return 0
+        return int(self.epochs[-1]["epoch"]) - (self.status == "diverged")
 
 
 class StageRecord(_Part):

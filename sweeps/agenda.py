@@ -29,6 +29,7 @@ class Agenda:
             always given, so that every time slice makes progress.
 
     Attributes:
+        running: by name, what is being done: from its handing out to its last report.
         failures: what could not be made or scored, in sentences. After a stage's failure no more
             jobs are given out.
     """
@@ -47,7 +48,7 @@ class Agenda:
         self._repeats: deque[TrialRecord] | None = None
         self._to_score: deque[TrialRecord] = deque()
         self._scores = dict(plan.directory.test().scores)
-        self._running: dict[str, Job] = {}
+        self.running: dict[str, Job] = {}
         self._given = 0
         self._stopped = False
         self._spent: dict[str, float] = defaultdict(float)
@@ -55,13 +56,13 @@ class Agenda:
     @property
     def complete(self) -> bool:
         """Whether everything was done, or has failed."""
-        left = self._stages or self._segments or self._repeats or self._to_score or self._running
+        left = self._stages or self._segments or self._repeats or self._to_score or self.running
         return self._repeats is not None and not left
 
     @property
     def over(self) -> bool:
         """Whether no job is being done, and none will be given out."""
-        return self.complete or (self.stopped and not self._running)
+        return self.complete or (self.stopped and not self.running)
 
     @property
     def stopped(self) -> bool:
@@ -85,7 +86,7 @@ class Agenda:
         job = self._next_stage() or self._next_training() or self._next_score()
         if job is not None:
             self._given += 1
-            self._running[job.name] = job
+            self.running[job.name] = job
         return job
 
     def started(self, job: Job) -> None:
@@ -102,7 +103,7 @@ class Agenda:
         """A worker has something to tell; whether it is to continue with the job."""
         continues = not (report.last or self._stopped)
         if not continues:
-            del self._running[job.name]
+            del self.running[job.name]
         match job:
             case MakeStage(stage=stage):
                 self._hear_of_stage(stage, report)
@@ -118,7 +119,7 @@ class Agenda:
 
     def fail(self, job: Job, reason: str) -> None:
         """A job has raised, or its worker died."""
-        del self._running[job.name]
+        del self.running[job.name]
         match job:
             case MakeStage(stage=stage):
                 self.failures.append(f"{stage.name} could not be made: {reason}")
@@ -130,7 +131,7 @@ class Agenda:
 
     def leave(self) -> None:
         """Nobody works on anything any more: what was interrupted waits to be resumed."""
-        for job in self._running.values():
+        for job in self.running.values():
             if isinstance(job, Train):
                 self._ledger(job.training).pause(job.training.number)
 
@@ -188,7 +189,7 @@ class Agenda:
                 config=record.config,
                 weights=self.plan.weights_of(record.arm),
                 until=until,
-                recorded=int(record.epochs[-1]["epoch"]) if record.epochs else 0,
+                recorded=record.trained,
             )
         )
 

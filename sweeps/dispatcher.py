@@ -28,10 +28,8 @@ class Dispatcher(FIFOScheduler):
     def __init__(self, agenda: Agenda, slots: int) -> None:
         super().__init__()
         self.agenda, self.slots = agenda, slots
-        self.jobs: dict[str, Job] = {}
-        """By name, what is being done: from its handing out to its last report."""
         self.starting: list[str] = []
-        """Those of them that no worker has begun yet."""
+        """Names of the agenda's running jobs that no worker has begun yet."""
         self.trials: dict[str, Trial] = {}
         """Ray's trials by name, without those that were stopped."""
         self.idle: dict[str, Job] = {}
@@ -45,8 +43,7 @@ class Dispatcher(FIFOScheduler):
 
     def take(self) -> Job | None:
         """A job that is new to Ray; None while there is none, or all slots are taken."""
-        while len(self.jobs) < self.slots and (job := self.agenda.next()) is not None:
-            self.jobs[job.name] = job
+        while len(self.agenda.running) < self.slots and (job := self.agenda.next()) is not None:
             self.starting.append(job.name)
             if len(self.idle) > len(self.taking_over):
                 self.taking_over.add(job.name)
@@ -79,7 +76,7 @@ class Dispatcher(FIFOScheduler):
         job = trial.config["job"]
         if self.agenda.report(job, result["report"]):
             return TrialScheduler.CONTINUE
-        self.idle[job.name] = self.jobs.pop(job.name)
+        self.idle[job.name] = job
         return TrialScheduler.NOOP
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
@@ -88,7 +85,7 @@ class Dispatcher(FIFOScheduler):
 
     def _look_after(self, tune_controller: Any) -> None:
         """Notice what has begun, and what Ray has ended without a word."""
-        for name, job in list(self.jobs.items()):
+        for name, job in list(self.agenda.running.items()):
             status = self.trials[name].status
             if status in (Trial.ERROR, Trial.TERMINATED):
                 self._lose(name)
@@ -102,7 +99,7 @@ class Dispatcher(FIFOScheduler):
         self.taking_over.discard(name)
         if name in self.starting:
             self.starting.remove(name)
-        if (job := self.jobs.pop(name, None)) is not None:
+        if (job := self.agenda.running.get(name)) is not None:
             self.agenda.fail(job, reason_of(trial))
 
     def _release(self, tune_controller: Any, wanted_by: str) -> None:

@@ -20,6 +20,7 @@ from runs.arms import Arm
 from sweeps.schema import Scheduler
 
 QUORUM = 0.5
+"""Share of those expected at a rung that must have come before anybody continues from it."""
 
 Pool = Hashable
 """Trials of one pool are compared with each other."""
@@ -107,8 +108,8 @@ class Race:
 
     def diverge(self, number: int) -> None:
         """A trial has diverged before its next rung: it counts there as the worst."""
+        self.fail(number)
         entrant = self._entrants[number]
-        entrant.running, entrant.out = False, True
         if entrant.passed + 1 < len(entrant.rungs):
             self._rungs[entrant.pool][entrant.passed + 1].count += 1
 

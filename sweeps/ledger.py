@@ -14,6 +14,7 @@ from runs.curves import Curve
 from runs.directory import Group, RunDirectory
 from runs.records import Status, TrialRecord
 from runs.winner import ArmStanding, rank_records
+from sweeps.resuming import ResumeFile
 
 RESUME_FILE = "resume.pt"
 """In a trial's folder, while it is unfinished: what it resumes from."""
@@ -58,8 +59,7 @@ class Ledger:
 
     def forget(self, number: int) -> None:
         """Delete what a trial resumes from. Should it continue after all, it is trained again."""
-        for file in self.folder(number).glob(f"{RESUME_FILE}*"):
-            file.unlink(missing_ok=True)
+        ResumeFile(self.folder(number) / RESUME_FILE).remove()
 
     def describe(self, number: int, device: str, architecture: str, parameters: int) -> None:
         """Note what a trial runs on and what it trains; written with its next epoch."""
@@ -121,17 +121,16 @@ class Ledger:
         best = self._best.get(ended.arm)  # it runs again if it was resumed
         of_both = [record for record in (best, ended) if record is not None and record.ended]
         ranked = rank_records(list({record.number: record for record in of_both}.values()))
-        self._best[ended.arm] = kept = ranked[0].trial if ranked else ended
+        if ranked:
+            self._best[ended.arm] = ranked[0].trial
         for record in of_both:
-            if record is not kept:
+            if not ranked or record is not ranked[0].trial:
                 self.directory.weights_file(record).unlink(missing_ok=True)
 
 
 def reached(record: TrialRecord, epoch: int) -> bool:
     """Whether a training has come to the end of `epoch` without diverging."""
-    if not record.epochs:
-        return False
-    return record.epochs[-1]["epoch"] - (record.status == "diverged") >= epoch
+    return len(record.epochs) > 0 and record.trained >= epoch
 
 
 def best_by(record: TrialRecord, metric: str) -> list[tuple[int, float]]:

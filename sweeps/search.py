@@ -19,7 +19,7 @@ from sweeps.clock import Clock
 from sweeps.halving import Pool, Race, rungs_of
 from sweeps.ledger import Ledger, best_by, reached
 from sweeps.schema import Sweep
-from sweeps.space import complete
+from sweeps.space import longest_training
 
 
 class ReplayError(EosweepError):
@@ -75,7 +75,7 @@ class Search:
         self.begun: deque[Segment] = deque()
         self.proposed = 0
         self.over = False
-        self._longest = max(complete(sweep, arm)["epochs"] for arm in arms)
+        self._longest = longest_training(sweep, arms)
 
     def advance(self) -> None:
         """Move the clock as far as results are known; what it begins is added to `begun`.

@@ -12,7 +12,7 @@ from sweeps.commands import from_here
 from sweeps.halving import rungs_of
 from sweeps.plan import Plan
 from sweeps.schema import Domain
-from sweeps.space import complete
+from sweeps.space import longest_training
 
 
 def show_plan(plan: Plan, console: Console) -> None:
@@ -81,7 +81,7 @@ def _classes(plan: Plan) -> list[tuple[str, str]]:
 
 
 def _epochs(plan: Plan) -> int:
-    return max(complete(plan.sweep, arm)["epochs"] for arm in plan.arms)
+    return longest_training(plan.sweep, plan.arms)
 
 
 def _idle_slots(plan: Plan) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ head, the `loss_weights.NAME` in force, its factors, `seed` and the trial's `num
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import optuna
@@ -109,6 +109,11 @@ def complete(sweep: Sweep, chosen: Mapping[str, Any]) -> Config:
         "epochs": sweep.budget.epochs if settings.epochs is None else settings.epochs,
         "seed": sweep.seed,
     }
+
+
+def longest_training(sweep: Sweep, arms: Iterable[Arm]) -> int:
+    """Epochs of the longest training of `arms`."""
+    return max(complete(sweep, arm)["epochs"] for arm in arms)
 
 
 def tuned_in(sweep: Sweep, arm: Mapping[str, Any]) -> list[str]:

@@ -95,12 +95,13 @@ def train_trial(training: Training, context: TrialContext) -> Generator[Report]:
     folder.mkdir(parents=True, exist_ok=True)
     train_split, validation = _split(context.data, "train"), _split(context.data, "val")
     pictures = batch_of(validation, validation.first_with(TASKS[context.task].needs, PICTURES))
-    model = initial_model(config, context, training.weights)
+    unfinished = ResumeFile(folder / RESUME_FILE)
+    resume = unfinished.read(device)
+    # What it resumes from holds every weight: the initial ones are not read again.
+    model = initial_model(config, context, None if resume else training.weights)
     # Ray names a worker's process after its class. Named after the trial, it is recognised in the
     # dashboard's list of workers and in `top`; only Ray's own function can change the name.
     setproctitle(f"trial {name}")
-    unfinished = ResumeFile(folder / RESUME_FILE)
-    resume = unfinished.read(device)
     best = resume["best"] if resume else -1.0
     done = resume["epoch"] if resume else 0
     if resume and done > training.recorded:  # the run ended before it was told of that epoch

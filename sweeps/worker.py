@@ -32,8 +32,7 @@ class Worker(tune.Trainable):
         report = next(self.reports)
         if report.last:  # now, because the next job may be long in coming
             self.reports.close()
-        shown = {key: report.numbers[key] for key in ("epoch", "score") if key in report.numbers}
-        return {"report": report, **shown}
+        return {"report": report}
 
     def _begin(self, job: Job) -> None:
         self.reports = job.reports(self.context)

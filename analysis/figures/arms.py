@@ -21,7 +21,7 @@ from analysis.figures.style import (
 from analysis.loading import AnalysisError, Run
 from analysis.ranking.arms import rank_runs
 from analysis.ranking.uncertainty import TIED
-from analysis.standings import models_of_arms, ranked_arms
+from analysis.standings import models_of_arms, ranked_arms, trained_as_far
 from analysis.statistics.bootstrap import CONFIDENCE, RESAMPLES
 from analysis.unfinished import unfinished_arms
 
@@ -129,11 +129,10 @@ def _tested_rows(run: Run, metric: str) -> list[_Row]:
 
 def _searched_rows(run: Run) -> list[_Row]:
     metric = run.record.metric
-    scored, early = run.trials.dropna(subset="score"), unfinished_arms(run, metric)
+    early = unfinished_arms(run, metric)
     rows = []
     for one in ranked_arms(run, metric):
-        as_far = scored["arm"].eq(one.arm) & scored["reached"].eq(one.trial.reached)
-        behind = scored.loc[as_far, "score"].to_numpy("float64")
+        behind = run.trials.loc[trained_as_far(run, one), "score"].dropna().to_numpy("float64")
         epoch = early[one.arm].epoch if one.arm in early else ""
         rows.append(_Row(one.arm, one.trial.score, behind, epoch=epoch))
     return rows

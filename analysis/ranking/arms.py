@@ -14,7 +14,13 @@ import pandas as pd
 from analysis.loading import AnalysisError, Run
 from analysis.ranking.trials import STATUS_COLUMNS, bare_names, prefixed
 from analysis.ranking.uncertainty import Uncertainty, uncertainty_of
-from analysis.standings import metric_of, models_of_arms, ranked_arms, validation_scores
+from analysis.standings import (
+    metric_of,
+    models_of_arms,
+    ranked_arms,
+    trained_as_far,
+    validation_scores,
+)
 from analysis.statistics.costs import costs_of
 from analysis.unfinished import Unfinished, epoch_reached, unfinished_arms
 
@@ -149,9 +155,8 @@ def _validated(run: Run, metric: str) -> pd.DataFrame:
     scores = run.trials["number"].map(validation_scores(run, metric))
     rows = {}
     for one in ranked_arms(run, metric):
-        as_far = run.trials["arm"].eq(one.arm) & run.trials["reached"].eq(one.trial.reached)
-        epoch = epoch_reached(run, one.trial.number)
-        rows[one.arm] = (one.trial.score, scores[as_far].median(), epoch)
+        median = scores[trained_as_far(run, one)].median()
+        rows[one.arm] = (one.trial.score, median, epoch_reached(run, one.trial.number))
     columns = {"best": "float64", "median": "float64", "epoch": "str"}
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(columns)).astype(columns)
 

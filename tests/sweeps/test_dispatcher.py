@@ -26,6 +26,7 @@ class Work:
 
     def __init__(self, *names: str) -> None:
         self.left = [Job(name=name) for name in names]
+        self.running: dict[str, Job] = {}
         self.failed: dict[str, str] = {}
         self.begun: list[str] = []
 
@@ -34,15 +35,22 @@ class Work:
         return False
 
     def next(self) -> Job | None:
-        return self.left.pop(0) if self.left else None
+        if not self.left:
+            return None
+        job = self.left.pop(0)
+        self.running[job.name] = job
+        return job
 
     def started(self, job: Job) -> None:
         self.begun.append(job.name)
 
     def report(self, job: Job, report: Report) -> bool:
+        if report.last:
+            del self.running[job.name]
         return not report.last
 
     def fail(self, job: Job, reason: str) -> None:
+        del self.running[job.name]
         self.failed[job.name] = reason
 
     def pauses(self, job: Job) -> bool:
@@ -158,7 +166,7 @@ class Once(Work):
 
     def report(self, job: Job, report: Report) -> bool:
         self.done.append(job.name)
-        return False
+        return super().report(job, report)
 
     def pauses(self, job: Job) -> bool:
         return False

@@ -84,6 +84,13 @@ def test_a_best_trial_that_runs_again_keeps_its_weights_when_another_one_ends(
     assert kept == ["000-a", "001-a"]
 
 
+def test_a_failed_trial_keeps_no_weights(tmp_path: Path) -> None:
+    ledger = opened(tmp_path, "a")
+    ledger.add_epoch(0, epoch(1, 0.5))
+    ledger.close(0, "failed", "its worker died")
+    assert not list(tmp_path.glob("trials/*/weights.safetensors"))
+
+
 def test_of_equal_arms_the_one_that_was_first_to_reach_the_score_wins_everywhere(
     make_sweep: Callable[..., Sweep], tmp_path: Path
 ) -> None:
