@@ -13,8 +13,9 @@ continues from a rung before `QUORUM` of those that are expected there have come
 
 import bisect
 from collections import defaultdict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from runs.arms import Arm
 from sweeps.schema import Scheduler
@@ -150,14 +151,15 @@ class Race:
         (`finish` is 0), the best trial of the whole pool takes the place of that of each arm.
         """
         for numbers in self._of_goal.values():
-            entrants = [(number, self._entrants[number]) for number in numbers]
-            on = sum(one.running or (one.finished and not one.out) for _, one in entrants)
+            entrants = [self._entrants[number] for number in numbers]
+            if self._are_enough(one.running or (one.finished and not one.out) for one in entrants):
+                continue
             waiting = [
                 (-one.passed, -one.score, number)
-                for number, one in entrants
+                for number, one in zip(numbers, entrants, strict=True)
                 if not (one.running or one.out or one.finished)
             ]
-            if on < max(self.rule.finish, 1) and waiting:
+            if waiting:
                 _, _, number = min(waiting)
                 entrant = self._entrants[number]
                 return self._continue(number, self._rungs[entrant.pool][entrant.passed])
@@ -179,9 +181,14 @@ class Race:
         entrant = self._entrants[number]
         if entrant.running or bisect.bisect_left(order, (-entrant.score, number)) < promotions:
             return False
-        rivals = [self._entrants[other] for other in self._of_goal[self._goal_of(entrant)]]
-        ahead = [one for one in rivals if (one.passed, one.score) > (entrant.passed, entrant.score)]
-        return len(ahead) >= max(self.rule.finish, 1)
+        rivals = (self._entrants[other] for other in self._of_goal[self._goal_of(entrant)])
+        own = (entrant.passed, entrant.score)
+        return self._are_enough((one.passed, one.score) > own for one in rivals)
+
+    def _are_enough(self, trials: Iterable[bool]) -> bool:
+        """Whether it is true of as many trials as must be finished; no more are looked at."""
+        wanted = max(self.rule.finish, 1)
+        return sum(islice(filter(None, trials), wanted)) == wanted
 
     def _continue(self, number: int, rung: _Rung) -> int:
         rung.promoted.add(number)
