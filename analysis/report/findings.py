@@ -10,7 +10,7 @@ from analysis.report.drawn import Drawn
 from analysis.report.parts import Grid, Section, grid
 from analysis.statistics.effects import Effects, effects
 from analysis.statistics.importance import SHUFFLES, importances
-from analysis.tables.classes import class_notes, class_scores
+from analysis.tables.classes import class_notes, class_scores, seed_notes
 from analysis.tables.ranking import ranking_table, score_notes
 from analysis.tables.references import reference_notes, references_of
 from analysis.tables.table import Table
@@ -141,14 +141,16 @@ def _arms_by_class(run: Run, scores: pd.DataFrame, kind: str, split: str) -> Gri
     table = Table("", None, frame, classes, (), {}, rivals)
     caption = f"{kind} of each class on {split}, by the best trial of each arm"
     more = f"Other metrics, and validation: {command('classes', run.path)}"
-    return grid(table, "classes-table", caption, ("arm",), (*class_notes(run, shown), more))
+    notes = (*seed_notes(scores), *class_notes(run, shown), more)
+    return grid(table, "classes-table", caption, ("arm",), notes)
 
 
 def _best_arm(run: Run, scores: pd.DataFrame, kinds: list[str], split: str) -> Grid:
     first = scores[scores["trial"] == scores["trial"].iloc[0]]
     arm = run.record.arms[first["arm"].iloc[0]].title
+    which = f"mean of {first['seeds'].iloc[0]} seeds" if seed_notes(first) else "its best trial"
     table = Table("", None, first[["class", *kinds]], tuple(kinds), (), {}, (None,) * len(first))
-    caption = f"{arm} ({first['trial'].iloc[0]}) on {split}, class by class"
+    caption = f"{arm} on {split}, class by class ({which})"
     return grid(table, "best-classes-table", caption, ("class",))
 
 
