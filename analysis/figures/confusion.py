@@ -17,7 +17,7 @@ from analysis.figures.style import (
     listed,
     new_canvas,
 )
-from analysis.loading import AnalysisError, Run
+from analysis.loading import Run
 from analysis.statistics.tallies import best_tallies
 from runs.tallies import PixelTally
 
@@ -29,8 +29,6 @@ def draw_confusion(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 
     """Rows: true classes; columns: found ones; shares of a row, with counts of pixels."""
     arm, tallies = best_tallies(run)
     pixels = [tally.counts for tally in tallies if isinstance(tally.counts, PixelTally)]
-    if not pixels:
-        raise AnalysisError("the run counts boxes, not pixels")
     classes = tallies[0].classes
     counts = np.mean([tally.confusion.sum(axis=0) for tally in pixels], axis=0)
     truths = counts.sum(axis=1, keepdims=True)

@@ -33,9 +33,9 @@ RECALLS = np.linspace(0, 1, 101)
 def draw_precision_recall(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 - one arm's
     """A panel an overlap, a line a class: the mean over seeds, whose area is the score on test."""
     arm, tallies = best_tallies(run)
-    if not isinstance(tallies[0].counts, BoxTally):
-        raise AnalysisError("the run counts pixels, not boxes")
-    truths = tallies[0].counts.truths.sum(axis=0)
+    boxes = tallies[0].counts
+    assert isinstance(boxes, BoxTally), "a detector's tally is of boxes"
+    truths = boxes.truths.sum(axis=0)
     if not truths.any():
         raise AnalysisError("there is no true box in the test images")
     names = run.record.data.classes

@@ -52,7 +52,7 @@ def packing(run: Run) -> Packing:
         AnalysisError: no epoch has a time.
     """
     if not {"time", "seconds"} <= set(run.epochs) or run.epochs["time"].isna().all():
-        raise AnalysisError(f"{run.path} does not say when its epochs ended")
+        raise AnalysisError("the run does not say when its epochs ended")
     epochs = run.epochs.dropna(subset=["time", "seconds"])[["number", "time", "seconds"]]
     epochs = epochs.assign(start=epochs["time"] - epochs["seconds"], end=epochs["time"])
     stops = _stops(run, epochs)

@@ -111,7 +111,7 @@ def _kinds_and_classes(run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
     parts = [name.partition("/") for name in run.record.metrics if "/" in name]
     if not parts:
         raise AnalysisError(
-            f"{run.path} has no metrics of single classes, such as IoU/water; it has "
+            "the run has no metrics of single classes, such as IoU/water; it has "
             f"{', '.join(run.record.metrics)}"
         )
     kinds, _, classes = zip(*parts, strict=True)
