@@ -51,10 +51,19 @@ class Repeats(_Part):
 
 
 class SkippedArm(_Part):
-    """An arm that the plan left out, and why."""
+    """An arm that the plan left out.
+
+    Attributes:
+        arm: which.
+        reason: why.
+        remedy: what to do about it; the same for all arms that lack the like.
+        lacking: what this arm lacks, of which the remedy speaks.
+    """
 
     arm: Arm
     reason: str
+    remedy: str = ""
+    lacking: str = ""
 
 
 class Cost(_Part):

@@ -20,6 +20,7 @@ from runs.arms import Arm
 from runs.directory import RunDirectory
 from runs.errors import EosweepError, did_you_mean
 from runs.records import RunRecord, SkippedArm
+from runs.skipped import by_reason
 from sweeps.faults import SweepError
 from sweeps.proposals import trials_planned
 from sweeps.repeats import repeats_planned
@@ -119,8 +120,11 @@ def make_plan(
     for arm in arms_of(sweep):
         try:
             starts[arm] = _start(sweep, arm, data, prepare, cache)
-        except (WeightsUnavailableError, WeightsDoNotFitError) as error:
+        except WeightsDoNotFitError as error:
             skipped.append(SkippedArm(arm=arm, reason=str(error)))
+        except WeightsUnavailableError as error:
+            why = {"reason": error.reason, "remedy": error.remedy, "lacking": error.lacking}
+            skipped.append(SkippedArm(arm=arm, **why))
     if skipped and (sweep.unavailable == "error" or not starts):
         raise SweepError(_unavailable(skipped, len(starts)))
     directory = RunDirectory(results / sweep.name)
@@ -230,7 +234,7 @@ def _start(
 
 def _unavailable(skipped: list[SkippedArm], others: int) -> str:
     lines = [f"the weights of {len(skipped)} of {len(skipped) + others} arms are not available:"]
-    lines += [f"  {one.arm.title}: {one.reason}" for one in skipped]
+    lines += [f"  {one.who}: {one.why}" for one in by_reason(skipped)]
     if others:
         lines.append(f"add them, or write `unavailable: skip` to run the other {others} arms")
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from models.pretraining.stage import Stage
 from runs.classes import BACKGROUND
+from runs.skipped import by_reason
 from sweeps.commands import from_here
 from sweeps.halving import rungs_of
 from sweeps.plan import Plan
@@ -23,9 +24,9 @@ def show_plan(plan: Plan, console: Console) -> None:
     for name, text in _facts(plan):
         facts.add_row(name, text)
     console.print(facts, highlight=False, markup=False)
-    for one in plan.skipped:
+    for one in by_reason(plan.skipped):
         console.print(
-            f"skipped arm: {one.arm.title}: {one.reason}",
+            f"skipped: {one.who}: {one.why}",
             style="yellow",
             highlight=False,
             markup=False,

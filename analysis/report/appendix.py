@@ -12,6 +12,7 @@ from analysis.statistics.costs import cost_notes, costs_of
 from analysis.tables.ranking import finished_alone, trial_order, untried_arms
 from analysis.tables.table import Table
 from analysis.wording import command, count, duration, listed, number
+from runs.skipped import by_reason
 
 NAMED = 6
 """Arms, trials or files that a row names."""
@@ -107,12 +108,8 @@ def rebuild(run: Run) -> Section:
 
 
 def _missing_arms(run: Run) -> Iterator[tuple[str, int, str, str]]:
-    skipped = pd.DataFrame(
-        [(one.arm.title, one.reason) for one in run.record.skipped],
-        columns=["arm", "reason"],
-    )
-    for reason, arms in skipped.groupby("reason", sort=False)["arm"]:
-        yield "arms skipped", len(arms), str(reason), listed(arms.tolist(), NAMED)
+    for one in by_reason(run.record.skipped):
+        yield "arms skipped", len(one.arms), one.why, listed(one.arms, NAMED)
     if untried := untried_arms(run):
         yield "arms without a trial", len(untried), "not tried yet", listed(untried, NAMED)
 

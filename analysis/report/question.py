@@ -4,6 +4,7 @@ from analysis.loading import Run
 from analysis.report.parts import Section
 from analysis.wording import count, listed
 from runs.records import ENDED
+from runs.skipped import by_reason
 
 
 def question(run: Run) -> Section:
@@ -14,6 +15,10 @@ def question(run: Run) -> Section:
         lead=_asked(run),
         facts=(
             *((factor, listed(_levels(run, factor))) for factor in run.record.factors),
+            *(
+                ("skipped", f"{one.who}: {one.reason} (see What was skipped, and what failed)")
+                for one in by_reason(run.record.skipped)
+            ),
             ("data", _data(run)),
             ("searched", _searched(run)),
             ("ranked by", f"{run.record.metric} on the validation split; higher is better"),

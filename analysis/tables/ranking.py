@@ -18,6 +18,7 @@ from analysis.tables.table import Table
 from analysis.unfinished import unfinished_notes
 from analysis.wording import MISSING, command, count
 from runs.records import ENDED, References
+from runs.skipped import by_reason
 
 SPREAD, INTERVAL = "± (seeds)", "95 % CI"
 
@@ -252,7 +253,7 @@ def _untested(run: Run, metric: str) -> list[str]:
 
 def _left_out(run: Run) -> list[str]:
     """What did not go as planned, a paragraph each."""
-    notes = [f"Left out: {one.arm.title} ({one.reason})." for one in run.record.skipped]
+    notes = [f"Left out: {one.who}: {one.why}." for one in by_reason(run.record.skipped)]
     if untried := untried_arms(run):
         notes.append(f"Planned, but without a trial: {', '.join(untried)}.")
     trained = pd.concat([run.trials, run.repeats])

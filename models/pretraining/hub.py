@@ -15,7 +15,22 @@ PROBE_SECONDS = 3.0
 
 
 class WeightsUnavailableError(EosweepError):
-    """Weights are not available here; the message says which file to put where."""
+    """Weights are not available here; the message says which file to put where.
+
+    Attributes:
+        reason: why not.
+        remedy: what to do about it, the same for all weights of one kind.
+        lacking: which weights, as the remedy names them.
+    """
+
+    def __init__(self, reason: str, remedy: str = "", lacking: str = "") -> None:
+        told = f"{reason}; {remedy}" if remedy else reason
+        super().__init__(f"{told}: {lacking}" if lacking else told)
+        self.reason, self.remedy, self.lacking = reason, remedy, lacking
+
+
+class HubUnreachableError(WeightsUnavailableError):
+    """Not in the hub's cache, and there is no network."""
 
 
 def from_hub(repository: str, filename: str) -> Path:
@@ -26,6 +41,7 @@ def from_hub(repository: str, filename: str) -> Path:
         filename: the file in the repository.
 
     Raises:
+        HubUnreachableError: not in the cache, and the hub cannot be reached.
         WeightsUnavailableError: not in the cache, and it cannot be downloaded.
     """
     name, _, revision = repository.partition("@")
@@ -34,7 +50,7 @@ def from_hub(repository: str, filename: str) -> Path:
         if isinstance(cached, str):
             return Path(cached)
         if not hub_reachable():
-            raise WeightsUnavailableError(
+            raise HubUnreachableError(
                 f"{repository} is not in the hub's cache, and the hub cannot be reached"
             )
         return Path(hf_hub_download(name, filename, revision=revision or None))

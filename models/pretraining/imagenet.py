@@ -20,7 +20,7 @@ from torch import nn
 
 from models.pretraining.audit import Audit
 from models.pretraining.checkpoint import HUB_FILE, load_checkpoint
-from models.pretraining.hub import WeightsUnavailableError, from_hub
+from models.pretraining.hub import HubUnreachableError, WeightsUnavailableError, from_hub
 from models.pretraining.stage import Request, Stage, file_parts
 
 
@@ -50,17 +50,33 @@ def locate(backbone: str, folder: Path | None) -> Path:
     published = timm.get_pretrained_cfg(backbone)
     if published is None or not published.hf_hub_id:
         raise WeightsUnavailableError(f"timm publishes no pretrained weights for {backbone}")
-    name = f"{published.architecture}.{published.tag}.safetensors"
-    if folder is not None and (folder / name).is_file():
-        return folder / name
+    name = f"{published.architecture}.{published.tag}"
+    if folder is not None and (folder / f"{name}.safetensors").is_file():
+        return folder / f"{name}.safetensors"
     filename = published.hf_hub_filename or HUB_FILE
+    repository, usual = published.hf_hub_id, f"timm/{name}"
     try:
-        return from_hub(published.hf_hub_id, filename)
+        return from_hub(repository, filename)
+    except HubUnreachableError as error:
+        raise WeightsUnavailableError(
+            "the ImageNet weights are not on this machine, and the Hugging Face hub cannot be "
+            "reached",
+            _remedy(folder, filename),
+            name if repository == usual else f"{name} (from {repository})",
+        ) from error
     except WeightsUnavailableError as error:
         where = folder or "the folder that weights.imagenet.folder names"
         raise WeightsUnavailableError(
-            f"{error}; put {published.hf_hub_id}'s {filename} as {name} into {where}"
+            f"{error}; put {repository}'s {filename} as {name}.safetensors into {where}"
         ) from error
+
+
+def _remedy(folder: Path | None, filename: str) -> str:
+    where = folder or "one folder here, and add weights.imagenet.folder=FOLDER to the command"
+    return (
+        f"on a machine with a network, download {filename} of timm/NAME from the hub, and save it "
+        f"as NAME.safetensors in {where}; NAME"
+    )
 
 
 def load_imagenet(network: nn.Module, path: Path, *, rgb: tuple[int, int, int] | None) -> Audit:

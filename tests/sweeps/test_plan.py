@@ -9,6 +9,7 @@ import torch
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import get_all_study_names
+from rich.console import Console
 from safetensors.torch import load_file, save_file
 
 from models.backbones import Backbone
@@ -19,6 +20,7 @@ from sweeps.proposals import Proposals
 from sweeps.run import context_of
 from sweeps.run_directory import begin_run_directory
 from sweeps.schema import Sweep
+from sweeps.show import show_plan
 from sweeps.slots import Machine
 from sweeps.trial import initial_model
 
@@ -52,7 +54,7 @@ def test_missing_weights_stop_the_sweep_and_the_message_names_the_file_to_add(
     with pytest.raises(SweepError) as caught:
         make_plan(sweep, tmp_path, cache, MACHINES)
     assert "the weights of 1 of 2 arms are not available" in str(caught.value)
-    assert f"as test_vit.r160_in1k.safetensors into {folder}" in str(caught.value)
+    assert f"as NAME.safetensors in {folder}; NAME: test_vit.r160_in1k" in str(caught.value)
 
 
 def test_skipped_arms_are_in_the_plan_and_the_others_run(
@@ -69,6 +71,22 @@ def test_skipped_arms_are_in_the_plan_and_the_others_run(
     stored = plan.stages[0].stored(cache)
     assert stored is not None
     stored.load_into(Backbone("test_resnet", 3, 32).network)
+
+
+def test_arms_that_are_skipped_for_one_reason_share_a_line(
+    make_sweep: MakeSweep, tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the plan; the line says what to do, and names each backbone's weights once."""
+    names = ["test_resnet", "test_vit", "test_efficientnet"]
+    sweep = make_sweep(
+        compare={"backbone": names, "pretraining": ["imagenet", "scratch"], "lr": [0.1, 0.2]},
+        unavailable="skip",
+    )
+    show_plan(make_plan(sweep, tmp_path, cache, MACHINES), Console(width=100_000))
+    (line,) = (one for one in capsys.readouterr().out.splitlines() if one.startswith("skipped"))
+    assert line.startswith("skipped: 6 arms (test_resnet · imagenet · 0.1, ")
+    assert "weights.imagenet.folder=FOLDER" in line
+    assert line.count("test_vit.r160_in1k") == 1
 
 
 def test_weights_of_another_backbone_do_not_fit_and_name_culprits(

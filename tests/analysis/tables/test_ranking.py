@@ -30,7 +30,7 @@ def test_title_says_what_was_run(folder: Path) -> None:
 def test_what_the_table_lacks_is_said_below_it(folder: Path) -> None:
     below = shown(folder)
     assert "Selected on validation, reported on test" in below
-    assert "Left out: efficientnet_b0 · distillation (no teacher weights)." in below
+    assert "Left out: efficientnet_b0 · distillation: no teacher weights." in below
     assert "without a trial: efficientnet_b0 · mae." in below
     assert "Failed (CUDA out of memory [1.2 GiB]): 002-vit_small" in below
     assert "Diverged (the loss is nan): 004-resnet18-imagenet." in below

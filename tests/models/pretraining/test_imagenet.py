@@ -53,8 +53,8 @@ def test_without_network_the_error_says_which_file_goes_where(tmp_path: Path, of
         with pytest.raises(WeightsUnavailableError) as raised:
             imagenet.locate(backbone, tmp_path)
     message = str(raised.value)
-    assert "timm/efficientnet_b0.ra_in1k" in message
-    assert f"efficientnet_b0.ra_in1k.safetensors into {tmp_path}" in message
+    assert f"of timm/NAME from the hub, and save it as NAME.safetensors in {tmp_path}" in message
+    assert message.endswith("NAME: efficientnet_b0.ra_in1k")
     # Asked of the network once, with the agreed patience, however many backbones there are.
     assert offline == [(("hub.example", 8443), 3.0)]
 
