@@ -9,19 +9,19 @@ in grey and with any colour vision.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
 import shapely
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.typing import LineStyleType
 from numpy.typing import NDArray
 
-from analysis.pictures.images import Area, ImageScores, Scene, Truth
+from analysis.pictures.images import Area, ImageScores, Mark, Scene, Truth
+from analysis.pictures.layers import Frame, frames_layer
 from analysis.statistics.tallies import Tally
 from datasets.colours import class_colours
 from models.metrics.matching import IOU_THRESHOLDS, SHOWN_SCORE, overlaps, taken_truths
@@ -139,7 +139,43 @@ def draw_errors(axes: Axes, scene: Scene, found: Found) -> None:
     _draw_frames(axes, np.concatenate(list(kinds.values())), lines, casing="white")
 
 
-def legend(scene: Scene, founds: list[Found]) -> dict[str, list[Artist]]:
+def truth_layer(scene: Scene) -> str:
+    """The frames of the true boxes."""
+    lines = _class_lines(scene.truth, scene.truth.labels)
+    return _layer(scene, scene.truth.boxes, lines, "#000000")
+
+
+def found_layer(scene: Scene, found: Found) -> str:
+    """The frames of the detections that are shown, with their scores unless there are many."""
+    rows = outcomes(scene.truth, found).shown[::-1]
+    lines = _class_lines(scene.truth, found["labels"][rows])
+    scores = [f"{score:.2f}" for score in found["scores"][rows].tolist()]
+    few = len(rows) <= MOST_LABELLED
+    return _layer(scene, found["boxes"][rows], lines, "#000000", scores if few else ())
+
+
+def error_layer(scene: Scene, found: Found) -> str:
+    """The frames of hits, false detections and missed truths."""
+    kinds = _by_kind(scene, found)
+    lines = [LINES[kind] for kind, boxes in kinds.items() for _ in boxes]
+    return _layer(scene, np.concatenate(list(kinds.values())), lines, "#ffffff")
+
+
+def _layer(
+    scene: Scene,
+    boxes: NDArray[np.float32],
+    lines: Sequence[Line],
+    casing: str,
+    texts: Sequence[str] = (),
+) -> str:
+    frames = [
+        Frame((x0, y0, x1, y1), line.colour, line.dashes, text or "")
+        for (x0, y0, x1, y1), line, text in zip_longest(boxes.tolist(), lines, texts)
+    ]
+    return frames_layer(frames, len(scene.picture), scene.size, casing)
+
+
+def legend(scene: Scene, founds: list[Found]) -> dict[str, list[Mark]]:
     """The classes that occur, if the data have several, and the kinds of lines."""
     truth = scene.truth
     shown = [found["labels"][outcomes(truth, found).shown] for found in founds]
@@ -147,8 +183,8 @@ def legend(scene: Scene, founds: list[Found]) -> dict[str, list[Artist]]:
     lines = zip(ids.tolist(), _class_lines(truth, ids), strict=True)
     several = len(truth.classes) > 2
     return {
-        "classes": [_sample(truth.classes[one], line, "black") for one, line in lines if several],
-        "error": [_sample(kind, line, "white") for kind, line in LINES.items()],
+        "classes": [Mark(truth.classes[one], *line) for one, line in lines if several],
+        "error": [Mark(kind, *line) for kind, line in LINES.items()],
     }
 
 
@@ -180,14 +216,6 @@ def _draw_frames(
         frame.set(edgecolor=line.colour, linewidth=weight * LINE, linestyle=_linestyle(line))
         frame.set_path_effects([withStroke(linewidth=weight * CASING, foreground=casing)])
         axes.add_patch(frame)
-
-
-def _sample(name: str, line: Line, casing: str) -> Artist:
-    """A piece of a line for the legend."""
-    sample = Line2D([], [], label=name, color=line.colour, linewidth=LINE)
-    sample.set_linestyle(_linestyle(line))
-    sample.set_path_effects([withStroke(linewidth=CASING, foreground=casing)])
-    return sample
 
 
 def _linestyle(line: Line) -> LineStyleType:

@@ -10,11 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+from matplotlib.typing import LineStyleType
 
 from analysis.loading import AnalysisError, Run
 from analysis.pictures.choice import ChosenImage, ShownModel, choose, shown_models
-from analysis.pictures.images import ImageScores, Scene, open_test, predictions, scene_of
+from analysis.pictures.images import ImageScores, Mark, Scene, open_test, predictions, scene_of
+from analysis.pictures.layers import Layer, photograph
 from analysis.pictures.picture import Picture, write_list
 from analysis.pictures.tasks import Pictured, pictured
 from analysis.statistics.tallies import read_tally
@@ -81,7 +85,9 @@ def draw_pictures(run: Run, folder: Path, arms: int = 3, images: int = 3) -> lis
         file = folder / f"{image.standing.replace(' ', '-')}.png"
         _write(_figure(task, scene, rows), file)
         words = _words(task, scene, rows, image, split.names[image.row], scores[0])
-        pictures.append(Picture(**words, file=file))
+        marks = task.legend(scene, [row.found for row in rows])
+        layers = _layers(task, scene, rows, split.names[image.row])
+        pictures.append(Picture(**words, file=file, layers=layers, marks=marks, size=scene.size))
     write_list(folder, pictures)
     return pictures
 
@@ -125,11 +131,36 @@ def _figure(task: Pictured, scene: Scene, rows: Sequence[Row]) -> Figure:
 def _keys(task: Pictured, scene: Scene, rows: Sequence[Row]) -> list[list[Artist]]:
     """The lines of the legend, each begun by what it is the key to."""
     keys = []
-    for title, handles in task.legend(scene, [row.found for row in rows]).items():
-        for start in range(0, len(handles), TO_A_LINE):
+    for title, marks in task.legend(scene, [row.found for row in rows]).items():
+        for start in range(0, len(marks), TO_A_LINE):
             blank = Patch(alpha=0, label=f"{title}:" if not start else "")
-            keys.append([blank, *handles[start : start + TO_A_LINE]])
+            keys.append([blank, *map(_handle, marks[start : start + TO_A_LINE])])
     return keys
+
+
+def _handle(mark: Mark) -> Artist:
+    if mark.dashes is not None:
+        style: LineStyleType = (0, mark.dashes) if mark.dashes else "-"
+        line = Line2D([], [], label=mark.label, color=mark.colour, linewidth=1.3, linestyle=style)
+        line.set_path_effects([withStroke(linewidth=2.4, foreground="white")])
+        return line
+    area = Patch(facecolor=mark.colour, edgecolor="black", linewidth=0.4, label=mark.label)
+    if mark.striped:
+        area.set(edgecolor="white", hatch="/////")
+    return area
+
+
+def _layers(task: Pictured, scene: Scene, rows: Sequence[Row], name: str) -> tuple[Layer, ...]:
+    """The image, what is on it, and what each arm finds and gets wrong."""
+    layers = [
+        Layer("image", "", f"Test image {name}", photograph(scene.picture, scene.size)),
+        Layer("truth", "", f"The ground truth of {name}", task.truth_layer(scene)),
+    ]
+    for row in rows:
+        arm, words = row.model.arm, f"{_named(row)}; {task.in_words(scene, row.found)}"
+        layers.append(Layer("prediction", arm, words, task.found_layer(scene, row.found)))
+        layers.append(Layer("error", arm, words, task.error_layer(scene, row.found)))
+    return tuple(layers)
 
 
 def _words(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shapely import Polygon
 
 from analysis.loading import AnalysisError, Run
+from analysis.pictures.layers import shown_size
 from analysis.statistics.tallies import read_tally
 from datasets import DataError, Split, open_split
 from datasets.visible import visible
@@ -51,6 +52,11 @@ class Scene:
     truth: Truth
     stretch: float
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its layers, in pixels."""
+        return shown_size(len(self.picture), self.stretch)
+
     def show(self, axes: Axes, picture: NDArray[np.uint8]) -> None:
         """Fill a panel with `picture` [S, S, 3], without ticks."""
         axes.imshow(picture, aspect=self.stretch, interpolation="nearest")
@@ -89,6 +95,19 @@ class Area(NamedTuple):
     truth: str | None
     found: str | None
     confidence: float | None = None
+
+
+class Mark(NamedTuple):
+    """What a colour means; `dashes` are those of a line, in its widths, None of an area.
+
+    What is `clear` is transparent in a layer.
+    """
+
+    label: str
+    colour: str
+    dashes: tuple[float, ...] | None = None
+    striped: bool = False
+    clear: bool = False
 
 
 def open_test(run: Run, name: str) -> Split:

@@ -7,14 +7,13 @@ distinguished in grey and with any colour vision.
 from collections.abc import Iterator
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from rasterio.features import shapes
 from shapely import Polygon
 
-from analysis.pictures.images import Area, ImageScores, Scene, Truth
+from analysis.pictures.images import Area, ImageScores, Mark, Scene, Truth
+from analysis.pictures.layers import areas_layer
 from analysis.statistics.tallies import Tally
 from datasets import IGNORE
 from datasets.colours import IGNORED_GREY, class_colours
@@ -97,17 +96,42 @@ def draw_errors(axes: Axes, scene: Scene, found: Found) -> None:
     scene.show(axes, shown)
 
 
-def legend(scene: Scene, founds: list[Found]) -> dict[str, list[Artist]]:
+def truth_layer(scene: Scene) -> str:
+    """The true classes; background is transparent."""
+    return areas_layer(scene.truth.mask, palette(scene.truth), scene.size)
+
+
+def found_layer(scene: Scene, found: Found) -> str:
+    """The predicted classes likewise."""
+    return areas_layer(found["mask"], palette(scene.truth), scene.size)
+
+
+def error_layer(scene: Scene, found: Found) -> str:
+    """The outcome of each pixel; where nothing is and nothing was found, it is transparent."""
+    return areas_layer(outcomes(scene.truth.mask, found["mask"]), OUTCOME_COLOURS, scene.size)
+
+
+def legend(scene: Scene, founds: list[Found]) -> dict[str, list[Mark]]:
     """The classes that occur, and the outcomes that do."""
     truth = scene.truth
     ids = np.unique(np.stack([truth.mask, *(found["mask"] for found in founds)])).tolist()
-    colours = palette(truth) / 255
+    colours = palette(truth)
     seen = np.unique([outcomes(truth.mask, found["mask"]) for found in founds]).tolist()
     return {
         "classes": [
-            Patch(facecolor=colours[i], label=truth.classes[i]) for i in ids if i != IGNORE
+            Mark(truth.classes[one], _hex(colours[one]), clear=not one)
+            for one in ids
+            if one != IGNORE
         ],
-        "error": [_sample(outcome) for outcome in seen],
+        "error": [
+            Mark(
+                OUTCOMES[one],
+                _hex(OUTCOME_COLOURS[one]),
+                striped=one == NOT_COUNTED,
+                clear=one == NOTHING,
+            )
+            for one in seen
+        ],
     }
 
 
@@ -127,10 +151,5 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share >= 0.001 else "less than 0.1 %"
 
 
-def _sample(outcome: int) -> Patch:
-    """A piece of an outcome's colour for the legend."""
-    colour = OUTCOME_COLOURS[outcome] / 255
-    sample = Patch(facecolor=colour, edgecolor="black", linewidth=0.4, label=OUTCOMES[outcome])
-    if outcome == NOT_COUNTED:
-        sample.set(edgecolor="white", hatch="/////")
-    return sample
+def _hex(colour: NDArray[np.uint8]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour.tolist())

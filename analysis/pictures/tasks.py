@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from analysis.loading import AnalysisError
 from analysis.pictures import boxes, masks
-from analysis.pictures.images import Area, ImageScores, Scene, Truth
+from analysis.pictures.images import Area, ImageScores, Mark, Scene, Truth
 from analysis.statistics.tallies import Tally
 from runs.predictions import Found
 
@@ -31,7 +30,16 @@ class Pictured(Protocol):
     def draw_errors(self, axes: Axes, scene: Scene, found: Found) -> None:
         """Fill the panel of the errors."""
 
-    def legend(self, scene: Scene, founds: list[Found]) -> dict[str, list[Artist]]:
+    def truth_layer(self, scene: Scene) -> str:
+        """The truth alone, as a transparent image (a `data:` address)."""
+
+    def found_layer(self, scene: Scene, found: Found) -> str:
+        """The prediction likewise."""
+
+    def error_layer(self, scene: Scene, found: Found) -> str:
+        """The errors likewise."""
+
+    def legend(self, scene: Scene, founds: list[Found]) -> dict[str, list[Mark]]:
         """What colours and lines mean: by what they are the key to, those of them that occur."""
 
     def in_words(self, scene: Scene, found: Found) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from analysis.figures import FIGURES, sketch_figures
 from analysis.figures import Section as FigureSection
 from analysis.loading import Run
-from analysis.pictures import draw_pictures, earlier_pictures
+from analysis.pictures import Picture, draw_pictures, earlier_pictures
 from analysis.report.parts import Plate, figure_plate, picture_plate
 from runs.errors import EosweepError
 
@@ -20,12 +20,14 @@ class Drawn:
         figures: those that apply to the run.
         reasons: why the others do not, by name.
         pictures: of predictions.
+        layered: the same with their layers; those that were drawn without have none.
         no_pictures: why they could not be drawn now; "" if they were.
     """
 
     figures: Mapping[str, Plate]
     reasons: Mapping[str, str]
     pictures: tuple[Plate, ...]
+    layered: tuple[Picture, ...]
     no_pictures: str
 
     def plates(self, section: FigureSection) -> tuple[Plate, ...]:
@@ -56,7 +58,8 @@ def draw(run: Run, folder: Path) -> Drawn:
     except EosweepError as error:
         pictures, no_pictures = earlier_pictures(folder), str(error)
     plates = tuple(picture_plate(number, one) for number, one in enumerate(pictures, 1))
-    return Drawn(figures, reasons, plates, no_pictures)
+    layered = tuple(one for one in pictures if one.layers)
+    return Drawn(figures, reasons, plates, layered, no_pictures)
 
 
 def _names(section: FigureSection) -> list[str]:

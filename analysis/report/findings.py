@@ -102,6 +102,7 @@ def pictures(drawn: Drawn) -> Section:
         anchor="pictures",
         title="Pictures of predictions",
         plates=drawn.pictures,
+        layered=drawn.layered,
         absent=(not_shown(what, drawn.no_pictures),) if drawn.no_pictures else (),
     )
 

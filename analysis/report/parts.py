@@ -123,6 +123,7 @@ class Section:
         plates: figures and pictures.
         absent: what is not shown here, and why; a sentence each.
         listings: long texts.
+        layered: pictures that the reader sees as layers; `plates` are the same as they are printed.
     """
 
     anchor: str
@@ -134,6 +135,7 @@ class Section:
     plates: tuple[Plate, ...] = ()
     absent: tuple[str, ...] = ()
     listings: tuple[Listing, ...] = ()
+    layered: tuple[Picture, ...] = ()
 
 
 def grid(

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from analysis.loading import AnalysisError, Run
 from analysis.ranking.arms import rank_runs
-from analysis.report import appendix, findings
+from analysis.report import appendix, findings, viewer
 from analysis.report.answer import answer
 from analysis.report.drawn import draw
 from analysis.report.parts import Section
@@ -21,6 +21,7 @@ from analysis.tables.ranking import SAMPLE_WARNING
 from runs.files import write_text
 
 PAGE = Path(__file__).parent / "page"
+STYLES, SCRIPTS = ("page.css", "viewer.css"), ("page.js", "viewer.js")
 NAME = "report.html"
 
 
@@ -108,7 +109,10 @@ def render(report: Report) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["foldable"] = foldable
-    style, script = (PAGE / "page.css").read_text(), (PAGE / "page.js").read_text()
+    environment.globals |= {"arms_of": viewer.arms_of, "keys": viewer.keys}
+    style, script = (
+        "\n".join((PAGE / one).read_text() for one in parts) for parts in (STYLES, SCRIPTS)
+    )
     return environment.get_template("page.html").render(
         report=report,
         style=Markup(style),

@@ -1,5 +1,7 @@
 """Pictures of whole runs: what is drawn, what is said of it, and what is said when it cannot be."""
 
+import base64
+import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
+from PIL import Image
 
 import analysis
 from analysis import AnalysisError
@@ -18,6 +21,7 @@ from analysis.pictures import boxes as box_panels
 from analysis.pictures import draw_pictures, earlier_pictures
 from analysis.pictures import masks as mask_panels
 from analysis.pictures.images import Scene, Truth
+from analysis.pictures.layers import Layer
 from analysis.pictures.masks import (
     FALSE,
     MISSED,
@@ -27,7 +31,8 @@ from analysis.pictures.masks import (
     RIGHT,
     WRONG_CLASS,
 )
-from datasets import IGNORE, Prepared
+from datasets import IGNORE, Prepared, open_split
+from datasets.colours import ORANGE
 from runs.predictions import PredictionsError
 
 MakeRun = Callable[..., analysis.Run]
@@ -84,6 +89,44 @@ def test_boxes_are_drawn_too_and_alike_each_time(
     assert "dice" not in first[0].alt
     for one, other in zip(first, again, strict=True):
         assert one.file.read_bytes() == other.file.read_bytes()
+
+
+def pixels(layer: Layer) -> NDArray[np.uint8]:
+    """RGBA [H, W, 4] of a layer that is no drawing of lines."""
+    content = base64.b64decode(layer.source.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGBA"))
+
+
+def test_layers_of_masks_lie_on_the_image_and_are_clear_where_nothing_is(
+    masks: Prepared, mask_run: analysis.Run, tmp_path: Path
+) -> None:
+    drawn, *_ = draw_pictures(mask_run, tmp_path / "pictures")
+    image, truth, *others = drawn.layers
+    assert [(one.shows, one.arm) for one in others] == [
+        (shows, arm)
+        for arm in ("test_resnet · plain", "test_resnet · dice")
+        for shows in ("prediction", "error")
+    ]
+    split = open_split(masks, "test")
+    mask = split.masks[split.names.index("one_2")]
+    shown = pixels(truth)
+    assert shown.shape == pixels(image).shape
+    np.testing.assert_array_equal(shown[..., 3] > 0, mask > 0)
+    assert set(map(tuple, shown[mask == 1][:, :3].tolist())) <= {ORANGE}
+    # Nothing was found: the error is what there is.
+    np.testing.assert_array_equal(pixels(others[1])[..., 3] > 0, mask > 0)
+
+
+def test_layers_of_boxes_have_a_frame_for_each(
+    boxes: Prepared, make_run: MakeRun, tmp_path: Path
+) -> None:
+    drawn, *_ = draw_pictures(make_run(boxes, BOXES), tmp_path / "pictures", arms=1)
+    _, truth, found, error = (
+        base64.b64decode(layer.source.partition(",")[2]) for layer in drawn.layers
+    )
+    # A line and its casing for each of two houses, of which none was found.
+    assert [one.count(b"<rect") for one in (truth, found, error)] == [4, 0, 4]
+    assert drawn.size == (64, round(64 * 80 / 100))
 
 
 def scene_of(mask: NDArray[np.uint8], boxes: list[list[float]]) -> Scene:
