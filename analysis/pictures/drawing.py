@@ -86,8 +86,9 @@ def draw_pictures(run: Run, folder: Path, arms: int = 3, images: int = 3) -> lis
         _write(_figure(task, scene, rows), file)
         words = _words(task, scene, rows, image, split.names[image.row], scores[0])
         marks = task.legend(scene, [row.found for row in rows])
-        layers = _layers(task, scene, rows, split.names[image.row])
-        pictures.append(Picture(**words, file=file, layers=layers, marks=marks, size=scene.size))
+        name = split.names[image.row]
+        layers = _layers(task, scene, rows, name)
+        pictures.append(Picture(*words, file, name, layers, marks, scene.size))
     write_list(folder, pictures)
     return pictures
 
@@ -170,7 +171,7 @@ def _words(
     image: ChosenImage,
     name: str,
     scores: ImageScores,
-) -> dict[str, str]:
+) -> tuple[str, str, str]:
     """Title, caption and alternative text."""
     count, unscored = len(scores.order), len(scores.values) - len(scores.order)
     title = f"{image.standing.capitalize()} image: {name}"
@@ -182,7 +183,7 @@ def _words(
     )
     each = ". ".join(f"{_named(row)}; {task.in_words(scene, row.found)}" for row in rows)
     alt = f"Test image {name}: {', '.join(COLUMNS)}, side by side, a row an arm. {each}."
-    return {"title": title, "caption": caption, "alt": alt}
+    return title, caption, alt
 
 
 def _named(row: Row) -> str:

@@ -23,6 +23,7 @@ class Picture:
         caption: what is shown, how it was chosen, how it is to be read.
         alt: its content in words, for readers who do not see it.
         file: where it lies.
+        image: the name of the test image.
         layers: the same as layers, the image first.
         marks: what their colours mean, by what they are the key to.
         size: width and height of the layers, in pixels.
@@ -32,6 +33,7 @@ class Picture:
     caption: str
     alt: str
     file: Path
+    image: str = ""
     layers: tuple[Layer, ...] = ()
     marks: Mapping[str, Sequence[Mark]] = field(default_factory=dict)
     size: tuple[int, int] = (1, 1)

@@ -8,6 +8,8 @@ from analysis.figures import FIGURES, sketch_figures
 from analysis.figures import Section as FigureSection
 from analysis.loading import Run
 from analysis.pictures import Picture, draw_pictures, earlier_pictures
+from analysis.pictures.score_map import score_map
+from analysis.report.map_drawing import DrawnMap, draw_map
 from analysis.report.parts import Plate, figure_plate, picture_plate
 from runs.errors import EosweepError
 
@@ -21,6 +23,7 @@ class Drawn:
         reasons: why the others do not, by name.
         pictures: of predictions.
         layered: the same with their layers; those that were drawn without have none.
+        map: of the test images; None where their places or the decoded images are not known.
         no_pictures: why they could not be drawn now; "" if they were.
     """
 
@@ -28,6 +31,7 @@ class Drawn:
     reasons: Mapping[str, str]
     pictures: tuple[Plate, ...]
     layered: tuple[Picture, ...]
+    map: DrawnMap | None
     no_pictures: str
 
     def plates(self, section: FigureSection) -> tuple[Plate, ...]:
@@ -52,14 +56,16 @@ def draw(run: Run, folder: Path) -> Drawn:
     """Draw what can be drawn of a run: figures for the page alone, pictures into `folder`."""
     sketches, reasons = sketch_figures(run)
     figures = {name: figure_plate(name, sketch) for name, sketch in sketches.items()}
-    no_pictures = ""
+    no_pictures, places = "", None
     try:
         pictures = draw_pictures(run, folder)
+        places = score_map(run)
     except EosweepError as error:
         pictures, no_pictures = earlier_pictures(folder), str(error)
     plates = tuple(picture_plate(number, one) for number, one in enumerate(pictures, 1))
     layered = tuple(one for one in pictures if one.layers)
-    return Drawn(figures, reasons, plates, layered, no_pictures)
+    mapped = draw_map(places, pictures) if places else None
+    return Drawn(figures, reasons, plates, layered, mapped, no_pictures)
 
 
 def _names(section: FigureSection) -> list[str]:

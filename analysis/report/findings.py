@@ -103,6 +103,7 @@ def pictures(drawn: Drawn) -> Section:
         title="Pictures of predictions",
         plates=drawn.pictures,
         layered=drawn.layered,
+        map=drawn.map,
         absent=(not_shown(what, drawn.no_pictures),) if drawn.no_pictures else (),
     )
 

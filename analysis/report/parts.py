@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from analysis.figures.style import RC, Sketch
 from analysis.loading import AnalysisError
 from analysis.pictures import Picture
+from analysis.report.map_drawing import DrawnMap
 from analysis.tables.ranking import INTERVAL, SPREAD
 from analysis.tables.references import REF
 from analysis.tables.table import Table
@@ -124,6 +125,7 @@ class Section:
         absent: what is not shown here, and why; a sentence each.
         listings: long texts.
         layered: pictures that the reader sees as layers; `plates` are the same as they are printed.
+        map: where on Earth the test images lie.
     """
 
     anchor: str
@@ -136,6 +138,7 @@ class Section:
     absent: tuple[str, ...] = ()
     listings: tuple[Listing, ...] = ()
     layered: tuple[Picture, ...] = ()
+    map: DrawnMap | None = None
 
 
 def grid(

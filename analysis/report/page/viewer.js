@@ -40,3 +40,33 @@ for (const viewer of document.querySelectorAll(".viewer")) {
   for (const still of document.querySelectorAll(".stills")) still.open = false;
   update();
 }
+
+// Images on the map say their name and score, and lead to their picture.
+for (const map of document.querySelectorAll(".map")) {
+  const tiles = [...map.querySelectorAll(".tile")];
+  const readout = map.querySelector(".map-readout");
+  const tell = (event) => {
+    const tile = event.target.closest(".tile");
+    if (tile) readout.textContent = tile.getAttribute("aria-label");
+  };
+  const move = (event) => {
+    const at = tiles.indexOf(event.target.closest(".tile"));
+    const to = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: tiles.length - 1 }[event.key];
+    if (at < 0 || to === undefined || !tiles[to]) return;
+    event.preventDefault();
+    tiles[at].tabIndex = -1;
+    tiles[to].tabIndex = 0;
+    tiles[to].focus();
+  };
+  const lead = (event) => {
+    const picture = document.querySelector(`#layers-${event.target.closest(".tile")?.dataset.picture}`);
+    if (!picture) return;
+    event.preventDefault();
+    picture.scrollIntoView({ block: "center" });
+    picture.focus();
+  };
+  map.addEventListener("pointerover", tell);
+  map.addEventListener("focusin", tell);
+  map.addEventListener("keydown", move);
+  map.addEventListener("click", lead);
+}
