@@ -11,6 +11,15 @@ from analysis.pictures import draw_pictures, earlier_pictures
 from analysis.report.parts import Plate, figure_plate, picture_plate
 from runs.errors import EosweepError
 
+CHARTS = {
+    "arms": "ranking",
+    "learning": "curves",
+    "pareto": "pareto",
+    "parallel": "parallel",
+    "packing": "timeline",
+}
+"""The script of the page that draws what a figure shows, for readers who run scripts."""
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -19,12 +28,14 @@ class Drawn:
     Attributes:
         figures: those that apply to the run.
         reasons: why the others do not, by name.
+        files: the data of each figure as CSV, by its name.
         pictures: of predictions.
         no_pictures: why they could not be drawn now; "" if they were.
     """
 
     figures: Mapping[str, Plate]
     reasons: Mapping[str, str]
+    files: dict[str, str]
     pictures: tuple[Plate, ...]
     no_pictures: str
 
@@ -44,14 +55,17 @@ class Drawn:
 def draw(run: Run, folder: Path) -> Drawn:
     """Draw what can be drawn of a run: figures for the page alone, pictures into `folder`."""
     sketches, reasons = sketch_figures(run)
-    figures = {name: figure_plate(name, sketch) for name, sketch in sketches.items()}
+    figures = {
+        name: figure_plate(name, sketch, CHARTS.get(name, "")) for name, sketch in sketches.items()
+    }
+    files = {name: sketch.data.to_csv(index=False) for name, sketch in sketches.items()}
     no_pictures = ""
     try:
         pictures = draw_pictures(run, folder)
     except EosweepError as error:
         pictures, no_pictures = earlier_pictures(folder), str(error)
     plates = tuple(picture_plate(number, one) for number, one in enumerate(pictures, 1))
-    return Drawn(figures, reasons, plates, no_pictures)
+    return Drawn(figures, reasons, files, plates, no_pictures)
 
 
 def _names(section: FigureSection) -> list[str]:
