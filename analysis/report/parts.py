@@ -257,7 +257,7 @@ def _key(value: Any) -> str:
     if value is None or value is pd.NA or isinstance(value, str | bool):
         return ""
     if isinstance(value, int | float) and not isnan(value):
-        return repr(float(value))
+        return repr(value)
     return ""
 
 

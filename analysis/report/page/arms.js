@@ -69,7 +69,7 @@ function openBar() {
 
 function metricChoice() {
   const options = shown.metrics.map((metric) => [metric, metric]);
-  const [label, select] = makeSelect("Metric", options, (metric) => choose(() => (chosen.metric = metric)));
+  const [label, select] = makeSelect("Metric", options, (metric) => chooseRows(() => (chosen.metric = metric)));
   follow(() => (select.value = chosen.metric));
   return label;
 }
@@ -83,7 +83,7 @@ function filterOf(factor) {
     const key = `${factor}=${level}`;
     const box = make("input", { type: "checkbox" });
     box.addEventListener("change", () =>
-      choose(() => (box.checked ? chosen.hidden.delete(key) : chosen.hidden.add(key))),
+      chooseRows(() => (box.checked ? chosen.hidden.delete(key) : chosen.hidden.add(key))),
     );
     follow(() => (box.checked = !chosen.hidden.has(key)));
     return make("label", {}, box, ` ${level}`);
@@ -106,10 +106,9 @@ function filterOf(factor) {
 function resetButton() {
   const reset = make("button", { type: "button" }, "Show all");
   reset.addEventListener("click", () =>
-    choose(() => {
+    chooseRows(() => {
       chosen.arms.clear();
       chosen.hidden.clear();
-      chosen.trainings = null;
     }),
   );
   follow(() => (reset.hidden = !(chosen.arms.size || chosen.hidden.size || chosen.trainings)));

@@ -8,16 +8,16 @@ function colours() {
 }
 
 // Open the chart of every figure that asks for it.
-//   hint: what the reader can do; tools: its controls; option: what ECharts draws;
+//   hint: what the reader can do; tools: its controls; draw: sets the options of the ECharts chart;
 //   opened: what else is to be done with the chart.
-function openChart(name, { hint, tools, option, opened }) {
+function openChart(name, { hint, tools, draw, opened }) {
   for (const figure of document.querySelectorAll(`figure[data-chart="${name}"]`)) {
     const canvas = canvasIn(figure, hint, tools);
     const chart = echarts.init(canvas);
-    const draw = () => chart.setOption({ ...base(), ...option(chart) }, { replaceMerge: ["series", "xAxis", "yAxis"] });
-    opened?.(chart, draw);
-    follow(draw);
-    drawn.push(draw);
+    const redraw = () => draw(chart);
+    opened(chart, redraw);
+    follow(redraw);
+    drawn.push(redraw);
     new ResizeObserver(() => chart.resize()).observe(canvas);
   }
 }
@@ -49,6 +49,11 @@ function foldStill(figure) {
   words.remove();
   figure.classList.add("folded");
   figure.prepend(caption);
+}
+
+// What was drawn before is replaced; how far the reader has zoomed in is kept.
+function setOption(chart, option) {
+  chart.setOption({ ...base(), ...option }, { replaceMerge: ["series", "xAxis", "yAxis"] });
 }
 
 function base() {

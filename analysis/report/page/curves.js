@@ -18,9 +18,9 @@ function openCurves() {
   openChart("curves", {
     hint: "After each epoch, on validation. Click a line to highlight its arm.",
     tools: [columnLabel, scopeLabel, make("label", {}, "smooth ", slider)],
-    option: () => {
+    draw: (chart) => {
       if (followed !== chosen.metric) view.column = columnSelect.value = followed = chosen.metric;
-      return curvesOption(view);
+      setOption(chart, curvesOption(view));
     },
     opened: (chart, draw) => {
       redraw = draw;

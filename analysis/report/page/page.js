@@ -22,6 +22,12 @@ function choose(change) {
   for (const draw of followers) draw();
 }
 
+// A choice of what there is to brush: what was brushed before does not hold any more.
+function chooseRows(change) {
+  chosen.trainings = null;
+  choose(change);
+}
+
 function isHidden(arm) {
   const levels = Object.entries(shown.arms[arm].levels);
   return levels.some(([factor, level]) => chosen.hidden.has(`${factor}=${level}`));

@@ -3,22 +3,30 @@
 function openParallel() {
   const trials = shown.trainings.map((training, at) => ({ ...training, at })).filter(({ seed }) => seed === null);
   let rows = [];
+  let brushing = false;
   openChart("parallel", {
     hint: "A line a trial. Drag along an axis to brush it: the table of trials keeps those rows; click the axis to end it.",
     tools: [brushedText()],
-    option: () => {
+    draw: (chart) => {
+      if (brushing) return;
       rows = trials.filter((trial) => !isHidden(trial.arm) && trial.scores[chosen.metric] !== null);
-      return parallelOption(rows);
+      // Where nothing is brushed any more, the marks of the brush go as well.
+      chart.setOption({ ...base(), ...parallelOption(rows) }, { notMerge: chosen.trainings === null });
     },
-    opened: (chart) => chart.on("axisareaselected", () => brush(chart, rows)),
+    opened: (chart) =>
+      chart.on("axisareaselected", () => {
+        brushing = true;
+        choose(() => (chosen.trainings = brushedIn(chart, rows)));
+        brushing = false;
+      }),
   });
 }
 
-function brush(chart, rows) {
+// The trials that are brushed; null without a brush.
+function brushedIn(chart, rows) {
   const [series] = chart.getModel().getSeries();
-  const brushed = series.getRawIndicesByActiveState("active").map((at) => rows[at].at);
-  const all = chart.getOption().parallelAxis.every((one) => !one.activeIntervals?.length);
-  choose(() => (chosen.trainings = all || brushed.length === rows.length ? null : new Set(brushed)));
+  if (series.getRawIndicesByActiveState("normal").length === rows.length) return null;
+  return new Set(series.getRawIndicesByActiveState("active").map((at) => rows[at].at));
 }
 
 function brushedText() {

@@ -17,9 +17,9 @@ function openPareto() {
   openChart("pareto", {
     hint: "Filled, and on the line: arms that no other one beats in one without losing in the other. Bars: one standard deviation over repeats.",
     tools: [metricLabel, costLabel],
-    option: () => {
+    draw: (chart) => {
       if (followed !== chosen.metric) view.metric = metricSelect.value = followed = chosen.metric;
-      return paretoOption(view);
+      setOption(chart, paretoOption(view));
     },
     opened: (chart, draw) => {
       redraw = draw;

@@ -11,7 +11,11 @@ function openTimeline() {
   openChart("timeline", {
     hint: "A bar for each time that a trial, or a repeat (pale), held a slot. Drag the handles to zoom, click a bar to highlight its arm. When the initial weights were made is not on record.",
     tools: runs.length > 1 ? [runLabel] : [],
-    option: (chart) => timelineOption(shown.timelines[at], chart),
+    draw: (chart) => {
+      const lanes = Math.min(36 * shown.timelines[at].slots, 480);
+      chart.getDom().style.height = `${lanes + 110}px`;
+      setOption(chart, timelineOption(shown.timelines[at]));
+    },
     opened: (chart, draw) => {
       redraw = draw;
       chart.on("click", ({ data }) => data?.span && toggleArm(shown.trainings[data.span.training].arm));
@@ -19,17 +23,16 @@ function openTimeline() {
   });
 }
 
-function timelineOption(timeline, chart) {
+function timelineOption(timeline) {
   const [length, unit] = unitOf(timeline.seconds);
   const { line, quiet } = colours();
   const spans = timeline.spans.filter(({ training }) => !isHidden(shown.trainings[training].arm));
   const lanes = Array.from({ length: timeline.slots }, (_, lane) => String(lane + 1));
-  chart.getDom().style.height = `${Math.min(36 * timeline.slots, 480) + 110}px`;
   return {
     tooltip: { ...base().tooltip, formatter: ({ data }) => data?.span && spanTip(data.span, length, unit) },
     grid: { left: 56, right: 24, top: 12, bottom: 76 },
     dataZoom: [{ type: "slider", filterMode: "weakFilter", height: 16, bottom: 10, borderColor: line, textStyle: { color: quiet }, showDataShadow: false, labelFormatter: (value) => numberText(value) }],
-    xAxis: axis(`${unit} since the first epoch began`, { type: "value", nameGap: 26, min: 0, max: timeline.seconds / length }),
+    xAxis: timeAxis(`${unit} since the first epoch began`, timeline.seconds / length),
     yAxis: axis("slot", { type: "category", data: lanes, inverse: true, nameGap: 34, splitLine: { show: false } }),
     series: [
       {
@@ -59,13 +62,17 @@ function barOf(params, api, { training }) {
   const bar = { x: left, y: middle - height / 2, width: Math.max(1, right - left), height };
   const shape = echarts.graphic.clipRectByRect(bar, { x, y, width, height: tall });
   if (!shape) return null;
-  const { paper } = colours();
+  const { ink, paper } = colours();
   const opacity = isFaint(arm) ? 0.1 : seed === null ? 1 : 0.55;
   const rect = { type: "rect", shape, style: { fill: colourOf(arm), stroke: paper, lineWidth: 1, opacity } };
   if (shape.width < 24 || isFaint(arm)) return rect;
-  const text = { text: String(number), x: shape.x + shape.width / 2, y: middle, align: "center", verticalAlign: "middle" };
-  const label = { ...text, fill: colours().ink, backgroundColor: paper, padding: [1, 3], borderRadius: 2, fontSize: 11 };
-  return { type: "group", children: [rect, { type: "text", style: label, silent: true }] };
+  const label = { text: String(number), fill: ink, backgroundColor: paper, padding: [2, 4], borderRadius: 2 };
+  return { ...rect, textContent: { style: label }, textConfig: { position: "inside" } };
+}
+
+function timeAxis(name, max) {
+  const time = axis(name, { type: "value", nameGap: 26, min: 0, max });
+  return { ...time, axisLabel: { ...time.axisLabel, showMaxLabel: false, formatter: numberText } };
 }
 
 function spanTip({ training, lane, start, end }, length, unit) {
