@@ -50,8 +50,16 @@ def draw_precision_recall(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: 
         for look, at in zip(LOOKS, shown, strict=False):
             recall, precision = precision_recall(boxes, at + 1, level)
             _draw_curve(axes, recall, precision, look)
-            curve = pd.DataFrame({"recall": recall, "precision": precision})
-            drawn.append(curve.assign(**{"class": names[at], "IoU": overlap}))
+            drawn.append(
+                pd.DataFrame(
+                    {
+                        "class": names[at],
+                        "IoU": overlap,
+                        "recall": recall,
+                        "precision": precision,
+                    }
+                )
+            )
             ends.append(
                 f"{names[at]} at IoU {overlap:.2f} up to recall {recall.max(initial=0):.2f}"
             )

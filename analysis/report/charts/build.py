@@ -7,7 +7,16 @@ import pandas as pd
 from analysis.figures.style import FAINT, LOOKS, MOST_ARMS, Look
 from analysis.loading import AnalysisError, Run
 from analysis.ranking.arms import RankedArm, Ranking, names_of
-from analysis.report.charts.shown import ArmShown, Charts, Point, Score, known
+from analysis.report.charts.shown import (
+    ArmShown,
+    Charts,
+    Curve,
+    Point,
+    Score,
+    Timeline,
+    Training,
+    known,
+)
 from analysis.report.charts.trainings import axes_of, curves_of, timeline_of, trainings_of
 from analysis.standings import models_of_arms
 from analysis.statistics.pareto import COSTS, Cost, on_front, pareto
@@ -32,7 +41,9 @@ def charts_of(rankings: Mapping[str, Ranking]) -> Charts:
     ranking = next(iter(rankings.values()))
     runs = ranking.runs
     numbers = arm_numbers(ranking)
-    trainings, curves, timelines = [], [], []
+    trainings: list[Training] = []
+    curves: list[Curve] = []
+    timelines: list[Timeline] = []
     for at, run in enumerate(runs):
         own = trainings_of(run, numbers[at], tuple(rankings))
         curves += curves_of(run, own, len(trainings))

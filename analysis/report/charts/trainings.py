@@ -1,7 +1,8 @@
 """What was trained: trials and repeats with their configurations, curves, and times in slots."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,7 @@ def trainings_of(run: Run, numbers: Mapping[int, int], metrics: Sequence[str]) -
 
 def _training(
     run: Run,
-    row: Mapping[str, object],
+    row: Mapping[Hashable, Any],
     numbers: Mapping[int, int],
     *,
     seed: int | None = None,
@@ -156,10 +157,11 @@ def timeline_of(run: Run, at: int, before: int) -> Iterator[Timeline]:
 
 def _with_repeats(run: Run) -> Run:
     """The run as if its repeats were trials, numbered after them."""
-    trials, epochs = [], []
+    trials: list[pd.DataFrame] = []
+    epochs: list[pd.DataFrame] = []
     for table, own in ((run.trials, run.epochs), (run.repeats, run.repeat_epochs)):
-        first = sum(map(len, trials))
+        first = sum(len(one) for one in trials)
         numbers = pd.Series(range(first, first + len(table)), table["number"], dtype="int64")
         trials.append(table.assign(number=numbers.to_numpy()))
-        epochs.append(own.assign(number=own["number"].map(numbers)))
+        epochs.append(own.assign(number=own["number"].map(numbers).astype("int64")))
     return replace(run, trials=pd.concat(trials), epochs=pd.concat(epochs))

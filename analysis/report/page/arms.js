@@ -53,7 +53,7 @@ function openBar() {
   const choices = make("div", { className: "choices" });
   if (shown.metrics.length > 1) choices.append(metricChoice());
   const filters = shown.factors.map(filterOf).filter((one) => one);
-  choices.append(...filters, resetButton());
+  choices.append(document.querySelector("header nav"), ...filters, resetButton());
   const legend = make("div", { className: "legend", role: "group", "aria-label": "Highlight arms", tabIndex: 0 });
   shown.arms.forEach((arm, at) => {
     const button = armButton(at, arm.title);
@@ -62,6 +62,7 @@ function openBar() {
   });
   bar.append(choices, legend);
   bar.hidden = false;
+  closeDrops();
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") choose(() => chosen.arms.clear());
   });
@@ -93,14 +94,15 @@ function filterOf(factor) {
     summary.textContent = left.length < levels.length ? `${factor} (${left.length} of ${levels.length})` : factor;
   });
   const legend = make("legend", {}, `Show ${factor}`);
-  const filter = make("details", { className: "filter" }, summary, make("fieldset", {}, legend, ...boxes));
-  addEventListener("click", (event) => {
-    if (!filter.contains(event.target)) filter.open = false;
-  });
-  filter.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") filter.open = false;
-  });
-  return filter;
+  return make("details", { className: "drop" }, summary, make("fieldset", {}, legend, ...boxes));
+}
+
+// One is open at a time, until something else is clicked.
+function closeDrops() {
+  const drops = [...document.querySelectorAll(".drop")];
+  const close = (but) => drops.filter((drop) => drop !== but).forEach((drop) => (drop.open = false));
+  addEventListener("click", ({ target }) => close(target.closest("a") ? null : target.closest(".drop")));
+  addEventListener("keydown", ({ key }) => key === "Escape" && close(null));
 }
 
 function resetButton() {

@@ -31,7 +31,7 @@ function brushedIn(chart, rows) {
 
 function brushedText() {
   const text = make("output", {});
-  follow(() => (text.textContent = chosen.trainings ? `${chosen.trainings.size} trials brushed` : ""));
+  follow(() => (text.textContent = chosen.trainings ? `brushed: ${chosen.trainings.size}` : ""));
   return text;
 }
 
