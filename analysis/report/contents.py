@@ -148,5 +148,8 @@ def _of_run(section: Section, at: int, name: str) -> Section:
         section,
         anchor=f"{section.anchor}-{at + 1}",
         title=f"{section.title}: {name}",
-        grids=tuple(replace(one, anchor=f"{one.anchor}-{at + 1}") for one in section.grids),
+        grids=tuple(
+            replace(one, anchor=f"{one.anchor}-{at + 1}", caption=f"{name}: {one.caption}")
+            for one in section.grids
+        ),
     )
