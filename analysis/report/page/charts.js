@@ -18,7 +18,7 @@ function openChart(name, { hint, tools, draw, opened }) {
     opened(chart, redraw);
     follow(redraw);
     drawn.push(redraw);
-    new ResizeObserver(() => chart.resize()).observe(canvas);
+    new ResizeObserver(() => requestAnimationFrame(() => chart.resize())).observe(canvas);
   }
 }
 
