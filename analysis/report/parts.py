@@ -23,8 +23,8 @@ from analysis.tables.table import Table
 INCH = 138
 """CSS pixels to an inch of a figure: its letters of 8 points are 15 pixels high on a screen."""
 
-DPI = 200
-"""Pixels to an inch of a picture that does not say how many it has."""
+DPI = 144
+"""Pixels to an inch where a figure is dense, and of a picture that does not say how many it has."""
 
 NARROW = 480
 """CSS pixels up to which a figure can be read on a phone as a whole; wider ones are scrolled."""
@@ -207,10 +207,16 @@ def grid_of(
 
 
 def figure_plate(name: str, sketch: Sketch, chart: str) -> Plate:
-    """A figure as a plate, the very SVG that `figures` writes; `chart` as of `Plate`."""
+    """A figure as a plate: the SVG that `figures` writes, what is dense in it coarser.
+
+    Args:
+        name: its key in `FIGURES`.
+        sketch: the figure.
+        chart: as of `Plate`.
+    """
     drawn = io.BytesIO()
     with rc_context(RC):
-        sketch.canvas.savefig(drawn, format="svg", metadata=METADATA["svg"])
+        sketch.canvas.savefig(drawn, format="svg", dpi=DPI, metadata=METADATA["svg"])
     width, height = (round(side * INCH) for side in sketch.canvas.get_size_inches())
     return Plate(
         anchor=f"figure-{name}",

@@ -79,11 +79,19 @@ function parallelOption(rows) {
         data: rows.map((trial) => ({
           value: dimensions.map(({ value }) => value(trial) ?? "-"),
           trial,
-          lineStyle: { color: colourOf(trial.arm), width: chosen.arms.has(trial.arm) ? 2.5 : 1.5, opacity: isFaint(trial.arm) ? 0.08 : 0.85 },
+          lineStyle: styleOf(trial.arm, rows.length),
         })),
       },
     ],
   };
+}
+
+// Many lines let each other through.
+function styleOf(arm, lines) {
+  const opacity = lines > 100 ? 0.3 : 0.85;
+  const style = { color: colourOf(arm), width: 1.5, opacity };
+  if (chosen.arms.has(arm)) return { ...style, width: 2.5, opacity: Math.max(opacity, 0.6) };
+  return isFaint(arm) ? { ...style, opacity: opacity / 10 } : style;
 }
 
 // Lines of some letters, broken after the separators of a name.

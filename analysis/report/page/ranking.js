@@ -3,8 +3,10 @@ const PLOT = { width: 150, height: 22, edge: 8 };
 
 function openRanking(grid) {
   const { metric } = grid.dataset;
+  follow(() => (grid.hidden = metric !== chosen.metric));
   const scores = shown.scores[metric];
   const tested = scores.some((score) => score.test !== null);
+  if (!tested && scores.every((score) => score.best === null)) return;
   const table = grid.querySelector("table");
   const [low, high] = rangeOf(scores, tested);
   const across = (value) => PLOT.edge + ((value - low) / (high - low)) * (PLOT.width - 2 * PLOT.edge);
@@ -18,7 +20,6 @@ function openRanking(grid) {
     row.cells[before].before(cell);
   }
   hideMinor(table, tested ? "test" : "best");
-  follow(() => (grid.hidden = metric !== chosen.metric));
 }
 
 function rangeOf(scores, tested) {
