@@ -80,11 +80,14 @@ def _pictures_arguments(parser: ArgumentParser) -> None:
 
 def _report(options: Namespace) -> str:
     """Write the report of a sweep: one HTML page, report.html in its run directory, that holds
-    its tables, figures and pictures and needs no network. A sweep that is still running, or was
-    interrupted, is reported as far as it has come.
+    its tables, charts, figures and pictures and needs no network. A sweep that is still running,
+    or was interrupted, is reported as far as it has come; with --watch, the page is written again
+    while it runs, and an open one loads itself again.
     """
-    from analysis.report import write_report
+    from analysis.report import watch, write_report
 
+    if options.watch:
+        return watch(options.run, options.output, options.watch)
     return str(write_report(load(options.run), options.output))
 
 
@@ -95,6 +98,12 @@ def _report_arguments(parser: ArgumentParser) -> None:
         type=Path,
         metavar="FOLDER",
         help="where report.html goes, if not into the run directory",
+    )
+    parser.add_argument(
+        "--watch",
+        type=_positive,
+        metavar="SECONDS",
+        help="write it again every so many seconds, until the sweep is finished",
     )
 
 
@@ -127,6 +136,7 @@ REPORT = Command(
     (
         "report results/landslide_backbones",
         "report /shared/results/landslide_backbones --output reports/landslide",
+        "report results/landslide_backbones --watch 30",
     ),
     _report_arguments,
     _report,

@@ -42,11 +42,18 @@ def _rank_arguments(parser: ArgumentParser) -> None:
 def _compare(options: Namespace) -> str:
     """Rank the arms of several sweeps together, and say which cannot be distinguished from the
     first. The sweeps must be on the same data; they are paired over the same test images.
+    With --html, a page over all of them is written, like the report of one.
     """
     if len(options.runs) < 2:
         raise AnalysisError("compare takes several run directories; for one, use rank")
+    runs = [load(run) for run in options.runs]
+    if options.html:
+        # matplotlib and jinja2 are imported for the page alone, so that tables are quick.
+        from analysis.report import write_comparison
+
+        return str(write_comparison(runs, options.html, options.sort))
     return show_comparison(
-        [load(run) for run in options.runs],
+        runs,
         metric=options.sort,
         format=options.format,
         styled=sys.stdout.isatty(),
@@ -57,6 +64,9 @@ def _compare_arguments(parser: ArgumentParser) -> None:
     add_runs(parser)
     add_sort(parser)
     add_format(parser)
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a page with charts, instead of the table"
+    )
 
 
 def _table(options: Namespace) -> str:
@@ -135,7 +145,10 @@ RANK = Command(
 )
 COMPARE = Command(
     "which arm of several sweeps is best",
-    ("compare results/landslide_backbones results/landslide_more --format markdown",),
+    (
+        "compare results/landslide_backbones results/landslide_more --format markdown",
+        "compare results/landslide_backbones results/landslide_more --html both.html",
+    ),
     _compare_arguments,
     _compare,
 )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
@@ -96,6 +97,22 @@ def draw_arms(run: Run, looks: dict[int, Look]) -> Sketch:
         f"{metric} on {split}, in the order of validation: "
         + listed([_in_words(run, row) for row in rows])
         + ".",
+        _data(run, rows),
+    )
+
+
+def _data(run: Run, rows: list[_Row]) -> pd.DataFrame:
+    bounds = [row.bounds or (np.nan, np.nan) for row in rows]
+    return pd.DataFrame(
+        {
+            "arm": [arm_text(run, row.arm) for row in rows],
+            "score": [row.score for row in rows],
+            "low": [low for low, _ in bounds],
+            "high": [high for _, high in bounds],
+            "tied": [row.tied for row in rows],
+            "epoch": [row.epoch for row in rows],
+            "behind": [" ".join(map(str, row.behind)) for row in rows],
+        }
     )
 
 

@@ -12,6 +12,7 @@ from analysis.figures.style import (
     Sketch,
     add_legend,
     arm_text,
+    arms_named,
     legend_height,
     line_handles,
     listed,
@@ -80,6 +81,7 @@ def draw_best_after(run: Run, looks: dict[int, Look]) -> Sketch:
             ]
         )
         + ".",
+        arms_named(run, curves.drop(columns="time")),
     )
 
 

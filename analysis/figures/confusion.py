@@ -1,6 +1,7 @@
 """The confusion matrix of the best arm, for segmentation."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
@@ -65,6 +66,13 @@ def draw_confusion(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 
         )
         + ". "
         + _worst(classes, shares),
+        pd.DataFrame(
+            [
+                (classes[row], classes[column], int(count), shares[row, column])
+                for (row, column), count in np.ndenumerate(counts)
+            ],
+            columns=["true", "found", "pixels", "share"],
+        ),
     )
 
 

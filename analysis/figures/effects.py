@@ -75,6 +75,7 @@ def draw_effects(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 - 
             12,
         )
         + ".",
+        found.levels,
     )
 
 

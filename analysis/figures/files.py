@@ -15,7 +15,7 @@ FigureFormat = Literal["png", "pdf", "svg"]
 FORMATS: tuple[FigureFormat, ...] = get_args(FigureFormat)
 
 # Neither the time nor the program is written, so that files can be compared.
-_METADATA: dict[FigureFormat, dict[str, Any]] = {
+METADATA: dict[FigureFormat, dict[str, Any]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "svg": {"Date": None, "Creator": None},
@@ -58,7 +58,7 @@ def write_figure(
             sketch.canvas.set_layout_engine("none")
             for file, format in zip(files, formats, strict=True):
                 with whole_file(file) as partial:
-                    sketch.canvas.savefig(partial, format=format, metadata=_METADATA[format])
+                    sketch.canvas.savefig(partial, format=format, metadata=METADATA[format])
     except OSError as error:
         raise AnalysisError(f"{folder} cannot be written: {error.strerror}") from error
     return Figure(name, sketch.title, sketch.caption, sketch.alt, tuple(files))

@@ -1,6 +1,7 @@
 """Which hyperparameters mattered, across the arms and within each."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.figures.style import (
@@ -60,7 +61,17 @@ def draw_importance(run: Run, looks: dict[int, Look]) -> Sketch:
         f"than under each of {SHUFFLES} shuffles of the scores (p = {1 / (SHUFFLES + 1):.2g}); the "
         f"rest may be chance. {_counts(found)}",
         listed([_in_words(run, part) for part in shown]) + ".",
+        _data(run, shown),
     )
+
+
+def _data(run: Run, shown: list[Importance]) -> pd.DataFrame:
+    rows = [
+        ("all arms" if part.arm is None else arm_text(run, part.arm), key, share, key in part.clear)
+        for part in shown
+        for key, share in part.shares.items()
+    ]
+    return pd.DataFrame(rows, columns=["arm", "parameter", "importance", "beyond chance"])
 
 
 def _write_cells(axes: Axes, shown: list[Importance], names: list[str], rows: np.ndarray) -> None:

@@ -13,6 +13,7 @@ from analysis.figures.style import (
     Sketch,
     add_legend,
     arm_text,
+    arms_named,
     legend_height,
     line_handles,
     listed,
@@ -77,7 +78,13 @@ def draw_learning(run: Run, looks: dict[int, Look]) -> Sketch:
         f"{metric} over epochs for the best trial of each arm. "
         + listed([_in_words(run, curves[number], arm, metric) for arm, number in best.items()])
         + ".",
+        _data(run, epochs[epochs["number"].isin([*best.values(), *behind])], metric),
     )
+
+
+def _data(run: Run, epochs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    arms = run.trials[["number", "arm"]]
+    return arms_named(run, arms.merge(epochs[["number", "epoch", metric]], on="number"))
 
 
 def _in_words(run: Run, curve: pd.DataFrame, arm: int, metric: str) -> str:

@@ -13,6 +13,7 @@ from analysis.figures.style import (
     Sketch,
     add_legend,
     arm_text,
+    arms_named,
     legend_height,
     listed,
     new_canvas,
@@ -71,6 +72,7 @@ def draw_packing(run: Run, looks: dict[int, Look]) -> Sketch:
         "a trial was on is not shown. Stages of initial weights and repeats are not in it.",
         f"{trials} trials filled {found.slots} slots for {found.seconds / unit:.1f} {name}, "
         f"{found.idle:.0%} of it idle. Share of the busy time: {_shares(run, found)}.",
+        arms_named(run, found.spans),
     )
 
 

@@ -73,6 +73,7 @@ def draw_parallel(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 -
     axes.set_xlim(-0.1, len(axes_of) - 0.55)
     axes.set_ylim(-0.06, 1.22)
     axes.axis("off")
+    configured = [f"config/{key}" for key in tuned]
     best, tenth = trials.iloc[-1], trials.iloc[-max(1, len(trials) // 10) :]
     thinned = f"{len(trials)} of the " if len(trials) < total else ""
     return Sketch(
@@ -92,6 +93,7 @@ def draw_parallel(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 -
             or ["nothing that was searched"]
         )
         + ".",
+        trials[["number", *(f"arm/{name}" for name in factors), *configured, "reached", "score"]],
     )
 
 

@@ -1,6 +1,7 @@
 """Quality against each kind of cost."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -14,6 +15,7 @@ from analysis.figures.style import (
     Sketch,
     add_legend,
     arm_text,
+    arms_named,
     legend_height,
     listed,
     new_canvas,
@@ -67,6 +69,7 @@ def draw_pareto(run: Run, looks: dict[int, Look]) -> Sketch:
         "Quality against cost",
         _caption(run, found, split, looks),
         " ".join(_in_words(run, cost, one) for cost, one in found.items()),
+        pd.concat(arms_named(run, one.arms).assign(of=cost) for cost, one in found.items()),
     )
 
 

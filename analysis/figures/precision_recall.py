@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -42,13 +43,15 @@ def draw_precision_recall(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: 
     shown = [int(at) for at in np.argsort(-truths, kind="stable")[: len(LOOKS)] if truths[at]]
     canvas = new_canvas(DOUBLE, 2.2 + legend_height(len(shown), 4), run.record.sample)
     panels = canvas.subplots(1, 2, sharey=True)
-    ends = []
+    ends, drawn = [], []
     for axes, (overlap, level) in zip(panels, OVERLAPS.items(), strict=True):
         axes.grid(color=GRID, linewidth=0.5)
         axes.set(xlabel=f"recall (IoU {overlap:.2f})", xlim=(0, 1), ylim=(0, 1.02))
         for look, at in zip(LOOKS, shown, strict=False):
             precision = mean_precision(tallies, at + 1, level)
             _draw_curve(axes, precision, look)
+            curve = {"class": names[at], "IoU": overlap, "recall": RECALLS, "precision": precision}
+            drawn.append(pd.DataFrame(curve))
             end = RECALLS[precision > 0].max(initial=0)
             ends.append(f"{names[at]} at IoU {overlap:.2f} up to recall {end:.2f}")
     panels[0].set_ylabel("precision")
@@ -69,6 +72,7 @@ def draw_precision_recall(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: 
         "recall is the highest at that recall or beyond, so that AP is the area under a curve: "
         f"{scores} over all classes.{rest}",
         f"{arm_text(run, arm)}, {scores}. Its curves: {listed(ends)}.",
+        pd.concat(drawn),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as Canvas
@@ -82,7 +83,7 @@ LOOKS = (
 """Okabe & Ito 2008, "Color Universal Design"; grey for their yellow, which is too pale on white."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sketch:
     """A figure that is drawn and not yet written.
 
@@ -91,12 +92,14 @@ class Sketch:
         title: a few words for above it; not in the figure.
         caption: what it shows and says, and of how much.
         alt: its content in words, for readers who do not see it.
+        data: the numbers that it shows, arms by their titles.
     """
 
     canvas: Canvas
     title: str
     caption: str
     alt: str
+    data: pd.DataFrame
 
 
 def looks_of(run: Run) -> dict[int, Look]:
@@ -119,6 +122,11 @@ def shown_note(run: Run, looks: dict[int, Look]) -> str:
 def arm_text(run: Run, arm: int) -> str:
     """An arm in a legend or a sentence."""
     return run.record.arms[arm].title
+
+
+def arms_named(run: Run, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with the titles of arms in its column `arm`, instead of their positions."""
+    return frame.assign(arm=[arm_text(run, arm) for arm in frame["arm"]])
 
 
 def folded(text: str, width: int) -> str:

@@ -54,8 +54,14 @@ class Ranking:
 
     @property
     def titles(self) -> tuple[str, ...]:
-        """Each arm as a sentence has it."""
-        return tuple(self.runs[one.run].record.arms[one.arm].title for one in self.arms)
+        """Each arm as a sentence has it; of several runs, with the name of its own."""
+        titles = [self.runs[one.run].record.arms[one.arm].title for one in self.arms]
+        if len(self.runs) == 1:
+            return tuple(titles)
+        names = names_of(self.runs)
+        return tuple(
+            f"{title} ({names[one.run]})" for title, one in zip(titles, self.arms, strict=True)
+        )
 
 
 def rank_arms(run: Run, metric: str | None = None) -> pd.DataFrame:

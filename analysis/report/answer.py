@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.loading import Run
 from analysis.ranking.arms import Ranking
 from analysis.ranking.uncertainty import uncertainty_notes
 from analysis.report.parts import Section
@@ -17,19 +16,19 @@ NAMED = 4
 """Arms that the sentence names."""
 
 
-def answer(run: Run, ranking: Ranking) -> Section:
+def answer(ranking: Ranking) -> Section:
     """The section: what the best arm reaches, and which others it cannot be distinguished from."""
     if ranking.frame["best"].isna().all():
         return Section("answer", "The answer", "There is no answer yet: no trial has a score.")
     sentence = f"{_reached(ranking)}{_verdict(ranking)}"
-    if run.record.sample:
+    if any(run.record.sample for run in ranking.runs):
         sentence = f"On the embedded sample, {sentence}"
-    return Section(
-        anchor="answer",
-        title="The answer",
-        lead=sentence,
-        paragraphs=tuple(_doubts(ranking)),
-    )
+    return Section("answer", "The answer", sentence)
+
+
+def certainty(ranking: Ranking) -> Section:
+    """The section: what makes the answer uncertain, and how arms were compared."""
+    return Section("certainty", "How sure it is", paragraphs=tuple(_doubts(ranking)))
 
 
 def _reached(ranking: Ranking) -> str:

@@ -1,6 +1,7 @@
 """The sections at the end: what is missing, what it cost, every trial, how to rebuild the run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pandas as pd
 
@@ -48,20 +49,32 @@ def left_out(run: Run) -> Section:
     )
 
 
-def cost(run: Run, drawn: Drawn) -> Section:
-    """What the sweep cost: sums, a row an arm, a row a stage, and what ran when."""
+def cost(run: Run, numbers: Mapping[int, int], drawn: Drawn) -> Section:
+    """What the sweep cost: sums, a row an arm, a row a stage, and what ran when.
+
+    Args:
+        run: what `load` gave.
+        numbers: positions of its arms on the page.
+        drawn: its figures.
+    """
     return Section(
         anchor="cost",
         title="What it cost",
         facts=_sums(run),
-        grids=(_arm_costs(run), *((_stages(run),) if run.stages else ())),
+        grids=(_arm_costs(run, numbers), *((_stages(run),) if run.stages else ())),
         plates=drawn.plates("cost"),
         absent=drawn.absent("cost"),
     )
 
 
-def trials(run: Run) -> Section:
-    """The best trials, with their hyperparameters and scores."""
+def trials(run: Run, numbers: Mapping[int, int], before: int = 0) -> Section:
+    """The best trials, with their hyperparameters and scores.
+
+    Args:
+        run: what `load` gave.
+        numbers: positions of its arms on the page.
+        before: how many trainings of other runs the page has before those of this one.
+    """
     ranked = rank_trials(run)
     metric, measured = run.record.metric, run.record.metrics
     metrics = [name for name in measured if "/" not in name or name == metric]
@@ -74,11 +87,14 @@ def trials(run: Run) -> Section:
     table = Table("", None, shown, tuple(metrics), (), {}, finished_alone(shown))
     caption = f"Trials on validation, each at its best epoch by {metric}"
     names = ("number", *(name for name in run.record.factors if name in shown))
-    return Section(
-        anchor="trials",
-        title="The trials",
-        grids=(grid(table, "trials-table", caption, names, (trial_order(metric), rest)),),
+    made = grid(table, "trials-table", caption, names, (trial_order(metric), rest))
+    at = {number: place for place, number in enumerate(run.trials["number"])}
+    arms = run.trials["arm"].map(numbers)
+    rows = tuple(
+        replace(row, arm=int(arms[at[number]]), training=before + at[number])
+        for row, number in zip(made.rows, shown["number"], strict=True)
     )
+    return Section("trials", "The trials", grids=(replace(made, rows=rows),))
 
 
 def rebuild(run: Run) -> Section:
@@ -154,7 +170,7 @@ def _slots(run: Run) -> str:
     return ", ".join([*parts, *([f"on {devices}"] if devices else [])])
 
 
-def _arm_costs(run: Run) -> Grid:
+def _arm_costs(run: Run, numbers: Mapping[int, int]) -> Grid:
     by_arm = run.trials.groupby("arm")
     costs = pd.DataFrame({"trials": by_arm.size(), "epochs": by_arm["epochs"].sum()})
     costs["trials' seconds"] = by_arm["seconds"].sum()
@@ -163,9 +179,10 @@ def _arm_costs(run: Run) -> Grid:
     costs = costs.join(costs_of(run))
     costs.insert(0, "arm", [run.record.arms[arm].title for arm in costs.index])
     by = "usd" if "usd" in costs else "trials' seconds"
-    costs = costs.sort_values(by, ascending=False, kind="stable", ignore_index=True)
+    costs = costs.sort_values(by, ascending=False, kind="stable")
+    arms = [numbers[arm] for arm in costs.index]
     of_money = cost_notes(run)[:1] if "usd" in costs else ()
-    return grid_of(costs, "costs", "What each arm took", ("arm",), of_money)
+    return grid_of(costs, "costs", "What each arm took", ("arm",), of_money, arms)
 
 
 def _stages(run: Run) -> Grid:

@@ -13,6 +13,15 @@ from analysis.report.map_drawing import DrawnMap, draw_map
 from analysis.report.parts import Plate, figure_plate, picture_plate
 from runs.errors import EosweepError
 
+CHARTS = {
+    "arms": "ranking",
+    "learning": "curves",
+    "pareto": "pareto",
+    "parallel": "parallel",
+    "packing": "timeline",
+}
+"""The script of the page that draws what a figure shows, for readers who run scripts."""
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -21,6 +30,7 @@ class Drawn:
     Attributes:
         figures: those that apply to the run.
         reasons: why the others do not, by name.
+        files: the data of each figure as CSV, by its name.
         pictures: of predictions.
         layered: the same with their layers; those that were drawn without have none.
         map: of the test images; None where their places or the decoded images are not known.
@@ -29,6 +39,7 @@ class Drawn:
 
     figures: Mapping[str, Plate]
     reasons: Mapping[str, str]
+    files: dict[str, str]
     pictures: tuple[Plate, ...]
     layered: tuple[Picture, ...]
     map: DrawnMap | None
@@ -55,7 +66,10 @@ def not_shown(what: str, reason: str) -> str:
 def draw(run: Run, folder: Path) -> Drawn:
     """Draw what can be drawn of a run: figures for the page alone, pictures into `folder`."""
     sketches, reasons = sketch_figures(run)
-    figures = {name: figure_plate(name, sketch) for name, sketch in sketches.items()}
+    figures = {
+        name: figure_plate(name, sketch, CHARTS.get(name, "")) for name, sketch in sketches.items()
+    }
+    files = {name: sketch.data.to_csv(index=False) for name, sketch in sketches.items()}
     no_pictures, places = "", None
     try:
         pictures = draw_pictures(run, folder)
@@ -65,7 +79,7 @@ def draw(run: Run, folder: Path) -> Drawn:
     plates = tuple(picture_plate(number, one) for number, one in enumerate(pictures, 1))
     layered = tuple(one for one in pictures if one.layers)
     mapped = draw_map(places, pictures) if places else None
-    return Drawn(figures, reasons, plates, layered, mapped, no_pictures)
+    return Drawn(figures, reasons, files, plates, layered, mapped, no_pictures)
 
 
 def _names(section: FigureSection) -> list[str]:

@@ -1,6 +1,7 @@
 """The sections that show what was found: ranking, budget, price of quality, errors, predictions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pandas as pd
 
@@ -22,25 +23,37 @@ MOST_ARMS = 20
 """Arms that have a row in the table of classes."""
 
 
-def ranking(run: Run, ranking: Ranking, drawn: Drawn) -> Section:
-    """The arms, and the published rows below them."""
-    sources = references_of([run])
-    table = ranking_table(ranking, sources)
-    tested = "tied" in ranking.uncertainty.frame
-    notes = (
-        *score_notes(ranking),
-        *(("= and underlined: see The answer for what was tested, and how.",) if tested else ()),
-        *reference_notes(sources, ranking.metric, run.record.sample),
-    )
-    caption = f"Arms by {ranking.metric}, best first"
-    names = ("rank", *run.record.factors)
+def ranking(rankings: Mapping[str, Ranking], drawn: Drawn) -> Section:
+    """The arms by each metric, and the published rows below them; the first one is shown."""
+    first = next(iter(rankings.values()))
     return Section(
         anchor="ranking",
         title="The ranking",
-        grids=(grid(table, "ranking-table", caption, names, notes),),
+        grids=tuple(_ranked(one, first) for one in rankings.values()),
         plates=drawn.plates("ranking"),
         absent=drawn.absent("ranking"),
     )
+
+
+def _ranked(ranking: Ranking, page: Ranking) -> Grid:
+    """The arms by one metric; they are numbered as in the ranking of the page."""
+    runs, metric = ranking.runs, ranking.metric
+    sources = references_of(runs)
+    table = ranking_table(ranking, sources)
+    tested = "tied" in ranking.uncertainty.frame
+    certain = "= and underlined: see How sure it is for what was tested, and how."
+    notes = (
+        *score_notes(ranking),
+        *((certain,) if tested else ()),
+        *reference_notes(sources, metric, any(run.record.sample for run in runs)),
+    )
+    anchor = "ranking-table" if ranking is page else f"ranking-table-{metric}"
+    chosen = {run.record.metric for run in runs}
+    select = "" if chosen == {metric} else f" (the sweep selects by {listed(sorted(chosen))})"
+    caption = f"Arms by {metric}, best first{select}"
+    names = ("rank", "sweep", *(factor for run in runs for factor in run.record.factors))
+    numbers = [page.arms.index(one) for one in ranking.arms]
+    return replace(grid(table, anchor, caption, names, notes, numbers), metric=metric)
 
 
 def budget(drawn: Drawn) -> Section:
@@ -83,13 +96,13 @@ def tradeoff(drawn: Drawn) -> Section:
     )
 
 
-def errors(run: Run, drawn: Drawn) -> Section:
+def errors(run: Run, numbers: Mapping[int, int], drawn: Drawn) -> Section:
     """What the arms get wrong: class by class, and one class taken for another."""
     of_classes = any("/" in name for name in run.record.metrics)
     return Section(
         anchor="errors",
         title="What it gets wrong",
-        grids=_class_grids(run) if of_classes else (),
+        grids=_class_grids(run, numbers) if of_classes else (),
         plates=drawn.plates("errors"),
         absent=drawn.absent("errors"),
     )
@@ -108,10 +121,10 @@ def pictures(drawn: Drawn) -> Section:
     )
 
 
-def _class_grids(run: Run) -> tuple[Grid, ...]:
+def _class_grids(run: Run, numbers: Mapping[int, int]) -> tuple[Grid, ...]:
     """One table of all arms by one metric, one of the best arm by all, on test where there is one.
 
-    Of a run that has metrics of single classes.
+    Of a run that has metrics of single classes. `numbers`: positions of the arms on the page.
     """
     scores = class_scores(run)
     if scores.empty:
@@ -120,10 +133,13 @@ def _class_grids(run: Run) -> tuple[Grid, ...]:
     shown = scores[scores["split"] == split]
     measured = [name.split("/")[0] for name in run.record.metrics if "/" in name]
     kinds = list(dict.fromkeys(measured))
-    return _arms_by_class(run, shown, kinds[0], split), _best_arm(run, shown, kinds, split)
+    by_class = _arms_by_class(run, numbers, shown, kinds[0], split)
+    return by_class, _best_arm(run, shown, kinds, split)
 
 
-def _arms_by_class(run: Run, scores: pd.DataFrame, kind: str, split: str) -> Grid:
+def _arms_by_class(
+    run: Run, numbers: Mapping[int, int], scores: pd.DataFrame, kind: str, split: str
+) -> Grid:
     by_arm = scores.pivot_table(
         index="arm", columns="class", values=kind, sort=False, dropna=False, observed=True
     )
@@ -133,12 +149,13 @@ def _arms_by_class(run: Run, scores: pd.DataFrame, kind: str, split: str) -> Gri
     rivals = tuple(None if arm in shown else "finished" for arm in by_arm.index)
     classes = tuple(by_arm.columns.astype(str))
     frame = by_arm.reset_index()
+    arms = [numbers[arm] for arm in frame["arm"]]
     frame["arm"] = [run.record.arms[arm].title for arm in frame["arm"]]
     table = Table("", None, frame, classes, (), {}, rivals)
     caption = f"{kind} of each class on {split}, by the best trial of each arm"
     more = f"Other metrics, and validation: {command('classes', run.path)}"
     notes = (*seed_notes(scores), *class_notes(run, shown), more)
-    return grid(table, "classes-table", caption, ("arm",), notes)
+    return grid(table, "classes-table", caption, ("arm",), notes, arms)
 
 
 def _best_arm(run: Run, scores: pd.DataFrame, kinds: list[str], split: str) -> Grid:

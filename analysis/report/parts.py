@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from math import isnan
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 from matplotlib import rc_context
 from PIL import Image, UnidentifiedImageError
 
+from analysis.figures.files import METADATA
 from analysis.figures.style import RC, Sketch
 from analysis.loading import AnalysisError
 from analysis.pictures import Picture
@@ -22,8 +24,8 @@ from analysis.tables.table import Table
 INCH = 138
 """CSS pixels to an inch of a figure: its letters of 8 points are 15 pixels high on a screen."""
 
-DPI = 200
-"""Pixels to an inch of a figure: sharp on screens, and good enough on paper."""
+DPI = 144
+"""Pixels to an inch where a figure is dense, and of a picture that does not say how many it has."""
 
 NARROW = 480
 """CSS pixels up to which a figure can be read on a phone as a whole; wider ones are scrolled."""
@@ -50,10 +52,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """The cells of a row; a `quiet` one is grey: it was published and not measured here."""
+    """The cells of a row.
+
+    Attributes:
+        quiet: grey, because it was published and not measured here.
+        arm: which arm of the page it is of; None if of none.
+        training: likewise of the trainings.
+    """
 
     cells: tuple[Cell, ...]
     quiet: bool = False
+    arm: int | None = None
+    training: int | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,7 @@ class Grid:
         heads: a column each.
         rows: as they are shown until the reader sorts them.
         notes: paragraphs below it.
+        metric: what it ranks by, if it is one of several of which the reader chooses.
     """
 
     anchor: str
@@ -73,28 +84,33 @@ class Grid:
     heads: tuple[Head, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    metric: str = ""
 
 
 @dataclass(frozen=True)
 class Plate:
-    """An image with what stands around it.
+    """An image with what stands around it, or a chart that a script draws, or both.
 
     Attributes:
         anchor: its id in the page.
         title: a few words.
         caption: what it shows, and how it was made.
         alt: its content in words, for readers who do not see it.
-        source: the image itself, a `data:` address.
-        width, height: in CSS pixels, where there is room for it.
+        source: the image itself, a `data:` address; "" if there is only a chart.
+        width, height: of the image, in CSS pixels, where there is room for it.
+        chart: which of the page's scripts draws the chart; "" if there is only an image.
+        file: what the image and its data are called when they are saved; "" if they cannot be.
     """
 
     anchor: str
     title: str
     caption: str
     alt: str
-    source: str
-    width: int
-    height: int
+    source: str = ""
+    width: int = 0
+    height: int = 0
+    chart: str = ""
+    file: str = ""
 
     @property
     def wide(self) -> bool:
@@ -142,7 +158,12 @@ class Section:
 
 
 def grid(
-    table: Table, anchor: str, caption: str, names: Sequence[str], notes: Sequence[str] = ()
+    table: Table,
+    anchor: str,
+    caption: str,
+    names: Sequence[str],
+    notes: Sequence[str] = (),
+    arms: Sequence[int | None] = (),
 ) -> Grid:
     """A table of the analysis as the page sets it.
 
@@ -150,6 +171,7 @@ def grid(
         table: its columns, marks and order are kept.
         anchor, caption, notes: as of `Grid`.
         names: columns that say what a row is of.
+        arms: of its first rows, as of `Row`.
     """
     columns = table.columns()
     heads = tuple(
@@ -169,32 +191,48 @@ def grid(
         ]
         for one in columns
     ]
-    rows = tuple(Row(row, quiet=row[0].text.startswith(REF)) for row in zip(*cells, strict=True))
+    rows = tuple(
+        Row(row, row[0].text.startswith(REF), arm)
+        for row, arm in zip_longest(zip(*cells, strict=True), arms)
+    )
     return Grid(anchor, caption, heads, rows, tuple(notes))
 
 
 def grid_of(
-    frame: pd.DataFrame, anchor: str, caption: str, names: Sequence[str], notes: Sequence[str] = ()
+    frame: pd.DataFrame,
+    anchor: str,
+    caption: str,
+    names: Sequence[str],
+    notes: Sequence[str] = (),
+    arms: Sequence[int | None] = (),
 ) -> Grid:
     """A plain frame, without marks; arguments as of `grid`."""
     plain = Table(title=caption, warning=None, frame=frame, scores=(), notes=(), context={})
-    return grid(plain, anchor, caption, names, notes)
+    return grid(plain, anchor, caption, names, notes, arms)
 
 
-def figure_plate(name: str, sketch: Sketch) -> Plate:
-    """A figure as a plate.
+def figure_plate(name: str, sketch: Sketch, chart: str) -> Plate:
+    """A figure as a plate: the SVG that `figures` writes, what is dense in it coarser.
 
-    In 256 colours: lines and letters look the same, and the file is a fifth as large.
+    Args:
+        name: its key in `FIGURES`.
+        sketch: the figure.
+        chart: as of `Plate`.
     """
-    drawn, small = io.BytesIO(), io.BytesIO()
+    drawn = io.BytesIO()
     with rc_context(RC):
-        sketch.canvas.savefig(drawn, format="png", dpi=DPI)
-    image = Image.open(drawn).convert("RGB")
-    palette = image.quantize(method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    palette.save(small, format="PNG", optimize=True)
-    size = (image.width / DPI, image.height / DPI)
-    return _plate(
-        f"figure-{name}", sketch.title, sketch.caption, sketch.alt, small.getvalue(), size
+        sketch.canvas.savefig(drawn, format="svg", dpi=DPI, metadata=METADATA["svg"])
+    width, height = (round(side * INCH) for side in sketch.canvas.get_size_inches())
+    return Plate(
+        anchor=f"figure-{name}",
+        title=sketch.title,
+        caption=sketch.caption,
+        alt=sketch.alt,
+        source=_address("image/svg+xml", drawn.getvalue()),
+        width=width,
+        height=height,
+        chart=chart,
+        file=name,
     )
 
 
@@ -215,21 +253,24 @@ def picture_plate(number: int, picture: Picture) -> Plate:
         ) from error
     except OSError as error:
         raise AnalysisError(f"{file} cannot be read: {error.strerror}") from error
-    size = (across / dots, down / dots)
-    return _plate(f"picture-{number}", picture.title, picture.caption, picture.alt, content, size)
+    return Plate(
+        anchor=f"picture-{number}",
+        title=picture.title,
+        caption=picture.caption,
+        alt=picture.alt,
+        source=_address("image/png", content),
+        width=round(across / dots * INCH),
+        height=round(down / dots * INCH),
+    )
 
 
 def _key(value: Any) -> str:
     if value is None or value is pd.NA or isinstance(value, str | bool):
         return ""
     if isinstance(value, int | float) and not isnan(value):
-        return repr(float(value))
+        return repr(value)
     return ""
 
 
-def _plate(
-    anchor: str, title: str, caption: str, alt: str, png: bytes, inches: tuple[float, float]
-) -> Plate:
-    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-    width, height = (round(side * INCH) for side in inches)
-    return Plate(anchor, title, caption, alt, source, width, height)
+def _address(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,40 +11,34 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.loading import AnalysisError, Run
-from analysis.ranking.arms import rank_runs
-from analysis.report import appendix, findings, viewer
-from analysis.report.answer import answer
-from analysis.report.drawn import draw
-from analysis.report.parts import Section
-from analysis.report.question import question, unfinished
-from analysis.tables.ranking import SAMPLE_WARNING
+from analysis.report import viewer
+from analysis.report.charts import PageData, as_json
+from analysis.report.contents import Report, compared, reported
 from runs.files import write_text
 
 PAGE = Path(__file__).parent / "page"
-STYLES, SCRIPTS = ("page.css", "viewer.css"), ("page.js", "viewer.js")
 NAME = "report.html"
 
+STYLES = ("page.css", "viewer.css")
 
-@dataclass(frozen=True)
-class Report:
-    """A report before it is set as a page.
-
-    Attributes:
-        name: of the sweep.
-        warning: what must not be overlooked; "" if nothing.
-        unfinished: what is still to come, a sentence each.
-        written: when, and from what.
-        sections: in the order in which they are read.
-    """
-
-    name: str
-    warning: str
-    unfinished: tuple[str, ...]
-    written: str
-    sections: tuple[Section, ...]
+SCRIPTS = (
+    "page.js",
+    "tables.js",
+    "arms.js",
+    "ranking.js",
+    "charts.js",
+    "curves.js",
+    "pareto.js",
+    "parallel.js",
+    "timeline.js",
+    "files.js",
+    "viewer.js",
+    "start.js",
+)
+"""The page's own scripts, in the order in which they run: one script in the end."""
 
 
-def write_report(run: Run, folder: Path | None = None) -> Path:
+def write_report(run: Run, folder: Path | None = None, again: float | None = None) -> Path:
     """Write `report.html`, and give its path.
 
     It holds its tables, figures and pictures, and needs no other file. A sweep that is still
@@ -54,48 +48,36 @@ def write_report(run: Run, folder: Path | None = None) -> Path:
         run: what `load` gave.
         folder: where the page goes, and the pictures/ that are drawn on the way; by default the
             run directory.
+        again: after how many seconds an open page loads itself again, while the sweep is not
+            finished; by default never.
 
     Raises:
         EosweepError: a file of the run is damaged, or the report cannot be written.
     """
     folder = folder or run.path
     file = folder / NAME
-    page = render(contents(run, folder, datetime.now(UTC)))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(file, page)
-    except OSError as error:
-        raise AnalysisError(f"{file} cannot be written: {error.strerror}") from error
+    _write(file, render(reported(run, folder / "pictures", datetime.now(UTC)), again))
     return file
 
 
-def contents(run: Run, folder: Path, now: datetime) -> Report:
-    """Everything that is said of a run; its pictures are drawn into pictures/ of `folder`."""
-    ranking, drawn = rank_runs([run]), draw(run, folder / "pictures")
-    return Report(
-        name=run.record.name,
-        warning=SAMPLE_WARNING if run.record.sample else "",
-        unfinished=unfinished(run),
-        written=f"Written {now:%Y-%m-%d %H:%M} UTC, from the files of the run alone.",
-        sections=(
-            question(run),
-            answer(run, ranking),
-            findings.ranking(run, ranking, drawn),
-            findings.budget(drawn),
-            findings.mattered(run, drawn),
-            findings.tradeoff(drawn),
-            findings.errors(run, drawn),
-            findings.pictures(drawn),
-            appendix.left_out(run),
-            appendix.cost(run, drawn),
-            appendix.trials(run),
-            appendix.rebuild(run),
-        ),
-    )
+def write_comparison(runs: Sequence[Run], file: Path, metric: str | None = None) -> Path:
+    """Write a page of the same kind over several runs, and give its path.
+
+    Args:
+        runs: on the same data.
+        file: the page.
+        metric: what arms are ranked by; by default what the sweeps select by.
+
+    Raises:
+        EosweepError: the runs cannot be compared, a file of them is damaged, or the page cannot be
+            written.
+    """
+    _write(file, render(compared(runs, datetime.now(UTC), metric)))
+    return file
 
 
-def render(report: Report) -> str:
-    """The page. All that a run says is text in it; only the style and script of PAGE are not.
+def render(report: Report, again: float | None = None) -> str:
+    """The page. All that a run says is text in it; only the style and scripts of PAGE are not.
 
     The page tells the browser so as well: by its content security policy nothing is fetched, and
     no other style or script takes effect.
@@ -110,21 +92,31 @@ def render(report: Report) -> str:
     )
     environment.filters["foldable"] = foldable
     environment.globals |= {"arms_of": viewer.arms_of, "keys": viewer.keys}
-    style, script = (
-        "\n".join((PAGE / one).read_text() for one in parts) for parts in (STYLES, SCRIPTS)
-    )
+    style = "\n".join((PAGE / name).read_text() for name in STYLES)
+    library = (PAGE / "vendor/echarts.min.js").read_text()
+    script = "\n".join((PAGE / name).read_text() for name in SCRIPTS)
     return environment.get_template("page.html").render(
         report=report,
+        again=again if report.unfinished else None,
+        data=Markup(as_json(PageData(report.charts, report.files))),
         style=Markup(style),
-        script=Markup(script),
+        scripts=[Markup(library), Markup(script)],
         style_hash=_hash(style),
-        script_hash=_hash(script),
+        script_hashes=[_hash(library), _hash(script)],
     )
 
 
 def foldable(name: str) -> Markup:
     """A name, which may be broken after its separators where the room is narrow."""
     return Markup("<wbr>").join(re.split(r"(?<=[_./-])(?=\w)", name))
+
+
+def _write(file: Path, page: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, page)
+    except OSError as error:
+        raise AnalysisError(f"{file} cannot be written: {error.strerror}") from error
 
 
 def _hash(text: str) -> str:

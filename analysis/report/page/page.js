@@ -1,36 +1,96 @@
 "use strict";
 
-// Heads of tables become buttons that sort. Without this script the tables stay as written.
-for (const table of document.querySelectorAll("table.sortable")) {
-  for (const head of table.tHead.rows[0].cells) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...head.childNodes);
-    button.addEventListener("click", () => sort(table, head));
-    head.append(button);
+// What the page shows, what its reader has chosen, and who must know when that changes.
+const { charts: shown, files } = JSON.parse(document.getElementById("data").textContent);
+
+const chosen = {
+  metric: shown.metrics[0],
+  arms: new Set(), // highlighted ones; none: all are alike
+  hidden: new Set(), // levels, as "factor=level"
+  trainings: null, // those that are brushed; null: all
+};
+
+const followers = [];
+
+function follow(draw) {
+  followers.push(draw);
+}
+
+function choose(change) {
+  change();
+  remember();
+  for (const draw of followers) draw();
+}
+
+// A choice of what there is to brush: what was brushed before does not hold any more.
+function chooseRows(change) {
+  chosen.trainings = null;
+  choose(change);
+}
+
+function isHidden(arm) {
+  const levels = Object.entries(shown.arms[arm].levels);
+  return levels.some(([factor, level]) => chosen.hidden.has(`${factor}=${level}`));
+}
+
+function isFaint(arm) {
+  return chosen.arms.size > 0 && !chosen.arms.has(arm);
+}
+
+function toggleArm(arm) {
+  choose(() => chosen.arms.delete(arm) || chosen.arms.add(arm));
+}
+
+// The page may be loaded again while a sweep runs: arms are kept by name, because their order may
+// be another one then.
+const MEMORY = `choice:${document.title}`;
+
+function remember() {
+  const arms = [...chosen.arms].map((arm) => shown.arms[arm].title);
+  const kept = { metric: chosen.metric, arms, hidden: [...chosen.hidden] };
+  sessionStorage.setItem(MEMORY, JSON.stringify(kept));
+}
+
+function recall() {
+  const kept = JSON.parse(sessionStorage.getItem(MEMORY) ?? "null");
+  if (!kept) return;
+  if (shown.metrics.includes(kept.metric)) chosen.metric = kept.metric;
+  shown.arms.forEach((arm, at) => kept.arms.includes(arm.title) && chosen.arms.add(at));
+  chosen.hidden = new Set(kept.hidden);
+}
+
+// An element with its properties (or attributes, where the name has a dash) and what is in it.
+function make(tag, properties, ...content) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.includes("-")) element.setAttribute(name, value);
+    else element[name] = value;
   }
+  element.append(...content);
+  return element;
 }
 
-// Names rise first, numbers fall first: the highest score is what is looked for.
-function sort(table, head) {
-  const numeric = head.classList.contains("number");
-  const first = numeric ? "descending" : "ascending";
-  const second = numeric ? "ascending" : "descending";
-  const direction = head.getAttribute("aria-sort") === first ? second : first;
-  for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-  head.setAttribute("aria-sort", direction);
-  const sign = direction === "ascending" ? 1 : -1;
-  const rows = [...table.tBodies[0].rows];
-  rows.sort((one, other) => compare(one.cells[head.cellIndex], other.cells[head.cellIndex], sign));
-  table.tBodies[0].append(...rows);
+function drawing(tag, attributes, ...content) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...content);
+  return element;
 }
 
-// What has a number stands before what has none, whichever the direction.
-function compare(one, other, sign) {
-  const [left, right] = [one.dataset.key, other.dataset.key];
-  if (left && right) return sign * (Number(left) - Number(right));
-  if (left || right) return left ? -1 : 1;
-  return sign * one.textContent.localeCompare(other.textContent, "en", { numeric: true });
+function makeSelect(label, options, onChange) {
+  const select = make("select", {}, ...options.map(([value, text]) => new Option(text, value)));
+  select.addEventListener("change", () => onChange(select.value));
+  return [make("label", {}, `${label} `, select), select];
+}
+
+// As the tables have it: scores to four decimals, other numbers to four digits.
+function scoreText(value) {
+  return value === null || value === undefined ? "–" : value.toFixed(4);
+}
+
+function numberText(value) {
+  if (value === null || value === undefined) return "–";
+  return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
 }
 
 // On paper nothing can be opened.

@@ -6,6 +6,7 @@ import pytest
 from analysis.__main__ import main
 from runs.directory import RunDirectory
 from tests.analysis.made import SLOTS, edit
+from tests.analysis.report.reading import read, structure_faults
 
 
 @pytest.fixture
@@ -50,3 +51,17 @@ def test_sweeps_on_other_data_are_refused_by_what_differs(
 def test_one_run_is_nothing_to_compare(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(folder)]) == 2
     assert "for one, use rank" in capsys.readouterr().err
+
+
+def test_page_over_both_sweeps_has_one_ranking_and_the_trials_of_each(
+    folder: Path, again: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = folder.parent / "both" / "page.html"
+    assert main(["compare", str(folder), str(again), "--html", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}\n"
+    page = read(file.read_text())
+    assert structure_faults(page) == []
+    rows = page.table("ranking-table")
+    assert {row["sweep"] for row in rows} == {"landslide_backbones", "again"}
+    trials = [row["number"] for row in page.table("trials-table-2")]
+    assert trials == [row["number"] for row in page.table("trials-table-1")]

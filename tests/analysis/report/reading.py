@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import pairwise
 
 VOID = {"meta", "img", "wbr", "br", "link", "hr", "input"}
 
 
-@dataclass
+@dataclass(repr=False)
 class Element:
     """An element with its attributes, its text, and the elements it lies in."""
 
@@ -16,7 +17,7 @@ class Element:
     text: str = ""
 
 
-@dataclass
+@dataclass(repr=False)
 class Page(HTMLParser):
     """All elements of a page, in order. AssertionError: they are not nested well."""
 
@@ -39,7 +40,8 @@ class Page(HTMLParser):
         self.open.pop()
 
     def handle_data(self, data: str) -> None:
-        for element in self.open:
+        unseen = self.open and self.open[-1].tag in {"script", "style"}
+        for element in self.open[-1:] if unseen else self.open:
             element.text += data
 
     def all(self, *tags: str) -> list[Element]:
@@ -78,3 +80,33 @@ def read(text: str) -> Page:
     page.close()
     assert not page.open, f"{[element.tag for element in page.open]} are not ended"
     return page
+
+
+def structure_faults(page: Page) -> list[str]:
+    """What an accessibility check would find in the structure of a page."""
+    faults = []
+    ids = [one.attributes["id"] for one in page.elements if "id" in one.attributes]
+    faults += [f"id {one} twice" for one in set(ids) if ids.count(one) > 1]
+    levels = [int(one.tag[1]) for one in page.all("h1", "h2", "h3", "h4")]
+    if levels.count(1) != 1 or any(b - a > 1 for a, b in pairwise(levels)):
+        faults.append(f"headings {levels}")
+    for one in page.elements:
+        named = one.attributes.get("aria-labelledby") or one.attributes.get("href", "").lstrip("#")
+        if named and named not in ids:
+            faults.append(f"nothing is called {named}")
+    faults += ["an image without alt" for one in page.all("img") if not one.attributes.get("alt")]
+    faults += ["a th without scope" for one in page.all("th") if "scope" not in one.attributes]
+    faults += [
+        f"empty {one.tag}" for one in page.all("th", "h2", "caption") if not one.text.strip()
+    ]
+    captions = [
+        [outer.tag for outer in one.inside][-1] for one in page.all("caption", "figcaption")
+    ]
+    if captions.count("table") != len(page.all("table")):
+        faults.append("a table without caption")
+    if captions.count("figure") != len(page.all("figure")):
+        faults.append("a figure without caption")
+    scrolled = [one for one in page.elements if one.attributes.get("class") in {"scroll", "plate"}]
+    faults += ["a part that keys cannot scroll" for x in scrolled if "tabindex" not in x.attributes]
+    (html,) = page.all("html")
+    return faults if html.attributes.get("lang") == "en" else [*faults, "no language"]

@@ -2,10 +2,10 @@
 
 import base64
 import hashlib
+import json
 import re
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,11 @@ from analysis.figures import FIGURES, figures_of, sketch_figures
 from analysis.report import write_report
 from tests.analysis.made import edit, make_run, trial, trial_file
 from tests.analysis.report.conftest import reported
-from tests.analysis.report.reading import Page
+from tests.analysis.report.reading import Page, structure_faults
 
 ROOT = Path(__file__).parents[3]
 STYLE = (ROOT / "analysis" / "report" / "page" / "page.css").read_text()
+VENDOR = ROOT / "analysis" / "report" / "page" / "vendor"
 LOUD = '<script>alert("x")&<b>"'
 
 
@@ -31,7 +32,8 @@ def test_page_needs_nothing_but_itself(page: Page) -> None:
         if name in element.attributes
     ]
     assert addresses
-    assert all(one.startswith(("#", "data:image/png;base64,")) for one in addresses)
+    kinds = ("#", "data:image/png;base64,", "data:image/svg+xml;base64,")
+    assert [one[:40] for one in addresses if not one.startswith(kinds)] == []
     assert not page.all("link", "iframe", "object", "embed", "form")
     assert "url(" not in STYLE
     assert "@import" not in STYLE
@@ -46,9 +48,19 @@ def test_only_its_own_style_and_script_take_effect(page: Page) -> None:
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == "'none'"
     for tag in ("style", "script"):
-        (element,) = page.all(tag)
-        digest = base64.b64encode(hashlib.sha256(element.text.encode()).digest()).decode()
-        assert rules[f"{tag}-src"] == f"'sha256-{digest}'"
+        hashes = [f"'{digest(one.text)}'" for one in page.all(tag) if "type" not in one.attributes]
+        assert rules[f"{tag}-src"].split() == hashes
+
+
+def digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def test_library_of_the_charts_is_the_one_that_is_noted() -> None:
+    noted = re.search(r"sha256 ([0-9a-f]{64})", (VENDOR / "README.md").read_text())
+    assert noted
+    file = VENDOR / "echarts.min.js"
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == noted[1]
 
 
 def test_what_a_run_says_is_text_wherever_it_stands(tmp_path: Path) -> None:
@@ -64,40 +76,12 @@ def test_what_a_run_says_is_text_wherever_it_stands(tmp_path: Path) -> None:
         git=LOUD,
     )
     page = reported(run.path)
-    assert len(page.all("script")) == 1
+    assert len(page.all("script")) == 3  # data, library, the page's own
+    data = json.loads(next(one.text for one in page.all("script") if "type" in one.attributes))
+    assert data["charts"]["arms"][0]["levels"] == {LOUD: LOUD}
     assert all(one.text.endswith(".") for one in page.all("b"))  # titles of figures
     assert [row["why"] for row in page.table("left-out-table")] == [LOUD] * 3
     assert LOUD in page.section("rebuild")
-
-
-def structure_faults(page: Page) -> list[str]:
-    """What an accessibility check would find in the structure of a page."""
-    faults = []
-    ids = [one.attributes["id"] for one in page.elements if "id" in one.attributes]
-    faults += [f"id {one} twice" for one in set(ids) if ids.count(one) > 1]
-    levels = [int(one.tag[1]) for one in page.all("h1", "h2", "h3", "h4")]
-    if levels.count(1) != 1 or any(b - a > 1 for a, b in pairwise(levels)):
-        faults.append(f"headings {levels}")
-    for one in page.elements:
-        named = one.attributes.get("aria-labelledby") or one.attributes.get("href", "").lstrip("#")
-        if named and named not in ids:
-            faults.append(f"nothing is called {named}")
-    faults += ["an image without alt" for one in page.all("img") if not one.attributes.get("alt")]
-    faults += ["a th without scope" for one in page.all("th") if "scope" not in one.attributes]
-    faults += [
-        f"empty {one.tag}" for one in page.all("th", "h2", "caption") if not one.text.strip()
-    ]
-    captions = [
-        [outer.tag for outer in one.inside][-1] for one in page.all("caption", "figcaption")
-    ]
-    if captions.count("table") != len(page.all("table")):
-        faults.append("a table without caption")
-    if captions.count("figure") != len(page.all("figure")):
-        faults.append("a figure without caption")
-    scrolled = [one for one in page.elements if one.attributes.get("class") in {"scroll", "plate"}]
-    faults += ["a part that keys cannot scroll" for x in scrolled if "tabindex" not in x.attributes]
-    (html,) = page.all("html")
-    return faults if html.attributes.get("lang") == "en" else [*faults, "no language"]
 
 
 def test_structure_is_accessible(page: Page) -> None:
@@ -211,7 +195,7 @@ def test_run_directory_stays_as_it_was_if_the_report_goes_elsewhere(
 def test_report_says_which_arm_dropped_out_and_when(halved: analysis.Run) -> None:
     edit(trial_file(halved.path, 6), status="waiting")
     page = reported(halved.path)
-    assert "c (epoch 2 of 6)" in page.section("answer")
+    assert "c (epoch 2 of 6)" in page.section("certainty")
     assert "c (epoch 2 of 6)" in page.section("ranking")
     assert "c (epoch 2 of 6)" in page.section("errors")
     in_figure_and_table = page.section("mattered").count("not trained as far as the others: c.")
