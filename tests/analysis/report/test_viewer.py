@@ -41,7 +41,7 @@ def test_every_image_has_its_layers_and_its_place_on_the_map(page: Page) -> None
     assert shown == ["truth", *["prediction", "error"] * 2] * 3
     tiles = [one for one in page.all("a") if one.attributes.get("class") == "tile"]
     told = [one.attributes["aria-label"] for one in tiles]
-    assert told == ["one_3: 0.067", "one_5: 0.133", "one_4: 0.200", "one_2: 0.267"]
+    assert told == ["one_3: 0.100", "one_5: 0.200", "one_4: 0.300", "one_2: 0.400"]
     linked = [one.attributes.get("href") for one in tiles]
     assert linked == ["#picture-3", "#picture-2", None, "#picture-1"]
 
