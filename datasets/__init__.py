@@ -37,7 +37,7 @@ _SOURCES: tuple[Source, ...] = (
 )
 DATASETS: dict[str, Source] = {source.name: source for source in _SOURCES}
 
-SAMPLE_VERSION = 1  # raise when any sample's content changes
+SAMPLE_VERSION = 2  # raise when any sample's content changes
 SAMPLE_SEED = 0
 
 
