@@ -12,6 +12,7 @@ Exit status: 0 a ranking was made; 1 the run failed; 2 the sweep cannot run as i
 
 import argparse
 import contextlib
+import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -85,12 +86,14 @@ def plan_and_run(options: argparse.Namespace) -> int:
     """Read, plan, run, rank."""
     from rich.console import Console
 
+    from sweeps.nodes import cluster_nodes
     from sweeps.read import read_sweep
+    from sweeps.slots import this_machine
 
     console = Console()
+    nodes = cluster_nodes()
     sweep = read_sweep(options.sweep, options.overrides)
     from runs.directory import RunDirectory
-    from sweeps.cluster import machines
     from sweeps.plan import make_plan
     from sweeps.run_directory import check_run_directory, exclusive
     from sweeps.show import show_plan
@@ -98,7 +101,8 @@ def plan_and_run(options: argparse.Namespace) -> int:
     directory = RunDirectory(options.results / sweep.name)
     with contextlib.nullcontext() if options.dry_run else exclusive(directory.path):
         check_run_directory(directory, sweep, options.resume)
-        plan = make_plan(sweep, options.results, options.cache, machines(), resume=options.resume)
+        machines = [this_machine()] if nodes is None else nodes
+        plan = make_plan(sweep, options.results, options.cache, machines, resume=options.resume)
         show_plan(plan, console)
         return 0 if options.dry_run else run_and_rank(plan, console)
 
@@ -194,4 +198,6 @@ def show_where_to_look(dashboard: str, directory: "RunDirectory", console: "Cons
 
 
 if __name__ == "__main__":
+    # Batch systems end a job with SIGTERM: to a run, that is Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     sys.exit(main())
