@@ -86,29 +86,42 @@ def plan_and_run(options: argparse.Namespace) -> int:
     """Read, plan, run, rank."""
     from rich.console import Console
 
-    from sweeps.nodes import cluster_nodes
-    from sweeps.read import read_sweep
-    from sweeps.slots import this_machine
+    from runs.shown import Shown
 
     console = Console()
-    nodes = cluster_nodes()
-    sweep = read_sweep(options.sweep, options.overrides)
-    from runs.directory import RunDirectory
-    from sweeps.plan import make_plan
-    from sweeps.run_directory import check_run_directory, exclusive
-    from sweeps.show import show_plan
+    with Shown(console) as progress:
+        progress.step(f"reading {options.sweep}")
+        from sweeps.nodes import cluster_nodes
+        from sweeps.read import read_sweep
 
+        nodes = cluster_nodes(progress)
+        sweep = read_sweep(options.sweep, options.overrides, progress)
+        from runs.directory import RunDirectory
+        from sweeps.plan import make_plan
+        from sweeps.run_directory import check_run_directory, exclusive
+        from sweeps.show import show_plan
+        from sweeps.slots import this_machine
+
+        machines = [this_machine()] if nodes is None else nodes
     directory = RunDirectory(options.results / sweep.name)
     with contextlib.nullcontext() if options.dry_run else exclusive(directory.path):
         check_run_directory(directory, sweep, options.resume)
-        machines = [this_machine()] if nodes is None else nodes
-        plan = make_plan(sweep, options.results, options.cache, machines, resume=options.resume)
+        with Shown(console) as progress:
+            plan = make_plan(
+                sweep,
+                options.results,
+                options.cache,
+                machines,
+                resume=options.resume,
+                progress=progress,
+            )
         show_plan(plan, console)
         return 0 if options.dry_run else run_and_rank(plan, console)
 
 
 def run_and_rank(plan: "Plan", console: "Console") -> int:
     """Run a plan, show its ranking and write its report."""
+    from runs.shown import Shown
     from sweeps.cluster import cluster
     from sweeps.commands import typed_command
     from sweeps.ledger import Ledger
@@ -121,9 +134,16 @@ def run_and_rank(plan: "Plan", console: "Console") -> int:
     repeats = Ledger(plan.directory, plan.sweep.metric, "repeats")
     begin_run_directory(plan, typed_command())
     try:
-        with cluster() as dashboard, view_for(plan, (ledger, repeats), console) as view:
+        with contextlib.ExitStack() as ray:
+            with Shown(console) as progress:
+                progress.step("starting Ray")
+                dashboard = ray.enter_context(cluster())
             show_where_to_look(dashboard, plan.directory, console)
-            run_plan(plan, ledger, repeats, view)
+            with view_for(plan, (ledger, repeats), console) as view:
+                run_plan(plan, ledger, repeats, view)
+            with Shown(console) as progress:
+                progress.step("stopping Ray")
+                ray.close()
     except (RunError, ReplayError) as error:
         print(error, file=sys.stderr)
         return FAILED
@@ -140,17 +160,24 @@ def run_and_rank(plan: "Plan", console: "Console") -> int:
 
 def rank_and_report(run: Path, console: "Console") -> int:
     """Show the ranking of a finished run, and write its report."""
-    import analysis
-    from analysis.report import write_report
+    from runs.shown import Shown
     from sweeps.commands import from_here, module
 
-    loaded = analysis.load(run)
-    print(analysis.show_ranking(loaded, styled=console.is_terminal))
+    with Shown(console) as progress:
+        progress.step("ranking the arms")
+        import analysis
+        from analysis.report import write_report
+
+        loaded = analysis.load(run)
+        ranking = analysis.show_ranking(loaded, styled=console.is_terminal)
+    print(ranking)
     if loaded.trials["score"].isna().all():
         print("no trial has a score, so that there is no ranking", file=sys.stderr)
         return FAILED
     try:
-        report = from_here(write_report(loaded))
+        with Shown(console) as progress:
+            progress.step("writing the report")
+            report = from_here(write_report(loaded))
     except KeyboardInterrupt:
         print(
             "interrupted while the report was written; all trials are kept. To write it:\n"

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 from runs.errors import EosweepError
+from runs.progress import UNSEEN, Progress
 from sweeps.slots import Machine
 
 CONNECT_S, ANSWER_S = 4, 14
@@ -33,7 +34,7 @@ def cluster_address() -> str | None:
     return None if address in ("", "local") else address
 
 
-def cluster_nodes() -> list[Machine] | None:
+def cluster_nodes(progress: Progress = UNSEEN) -> list[Machine] | None:
     """The machines of the cluster that RAY_ADDRESS names; None if it names none.
 
     Raises:
@@ -42,6 +43,7 @@ def cluster_nodes() -> list[Machine] | None:
     address = cluster_address()
     if address is None:
         return None
+    progress.step(f"joining the Ray cluster {address}")
     if address != "auto":
         _check_address(address)
     command = [sys.executable, "-c", ASK]

@@ -81,7 +81,7 @@ def test_joining_a_cluster_can_be_interrupted(
     command = [sys.executable, root / "tune_main.py", root / "sweeps" / "landslide_backbones.yaml"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout is not None
-        assert b"joining" in running.stdout.readline()
+        assert any(line.startswith(b"joining") for line in running.stdout)
         before = time.monotonic()
         running.send_signal(number)
         _, error = running.communicate()
