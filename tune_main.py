@@ -4,7 +4,8 @@ Examples:
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --dry-run
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml dataset.root=/data/landslide4sense
-    .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml budget.trials=96 --resume
+    .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --resume
+    .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --resume budget.trials=96
 
 Exit status: 0 a ranking was made; 1 the run failed; 2 the sweep cannot run as it is written;
 3 budget.hours are over; 130 interrupted (after 3 and 130, continue with --resume).
@@ -45,7 +46,9 @@ def arguments() -> argparse.Namespace:
         help="replaces a value of the file: budget.trials=6 dataset.root=/data/l4s",
     )
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue an interrupted run with its overrides"
+    )
     parser.add_argument(
         "--results",
         type=Path,
@@ -95,17 +98,20 @@ def plan_and_run(options: argparse.Namespace) -> int:
         from sweeps.read import read_sweep
 
         nodes = cluster_nodes(progress)
-        sweep = read_sweep(options.sweep, options.overrides, progress)
+        overrides = overrides_of(options)
+        sweep = read_sweep(options.sweep, overrides, progress)
         from runs.directory import RunDirectory
         from sweeps.plan import make_plan
         from sweeps.run_directory import check_run_directory, exclusive
-        from sweeps.show import show_plan
+        from sweeps.show import show_plan, show_what_is_resumed
         from sweeps.slots import this_machine
 
         machines = [this_machine()] if nodes is None else nodes
     directory = RunDirectory(options.results / sweep.name)
     with contextlib.nullcontext() if options.dry_run else exclusive(directory.path):
-        check_run_directory(directory, sweep, options.resume)
+        changed = check_run_directory(directory, sweep, options.resume)
+        if options.resume:
+            show_what_is_resumed(directory, overrides, changed, console)
         with Shown(console) as progress:
             plan = make_plan(
                 sweep,
@@ -116,11 +122,25 @@ def plan_and_run(options: argparse.Namespace) -> int:
                 progress=progress,
             )
         show_plan(plan, console)
-        return 0 if options.dry_run else run_and_rank(plan, console)
+        return 0 if options.dry_run else run_and_rank(plan, options.sweep, overrides, console)
 
 
-def run_and_rank(plan: "Plan", console: "Console") -> int:
-    """Run a plan, show its ranking and write its report."""
+def overrides_of(options: argparse.Namespace) -> list[str]:
+    """Those of the command line; where a run is resumed, over those that it was started with."""
+    typed: list[str] = options.overrides
+    if not options.resume:
+        return typed
+    from sweeps.begun import all_overrides, run_to_resume
+
+    return all_overrides(run_to_resume(options.results, options.sweep, typed), typed)
+
+
+def run_and_rank(plan: "Plan", file: Path, overrides: list[str], console: "Console") -> int:
+    """Run a plan, show its ranking and write its report.
+
+    Args:
+        file, overrides: what the sweep was read from.
+    """
     from runs.shown import Shown
     from sweeps.cluster import cluster
     from sweeps.commands import typed_command
@@ -132,7 +152,7 @@ def run_and_rank(plan: "Plan", console: "Console") -> int:
 
     ledger = Ledger(plan.directory, plan.sweep.metric)
     repeats = Ledger(plan.directory, plan.sweep.metric, "repeats")
-    begin_run_directory(plan, typed_command())
+    begin_run_directory(plan, typed_command(), file, overrides)
     try:
         with contextlib.ExitStack() as ray:
             with Shown(console) as progress:
