@@ -199,6 +199,7 @@ def prepare(
         cache: folder of all caches.
         remake_split: make val and test out of the training scenes even where the data bring them.
         with_objects_only: leave out images without an object, before the split is made.
+        progress: is told what is being done.
 
     Raises:
         DataError: if the data are not there, a split would be empty, an option makes no sense, or a

@@ -106,6 +106,7 @@ def make_plan(
 
     Args:
         resume: the run directory holds a run; its arms, data and costs are kept.
+        progress: is told what is being done.
 
     Raises:
         SourceDataError: one model cannot be for the source data and for the sweep's own.

@@ -98,11 +98,12 @@ def test_a_resumed_run_keeps_its_overrides_and_name(
     sweep = read_sweep(file, overrides)
     plan = make_plan(sweep, tmp_path / "results", cache, [Machine(2, 0)])
     begin_run_directory(plan, "a test", file, overrides)
-    command += ["--resume", "--dry-run", "budget.trials=3"]
+    command += ["--resume", "--dry-run", "budget.trials=3", "resources.gpu=0.5"]
     assert tune_main.main() == 0
     printed = capsys.readouterr().out
-    assert "results/other with name=other fixed.batch_size=2 budget.trials=3\n" in printed
+    assert "results/other with name=other fixed.batch_size=2 budget.trials=3" in printed
     assert "changed since its last command: budget.trials: 2 → 3\n" in printed
+    assert "changed since its last command: resources.gpu: 0 → 0.5\n" in printed
 
 
 def test_overrides_are_optional_in_the_usage_error(
