@@ -158,7 +158,8 @@ def run_and_rank(plan: "Plan", file: Path, overrides: list[str], console: "Conso
             with Shown(console) as progress:
                 progress.step("starting Ray")
                 dashboard = ray.enter_context(cluster())
-            show_where_to_look(dashboard, plan.directory, console)
+                show_where_to_look(dashboard, plan.directory, console)
+                progress.step("starting the workers")
             with view_for(plan, (ledger, repeats), console) as view:
                 run_plan(plan, ledger, repeats, view)
             with Shown(console) as progress:
@@ -245,6 +246,6 @@ def show_where_to_look(dashboard: str, directory: "RunDirectory", console: "Cons
 
 
 if __name__ == "__main__":
-    # Batch systems end a job with SIGTERM: to a run, that is Ctrl-C.
+    # Until Ray has started, which brings a handler of its own, SIGTERM is Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     sys.exit(main())

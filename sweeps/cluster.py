@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,23 +45,13 @@ def cluster() -> Iterator[str]:
         options |= {"num_cpus": here.cpus, "num_gpus": here.gpus, "dashboard_host": "127.0.0.1"}
         # Without it, Ray would join a cluster that runs on this machine, or that has left a trace.
         options["address"] = "local"
-    with _own_sigterm():
+    try:
         context = ray.init(
             logging_level="ERROR", include_dashboard=None if joined else True, **options
         )
+    except SystemExit:  # of Ray's handler of SIGTERM
+        raise KeyboardInterrupt from None
     try:
         yield context.dashboard_url or ""
     finally:
         ray.shutdown()
-
-
-@contextlib.contextmanager
-def _own_sigterm() -> Iterator[None]:
-    """Keep our handler of SIGTERM: Ray replaces it by one that exits without a word."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    except SystemExit:
-        raise KeyboardInterrupt from None
-    finally:
-        signal.signal(signal.SIGTERM, before)

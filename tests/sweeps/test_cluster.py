@@ -1,6 +1,7 @@
-"""How Ray is started: on this machine it is our own, and signals stay ours."""
+"""How Ray is started: on this machine it is our own, and can be interrupted."""
 
 import signal
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,12 +13,11 @@ from sweeps.cluster import cluster
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What Ray is started with; as the real one, it takes SIGTERM."""
+    """What Ray is started with."""
     options: dict[str, Any] = {}
 
     def init(**given: Any) -> SimpleNamespace:
         options.update(given)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         return SimpleNamespace(dashboard_url="")
 
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
@@ -31,8 +31,12 @@ def test_ray_of_ones_own_does_not_join_a_cluster_that_runs_here(started: dict[st
         assert started["address"] == "local"
 
 
-def test_sigterm_is_handled_as_before_ray_was_started(started: dict[str, Any]) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with cluster():
-        assert started
-        assert signal.getsignal(signal.SIGTERM) is before
+def test_sigterm_while_ray_starts_is_an_interrupt(
+    started: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(**_: Any) -> None:
+        sys.exit(signal.SIGTERM)
+
+    monkeypatch.setattr(ray, "init", end)
+    with pytest.raises(KeyboardInterrupt), cluster():
+        assert started, "Ray has not started"
