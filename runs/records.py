@@ -184,6 +184,9 @@ class RunRecord(_File):
         parallel: slots of the virtual clock, in whose order the search decides.
         costs: what an epoch of each of `arms` costs on that clock.
         started: ISO 8601 time of the first command; `resumed`, of each later one.
+        command: the latest one, as it was typed.
+        file: the sweep file of the first command, by its absolute path.
+        overrides: what the command lines gave so far, `key=value`.
         versions: of Python and of the packages that shape the result.
         git: commit of the code, with `+changes` if the tree differed; None outside git.
     """
@@ -210,6 +213,8 @@ class RunRecord(_File):
     started: str
     resumed: tuple[str, ...]
     command: str
+    file: str = ""
+    overrides: tuple[str, ...] = ()
     machine: Machine
     versions: dict[str, str]
     git: str | None
