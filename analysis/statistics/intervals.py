@@ -3,7 +3,6 @@
 from math import sqrt
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from analysis.statistics.bootstrap import CONFIDENCE, Bootstrap
@@ -17,6 +16,9 @@ from analysis.statistics.seeds import (
 )
 
 TAIL = (1 - CONFIDENCE) / 2
+
+HALVINGS = 40
+"""Of the range that a quantile lies in, until it is known."""
 
 
 def interval(sample: Bootstrap, noise: SeedNoise = UNKNOWN) -> tuple[float, float] | None:
@@ -59,11 +61,20 @@ def _over_both(sample: Bootstrap, resampled: Array, noise: SeedNoise) -> tuple[f
     if not error:
         low, high = np.quantile(resampled, [TAIL, 1 - TAIL])
         return float(low), float(high)
+    return (
+        _quantile(resampled, noise.freedom, error, TAIL),
+        _quantile(resampled, noise.freedom, error, 1 - TAIL),
+    )
 
-    def beyond(angle: float, share: float) -> float:
-        below = stdtr(noise.freedom, (angle - resampled) / error)
-        return float(below.mean()) - share
 
-    far = 2 * float(stdtrit(noise.freedom, 1 - TAIL)) * error
-    ends = resampled.min() - far, resampled.max() + far
-    return brentq(beyond, *ends, args=(TAIL,)), brentq(beyond, *ends, args=(1 - TAIL,))
+def _quantile(values: Array, freedom: int, error: float, share: float) -> float:
+    """Where this share of one of `values` plus Student's t times `error` lies below."""
+    far = float(stdtrit(freedom, max(share, 1 - share))) * error
+    low, high = float(values.min()) - far, float(values.max()) + far
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        if stdtr(freedom, (middle - values) / error).mean() < share:
+            low = middle
+        else:
+            high = middle
+    return high

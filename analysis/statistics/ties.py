@@ -13,7 +13,7 @@ from itertools import accumulate
 from math import inf, sqrt
 
 import numpy as np
-from scipy.special import gammaincinv, ndtr
+from scipy.special import erf, gammaincinv
 
 from analysis.statistics.bootstrap import Bootstrap
 from analysis.statistics.seeds import Array, SeedNoise, angles, variance_over_images
@@ -129,12 +129,12 @@ def p_of_largest(size: float, errors: Sequence[ErrorParts]) -> float:
     if size in (0, inf):
         return float(size == 0)
     images, seeds, weights = _variances(errors[0].images - 1, errors[0].freedom)
-    smaller = np.zeros(len(weights))
+    all_smaller = np.ones(len(weights))
     for error in errors:
         if error.standard:
             variance = error.once * images + error.over_seeds * seeds
-            smaller += np.log1p(-2 * ndtr(-size * error.standard / np.sqrt(variance)))
-    return float(weights @ -np.expm1(smaller))
+            all_smaller *= erf(size * error.standard / np.sqrt(2 * variance))
+    return min(1.0, float(weights @ (1 - all_smaller)))
 
 
 @lru_cache(maxsize=64)
