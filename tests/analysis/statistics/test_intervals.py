@@ -7,7 +7,7 @@ from scipy import stats
 
 from analysis.statistics.bootstrap import bootstrap, resamples
 from analysis.statistics.intervals import interval
-from analysis.statistics.seeds import angles, scores_of, seed_noise
+from analysis.statistics.seeds import SeedNoise, SeedVariance, angles, scores_of, seed_noise
 from tests.analysis.statistics.samples import seeds
 from tests.analysis.statistics.test_bootstrap import shares, some
 
@@ -53,6 +53,19 @@ def test_both_errors_are_in_the_interval() -> None:
     between = stats.sem(sample.scores) * rng.standard_t(2, 400_000)
     expected = 0.5 + np.quantile(images + between, [0.025, 0.975])
     assert found == pytest.approx(tuple(expected), abs=0.02)
+
+
+def test_what_seeds_and_images_share_is_counted_once() -> None:
+    """Where seeds differ by next to nothing, what is left is the error over images."""
+    right = symmetric(20)
+    sample = bootstrap([shares(right)], "accuracy", resamples(20, 0, 50_000))
+    alone = interval(sample) or (-1, -1)
+    unshared = interval(sample, SeedNoise(SeedVariance(1e-12), 3)) or (-1, -1)
+    assert unshared == pytest.approx(alone, abs=0.02 * (alone[1] - alone[0]))
+    half = float(angles(sample.resampled[0]).var()) * 20 / 19 / 2
+    shared = interval(sample, SeedNoise(SeedVariance(1e-12, half), 3)) or (-1, -1)
+    width = (shared[1] - shared[0]) / (unshared[1] - unshared[0])
+    assert width == pytest.approx(0.5**0.5, abs=0.01)
 
 
 def test_arm_near_zero_has_no_bound_below_zero_and_a_narrow_interval() -> None:

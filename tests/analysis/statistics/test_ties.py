@@ -125,6 +125,13 @@ def test_correction_keeps_the_order_and_is_between_none_and_bonferronis(seed: in
     assert again == pytest.approx(found[shuffled])
 
 
+def test_difference_that_is_clear_does_not_count_against_the_next_one() -> None:
+    errors = [error(0.01, 0.01)] * 3
+    _, middle, small = step_down([1e9, 0.4, 0.0], errors)
+    assert middle == pytest.approx(p_of_largest(in_errors(0.4, errors[0]), errors[:2]))
+    assert small == 1
+
+
 def test_arms_of_one_prediction_are_tied() -> None:
     (found,) = compare(one_seed(np.linspace(0, 1, 40)), one_seed(np.linspace(0, 1, 40)))
     assert (found.difference, found.p, found.tied) == (0, 1, True)
