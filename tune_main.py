@@ -5,6 +5,7 @@ Examples:
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --dry-run
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml dataset.root=/data/landslide4sense
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml budget.trials=96 --resume
+    .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --stop arm=resnet18-mae
 
 Exit status: 0 a ranking was made; 1 the run failed; 2 the sweep cannot run as it is written;
 3 budget.hours are over; 130 interrupted (after 3 and 130, continue with --resume).
@@ -45,6 +46,11 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
+    parser.add_argument(
+        "--stop",
+        metavar="arm=NAME|trial=NUMBER",
+        help="in the sweep that is running, stop an arm or a trial",
+    )
     parser.add_argument(
         "--results",
         type=Path,
@@ -96,11 +102,21 @@ def plan_and_run(options: argparse.Namespace) -> int:
     from sweeps.show import show_plan
 
     directory = RunDirectory(options.results / sweep.name)
+    if options.stop is not None:
+        return stop_by_hand(directory, options.stop)
     with contextlib.nullcontext() if options.dry_run else exclusive(directory.path):
         check_run_directory(directory, sweep, options.resume)
         plan = make_plan(sweep, options.results, options.cache, machines(), resume=options.resume)
         show_plan(plan, console)
         return 0 if options.dry_run else run_and_rank(plan, console)
+
+
+def stop_by_hand(directory: "RunDirectory", what: str) -> int:
+    """Ask the sweep that is running to stop an arm or a trial."""
+    from sweeps.requests import request_stop
+
+    print(f"{request_stop(directory, what)}: stops within seconds, or with the epoch that it is in")
+    return 0
 
 
 def run_and_rank(plan: "Plan", console: "Console") -> int:
