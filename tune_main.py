@@ -75,7 +75,7 @@ def main() -> int:
     from runs.errors import EosweepError
 
     try:
-        return plan_and_run(options)
+        return plan_and_run(options) if options.stop is None else stop_by_hand(options)
     except EosweepError as error:
         print(error, file=sys.stderr)
         return NOT_RUN
@@ -97,13 +97,12 @@ def plan_and_run(options: argparse.Namespace) -> int:
     sweep = read_sweep(options.sweep, options.overrides)
     from runs.directory import RunDirectory
     from sweeps.cluster import machines
+    from sweeps.lock import exclusive
     from sweeps.plan import make_plan
-    from sweeps.run_directory import check_run_directory, exclusive
+    from sweeps.run_directory import check_run_directory
     from sweeps.show import show_plan
 
     directory = RunDirectory(options.results / sweep.name)
-    if options.stop is not None:
-        return stop_by_hand(directory, options.stop)
     with contextlib.nullcontext() if options.dry_run else exclusive(directory.path):
         check_run_directory(directory, sweep, options.resume)
         plan = make_plan(sweep, options.results, options.cache, machines(), resume=options.resume)
@@ -111,11 +110,15 @@ def plan_and_run(options: argparse.Namespace) -> int:
         return 0 if options.dry_run else run_and_rank(plan, console)
 
 
-def stop_by_hand(directory: "RunDirectory", what: str) -> int:
+def stop_by_hand(options: argparse.Namespace) -> int:
     """Ask the sweep that is running to stop an arm or a trial."""
+    from runs.directory import RunDirectory
+    from sweeps.read import read_name
     from sweeps.requests import request_stop
 
-    print(f"{request_stop(directory, what)}: stops within seconds, or with the epoch that it is in")
+    directory = RunDirectory(options.results / read_name(options.sweep, options.overrides))
+    stopped = request_stop(directory, options.stop)
+    print(f"{stopped}: stopped; what is being trained of it ends after its epoch")
     return 0
 
 

@@ -50,6 +50,17 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> Sweep:
     return sweep
 
 
+def read_name(path: Path, overrides: Sequence[str] = ()) -> str:
+    """The name of the sweep, whose other keys are not checked.
+
+    Raises:
+        SweepError: there is no such file, or an override is none.
+    """
+    document = _load(path)
+    _overlay(path, document, [_parse(text) for text in overrides])
+    return str(document.get("name"))
+
+
 def _overlay(
     path: Path, document: CommentedMap, typed: Sequence[tuple[str, Any]]
 ) -> dict[Key, str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from runs.arms import arm_slugs
 from runs.directory import RunDirectory
 from runs.errors import EosweepError, did_you_mean
-from sweeps.run_directory import is_running
+from sweeps.lock import is_running
 
 
 class StopError(EosweepError):

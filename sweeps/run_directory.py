@@ -1,19 +1,16 @@
 """Starting a run directory: whether it may be used, and what a run can be rebuilt from."""
 
-import contextlib
 import importlib.metadata
 import io
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -100,30 +97,6 @@ def _resumable(sweep: Sweep) -> dict[str, Any]:
         "references": True,
     }
     return sweep.model_dump(mode="json", exclude=free)
-
-
-@contextlib.contextmanager
-def exclusive(run: Path) -> Iterator[None]:
-    """Keep other processes out of a run directory. SweepError: another one uses it."""
-    run.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with _lock(run):
-            yield
-    except Timeout:
-        raise SweepError(f"another process is running in {run}: wait until it has ended") from None
-
-
-def is_running(run: Path) -> bool:
-    """Whether a process uses a run directory."""
-    try:
-        with _lock(run):
-            return False
-    except Timeout:
-        return True
-
-
-def _lock(run: Path) -> FileLock:
-    return FileLock(run.parent / f".{run.name}.lock", timeout=0)
 
 
 def begin_run_directory(plan: Plan, command: str) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from runs.directory import RunDirectory, RunDirectoryError
 from runs.factory import trial_record, write_run
+from sweeps.lock import exclusive
 from sweeps.requests import StopError, request_stop
-from sweeps.run_directory import exclusive
 
 VIT, RESNET = {"backbone": "vit"}, {"backbone": "resnet18"}
 
