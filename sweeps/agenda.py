@@ -45,6 +45,7 @@ class Agenda:
         self.plan, self.view, self.deadline = plan, view, deadline
         self.trials, self.repeats = trials, repeats
         self.stops = Stops(plan.directory, arm_names(plan.sweep))
+        view.arms_stopped(self.stops.arms)
         proposals = Proposals(plan.sweep, plan.arms, plan.directory, self.stops)
         self.search = Search(plan.sweep, plan.arms, plan.costs, proposals, trials)
         self.failures: list[str] = []
@@ -112,6 +113,7 @@ class Agenda:
             return
         # A resumed search has not proposed again yet what is on record.
         self.stops.take(max(self.search.proposed, 1 + max(self.trials.records, default=-1)))
+        self.view.arms_stopped(self.stops.arms)
         for ledger in (self.trials, self.repeats):
             for number, record in ledger.records.items():
                 waits = not record.ended and record.name not in self.running
@@ -133,6 +135,7 @@ class Agenda:
                 self._hear_of_stage(stage, report)
                 if not continues and not report.last:
                     self._stages[stage.key] = stage
+                    self.view.stage_left(stage.name)
             case Train(training=training):
                 self._hear_of_training(training, report)
                 if not continues and self.pauses(job):
