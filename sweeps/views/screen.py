@@ -16,7 +16,7 @@ from runs.records import TrialRecord
 from sweeps.forecast import Forecast
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan
-from sweeps.views import machine
+from sweeps.views.machine import Meter
 from sweeps.views.tables import (
     LOST,
     WIDE,
@@ -49,7 +49,7 @@ class Screen:
 
     def __init__(self, plan: Plan, trials: Ledger, repeats: Ledger, console: Console) -> None:
         self.plan, self.trials, self.repeats, self.console = plan, trials, repeats, console
-        self.forecast = Forecast(plan)
+        self.forecast, self.meter = Forecast(plan), Meter(gpus=plan.slots.gpu > 0)
         self.started = time.monotonic()
         self.stages: dict[str, StageProgress] = {}
         self.stages_left = len(plan.missing)
@@ -139,7 +139,7 @@ class Screen:
             parts.append(section)
         if spare > len(shown):
             parts.append(Text())
-        parts.append(_line(machine.load(self.plan.slots.gpu > 0), "dim"))
+        parts.append(_line(self.meter.read(), "dim"))
         return Group(*parts)
 
     def _head(
