@@ -70,11 +70,11 @@ class Forecast:
         begun = sum(self._left_of_stretch(record) for record in records)
         to_come = 0.0
         for pool, planned in self.planned.items():
-            arms = [arm for arm in self.plan.arms if pool_of(self.plan.sweep, arm) == pool]
-            arms = [arm for arm in arms if arm not in stopped]
+            everyone = [arm for arm in self.plan.arms if pool_of(self.plan.sweep, arm) == pool]
+            arms = [arm for arm in everyone if arm not in stopped]
             if not arms:
                 continue
-            own = [record for record in records if record.arm in arms]
+            own = [record for record in records if record.arm in everyone]
             costs = self._costs_of_stretches(arms)
             counts = expected(self.plan.sweep.scheduler, planned, len(arms), len(costs))
             for stretch, (count, cost) in enumerate(zip(counts, costs, strict=True), start=1):

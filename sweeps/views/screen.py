@@ -3,6 +3,7 @@
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
@@ -38,7 +39,6 @@ class StageProgress:
     begun: float = field(default_factory=time.monotonic)
     epoch: int = 0
     told: str = "started"
-    seconds_per_epoch: float | None = None
 
 
 class Screen:
@@ -52,7 +52,9 @@ class Screen:
         self.forecast, self.meter = Forecast(plan), Meter(gpus=plan.slots.gpu > 0)
         self.started = time.monotonic()
         self.stages: dict[str, StageProgress] = {}
-        self.stages_left = len(plan.missing)
+        self.to_make = [(stage.name, plan.served_by(stage)) for stage in plan.missing]
+        self.made: set[str] = set()
+        self.seconds_per_epoch: dict[str, float] = {}
         self.running: dict[str, TrialRecord] = {}
         self.to_score: int | None = None
         self.stopped: Collection[Arm] = ()
@@ -77,10 +79,10 @@ class Screen:
     def stage_epoch(self, name: str, epoch: int, epochs: int, loss: float) -> None:
         stage = self.stages[name]
         stage.epoch, stage.told = epoch, f"epoch {epoch} of {epochs}, loss {loss:.4g}"
-        stage.seconds_per_epoch = (time.monotonic() - stage.begun) / epoch
+        self.seconds_per_epoch[name] = (time.monotonic() - stage.begun) / epoch
 
     def stage_done(self, name: str, seconds: float) -> None:
-        self.stages_left -= 1
+        self.made.add(name)
         self.stage_left(name)
         self.console.print(Text(f"{name}: made in {duration(seconds)}", style="dim"))
 
@@ -109,11 +111,24 @@ class Screen:
         """The whole view at this moment; a line less than the terminal has."""
         width, height = self.console.size
         trials, repeats = list(self.trials.records.values()), list(self.repeats.records.values())
+        rows = height - 1 - HEAD - FOOT
+        sections = self._sections(trials, repeats, width, rows)
+        taken = sum(lines for _, lines in sections)
+        gap = [Text()] if rows - taken > len(sections) else []
+        parts: list[RenderableType] = [*self._head(trials, repeats, width)]
+        for section, _ in sections:
+            parts += [*gap, section]
+        return Group(*parts, *gap, _line(self.meter.read(), "dim"))
+
+    def _sections(
+        self, trials: Sequence[TrialRecord], repeats: Sequence[TrialRecord], width: int, rows: int
+    ) -> list[tuple[RenderableType, int]]:
+        """What is shown in so many rows, and how many each takes; the most important first."""
         running, stages = self.running.copy(), list(self.stages.copy().items())
-        metric = self.plan.sweep.metric
+        arms, metric = self.plan.arms, self.plan.sweep.metric
         lost = [one for one in (*trials, *repeats) if one.status in LOST]
         rungs = self.forecast.at_rungs(trials)
-        arms = self.plan.arms
+        finished = sum(one.status == "done" for one in trials)
         wishes = [
             (1, 1 + len(lost[-FAILURES_SHOWN:])) if lost else (0, 0),
             (4, 1 + len(arms)),
@@ -121,26 +136,15 @@ class Screen:
             (2, 1 + len(stages)) if stages else (0, 0),
             (4, 4) if rungs else (0, 0),
         ]
-        rows = share(height - 1 - HEAD - FOOT, wishes)
-        spare = height - 1 - HEAD - FOOT - sum(rows)
-        finished = sum(one.status == "done" for one in trials)
-        parts: list[RenderableType] = [*self._head(trials, repeats, width)]
+        lines = share(rows, wishes)
         sections: list[RenderableType] = [
-            Group(*_failures(lost, len(trials) + len(repeats), rows[0])),
-            leaderboard(arms, trials, repeats, self.stopped, metric, rows[1]),
-            running_trials(running, metric, rows[2], wide=width >= WIDE),
-            Group(*self._stages(stages, rows[3])),
+            Group(*_failures(lost, len(trials) + len(repeats), lines[0])),
+            leaderboard(arms, trials, repeats, self.stopped, metric, lines[1]),
+            running_trials(running, metric, lines[2], wide=width >= WIDE),
+            Group(*self._stages(stages, lines[3])),
             rung_counts(rungs, finished),
         ]
-        shown = [one for one, lines in zip(sections, rows, strict=True) if lines]
-        for section in shown:
-            if spare > len(shown):
-                parts.append(Text())
-            parts.append(section)
-        if spare > len(shown):
-            parts.append(Text())
-        parts.append(_line(self.meter.read(), "dim"))
-        return Group(*parts)
+        return [one for one in zip(sections, lines, strict=True) if one[1]]
 
     def _head(
         self, trials: Sequence[TrialRecord], repeats: Sequence[TrialRecord], width: int
@@ -160,7 +164,8 @@ class Screen:
         return [_line(told, "bold"), bar]
 
     def _units_left(self, trials: Sequence[TrialRecord], repeats: Sequence[TrialRecord]) -> float:
-        over = bool(repeats) or self.to_score is not None
+        named = bool(repeats) or self.to_score is not None
+        over = named and all(record.ended for record in trials)
         of_trials = 0.0 if over else self.forecast.left_of_trials(trials, self.stopped)
         return of_trials + self.forecast.left_of_repeats(repeats)
 
@@ -187,17 +192,25 @@ class Screen:
 
     def _seconds_of_stages(self) -> float | None:
         """What the stages that are not made yet still take; None before an epoch of one is done."""
-        if not self.stages_left:
+        if not self._stages_left:
             return 0.0
-        under_way = list(self.stages.copy().values())
-        paces = [one.seconds_per_epoch for one in under_way if one.seconds_per_epoch is not None]
+        paces = list(self.seconds_per_epoch.copy().values())
         if not paces:
             return None
-        epochs = self.plan.sweep.budget.pretraining_epochs * self.stages_left
-        return (epochs - sum(one.epoch for one in under_way)) * sum(paces) / len(paces)
+        epochs = self.plan.sweep.budget.pretraining_epochs * self._stages_left
+        epochs -= sum(one.epoch for one in self.stages.copy().values())
+        return epochs * fmean(paces)
+
+    @property
+    def _stages_left(self) -> int:
+        """How many stages will still be made: those of arms that are not stopped."""
+        return sum(
+            name not in self.made and not set(arms) <= set(self.stopped)
+            for name, arms in self.to_make
+        )
 
     def _stages(self, stages: Sequence[tuple[str, StageProgress]], lines: int) -> list[Text]:
-        heading = _line(f"initial weights: {self.stages_left} to be made", "dim")
+        heading = _line(f"initial weights: {self._stages_left} to be made", "dim")
         return [heading, *(_line(f"{name}: {one.told}") for name, one in stages[: lines - 1])]
 
 
