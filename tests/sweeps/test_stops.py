@@ -11,7 +11,7 @@ from rich.console import Console
 from runs.arms import Arm
 from runs.records import TrialRecord
 from sweeps.agenda import Agenda
-from sweeps.jobs import Job, Score, Train
+from sweeps.jobs import Job, MakeStage, Score, Train
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan, make_plan
 from sweeps.reports import Report
@@ -38,13 +38,13 @@ def make_agenda(make_sweep: MakeSweep, tmp_path: Path, cache: Path) -> Callable[
             **sections,
         )
         plan = make_plan(sweep, tmp_path / run, cache, [Machine(3, 0)])
-        plan.directory.path.mkdir(parents=True, exist_ok=True)
         return agenda_of(plan)
 
     return make
 
 
 def agenda_of(plan: Plan) -> Agenda:
+    plan.directory.path.mkdir(parents=True, exist_ok=True)
     trials = Ledger(plan.directory, "AP50")
     repeats = Ledger(plan.directory, "AP50", "repeats")
     view = Lines(plan, [trials, repeats], Console(quiet=True))
@@ -199,3 +199,23 @@ def test_a_search_whose_arms_are_all_stopped_ends(make_agenda: Callable[..., Age
     drive(agenda)
     assert agenda.complete
     assert {one.status for one in agenda.trials.records.values()} == {"stopped"}
+
+
+def test_weights_that_only_stopped_arms_need_are_not_made(
+    make_sweep: MakeSweep, tmp_path: Path, cache: Path
+) -> None:
+    sweep = make_sweep(budget={"trials": 4, "epochs": 9, "pretraining_epochs": 7})
+    agenda = agenda_of(make_plan(sweep, tmp_path / "run", cache, [Machine(3, 0)]))
+    job = agenda.next()
+    assert isinstance(job, MakeStage)
+    agenda.started(job)
+    epoch = Report({"epoch": 1, "loss": 1.0, "seconds": 1.0})
+    assert agenda.report(job, epoch)
+    stop(agenda, "arm=test_resnet-mae", "arm=test_vit-mae")
+    assert not agenda.report(job, epoch), "what is being made ends after its epoch"
+    assert not isinstance(agenda.next(), MakeStage)
+    (agenda.plan.directory.requests_folder / "arm=test_resnet-mae").unlink()
+    agenda.heed()
+    again = agenda.next()
+    assert isinstance(again, MakeStage)
+    assert again.stage.name == "mae-test_resnet"
