@@ -6,6 +6,7 @@ Examples:
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml dataset.root=/data/landslide4sense
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --resume
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --resume budget.trials=96
+    .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --stop arm=resnet18-mae
 
 Exit status: 0 a ranking was made; 1 the run failed; 2 the sweep cannot run as it is written;
 3 budget.hours are over; 130 interrupted (after 3 and 130, continue with --resume).
@@ -50,6 +51,11 @@ def arguments() -> argparse.Namespace:
         "--resume", action="store_true", help="continue an interrupted run with its overrides"
     )
     parser.add_argument(
+        "--stop",
+        metavar="arm=NAME|trial=NUMBER",
+        help="in the sweep that is running, stop an arm or a trial",
+    )
+    parser.add_argument(
         "--results",
         type=Path,
         default=ROOT / "results",
@@ -73,7 +79,7 @@ def main() -> int:
     from runs.errors import EosweepError
 
     try:
-        return plan_and_run(options)
+        return plan_and_run(options) if options.stop is None else stop_by_hand(options)
     except EosweepError as error:
         print(error, file=sys.stderr)
         return NOT_RUN
@@ -101,8 +107,9 @@ def plan_and_run(options: argparse.Namespace) -> int:
         overrides = overrides_of(options)
         sweep = read_sweep(options.sweep, overrides, progress)
         from runs.directory import RunDirectory
+        from sweeps.lock import exclusive
         from sweeps.plan import make_plan
-        from sweeps.run_directory import check_run_directory, exclusive
+        from sweeps.run_directory import check_run_directory
         from sweeps.show import show_plan, show_what_is_resumed
         from sweeps.slots import this_machine
 
@@ -133,6 +140,17 @@ def overrides_of(options: argparse.Namespace) -> list[str]:
     from sweeps.begun import all_overrides, run_to_resume
 
     return all_overrides(run_to_resume(options.results, options.sweep, typed), typed)
+
+
+def stop_by_hand(options: argparse.Namespace) -> int:
+    """Ask the sweep that is running to stop an arm or a trial."""
+    from sweeps.begun import run_to_resume
+    from sweeps.requests import request_stop
+
+    run = run_to_resume(options.results, options.sweep, options.overrides)
+    stopped = request_stop(run, options.stop)
+    print(f"{stopped}: stopped; what is being trained of it ends after its epoch")
+    return 0
 
 
 def run_and_rank(plan: "Plan", file: Path, overrides: list[str], console: "Console") -> int:

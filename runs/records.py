@@ -1,7 +1,7 @@
 """The JSON files of a run directory as types.
 
 `run.json`: `RunRecord`. `trials/*/trial.json` and `repeats/*/trial.json`: `TrialRecord`.
-`stages.json`: `StagesRecord`. `test.json`: `TestRecord`.
+`stages.json`: `StagesRecord`. `stops.json`: `StopsRecord`. `test.json`: `TestRecord`.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -16,9 +16,10 @@ from runs.curves import Curve
 FORMAT: Literal[2] = 2
 """Version of the files of a run directory. Raise it when a reader would misread the new ones."""
 
-Status = Literal["running", "waiting", "done", "pruned", "diverged", "failed"]
-"""`waiting`: not in a slot, before its first epoch or at a rung; `pruned`: it never continued."""
-ENDED: tuple[Status, ...] = ("done", "pruned", "diverged", "failed")
+Status = Literal["running", "waiting", "done", "pruned", "stopped", "diverged", "failed"]
+"""`waiting`: not in a slot, before its first epoch or at a rung; `pruned`: it never continued;
+`stopped`: by hand."""
+ENDED: tuple[Status, ...] = ("done", "pruned", "stopped", "diverged", "failed")
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -312,6 +313,25 @@ class StagesRecord(_File):
     """`stages.json`."""
 
     stages: tuple[StageRecord, ...] = ()
+
+
+class ArmStop(_Part):
+    """An arm that was stopped by hand.
+
+    Attributes:
+        since: the first number of a proposal that could not be of it.
+        until: the first one that could be of it again; None while it is stopped.
+    """
+
+    arm: Arm
+    since: Annotated[int, Field(ge=0)]
+    until: int | None = None
+
+
+class StopsRecord(_File):
+    """`stops.json`. A trial that was stopped has it as its status."""
+
+    arms: tuple[ArmStop, ...] = ()
 
 
 class TestRecord(_File):

@@ -1,19 +1,17 @@
 """Starting a run directory: whether it may be used, and what a run can be rebuilt from."""
 
-import contextlib
 import importlib.metadata
 import io
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -107,17 +105,6 @@ def _sweep_in(file: Path) -> Sweep:
 
 def _values(sweep: Sweep, exclude: Mapping[str, Any] = {}) -> dict[str, Any]:
     return sweep.model_dump(mode="json", exclude={"on_sample": True, **exclude})
-
-
-@contextlib.contextmanager
-def exclusive(run: Path) -> Iterator[None]:
-    """Keep other processes out of a run directory. SweepError: another one uses it."""
-    run.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(run.parent / f".{run.name}.lock", timeout=0):
-            yield
-    except Timeout:
-        raise SweepError(f"another process is running in {run}: wait until it has ended") from None
 
 
 def begin_run_directory(
