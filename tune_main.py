@@ -100,22 +100,33 @@ def plan_and_run(options: argparse.Namespace) -> int:
         check_run_directory(directory, sweep, options.resume)
         plan = make_plan(sweep, options.results, options.cache, machines(), resume=options.resume)
         show_plan(plan, console)
-        return 0 if options.dry_run else run_and_rank(plan, console)
+        return 0 if options.dry_run else run_tracked(plan, console)
+
+
+def run_tracked(plan: "Plan", console: "Console") -> int:
+    """Run a plan while the trackers that the sweep names follow it."""
+    from sweeps.commands import typed_command
+    from sweeps.run_directory import begin_run_directory
+    from sweeps.tracking.driver import tracked
+
+    begin_run_directory(plan, typed_command())
+    with tracked(plan.sweep.track, plan.directory.path, console) as conclude:
+        status = run_and_rank(plan, console)
+        if status == 0:
+            conclude()
+    return status
 
 
 def run_and_rank(plan: "Plan", console: "Console") -> int:
     """Run a plan, show its ranking and write its report."""
     from sweeps.cluster import cluster
-    from sweeps.commands import typed_command
     from sweeps.ledger import Ledger
     from sweeps.run import OutOfTimeError, RunError, run_plan
-    from sweeps.run_directory import begin_run_directory
     from sweeps.search import ReplayError
     from sweeps.views import view_for
 
     ledger = Ledger(plan.directory, plan.sweep.metric)
     repeats = Ledger(plan.directory, plan.sweep.metric, "repeats")
-    begin_run_directory(plan, typed_command())
     try:
         with cluster() as dashboard, view_for(plan, (ledger, repeats), console) as view:
             show_where_to_look(dashboard, plan.directory, console)
@@ -183,8 +194,7 @@ def show_where_to_look(dashboard: str, directory: "RunDirectory", console: "Cons
     study = from_here(directory.study_file)
     lines = [
         f"TensorBoard    {program('tensorboard', '--logdir', from_here(directory.path))}",
-        f"Optuna         {program('optuna-dashboard', study)}  "
-        f"(after {program('pip', 'install', 'optuna-dashboard')})",
+        f"Optuna         {program('optuna-dashboard', study)}",
     ]
     if dashboard:
         token = f"it asks for the token that `{program('ray', 'get-auth-token')}` prints"

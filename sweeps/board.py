@@ -11,6 +11,7 @@ from datasets.batches import Batch
 from datasets.visible import visible
 from models.model import Model
 from models.tasks import TASKS
+from runs.curves import curve_tag
 from sweeps.space import Config
 
 
@@ -51,7 +52,7 @@ class Board:
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
         """The curves of one epoch: the metrics under `val/`, the rest under `train/`."""
         for name, value in metrics.items():
-            self.writer.add_scalar(self._tag(name), value, number)
+            self.writer.add_scalar(curve_tag(name, self.metrics), value, number)
         self.writer.flush()
 
     def draw(self, model: Model, epoch: int, batch: Batch, device: torch.device) -> None:
@@ -61,7 +62,4 @@ class Board:
         self.writer.add_images("predictions", shown, epoch)
 
     def _metric_tags(self) -> list[str]:
-        return [self._tag(name) for name in self.metrics]
-
-    def _tag(self, name: str) -> str:
-        return f"val/{name}" if name in self.metrics else f"train/{name}"
+        return [curve_tag(name, self.metrics) for name in self.metrics]

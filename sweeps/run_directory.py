@@ -71,8 +71,8 @@ def check_run_directory(directory: RunDirectory, sweep: Sweep, resume: bool) -> 
     if changed := [key for key in now if then[key] != now[key]]:
         raise SweepError(
             f"{run} was started with another {' and '.join(changed)}, see {kept}: only a larger "
-            "budget.trials, and other budget.hours, repeats, cost and references can be given when "
-            "a run is resumed"
+            "budget.trials, and other budget.hours, repeats, cost, references and track can be "
+            "given when a run is resumed"
         )
     if sweep.budget.trials < before.budget.trials:
         raise SweepError(
@@ -98,6 +98,7 @@ def _resumable(sweep: Sweep) -> dict[str, Any]:
         "repeats": True,
         "cost": True,
         "references": True,
+        "track": True,
     }
     return sweep.model_dump(mode="json", exclude=free)
 
