@@ -76,10 +76,8 @@ class WandB:
         run.log_artifact(files)
 
     def close(self) -> None:
-        """Finish what is open."""
-        self.ranking.finish()
-        while self.running:
-            self.running.popitem()[1].finish()
+        """Finish what is open, and wait until it is sent."""
+        self.wandb.teardown()
 
     def _begin(self, name: str, kind: str, settings: dict[str, Any]) -> Any:
         """The run called `name`, new or opened again."""

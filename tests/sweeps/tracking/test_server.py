@@ -1,4 +1,4 @@
-"""A real MLflow server: what is sent while a sweep runs, and when the server goes away and returns."""
+"""A real MLflow server that follows a run, goes away while it runs, and returns."""
 
 import io
 import os
