@@ -55,10 +55,17 @@ class Board:
             self.writer.add_scalar(curve_tag(name, self.metrics), value, number)
         self.writer.flush()
 
-    def draw(self, model: Model, epoch: int, batch: Batch, device: torch.device) -> None:
-        """Truth and prediction on a few validation images."""
+    def draw(
+        self,
+        model: Model,
+        epoch: int,
+        batch: Batch,
+        device: torch.device,
+        classes: tuple[str, ...],
+    ) -> None:
+        """Truth and prediction on a few validation images; `classes` as of `models.tasks.Draw`."""
         pictures = torch.from_numpy(visible(batch.images.numpy(), self.rgb))
-        shown = self.task.draw(model, batch, pictures, device)
+        shown = self.task.draw(model, batch, pictures, device, classes)
         self.writer.add_images("predictions", shown, epoch)
 
     def _metric_tags(self) -> list[str]:

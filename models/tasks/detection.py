@@ -48,7 +48,13 @@ def _arrays(boxes: dict[str, Tensor]) -> Boxes:
     return {key: value.cpu().numpy() for key, value in boxes.items()}
 
 
-def draw_detections(model: Model, batch: Batch, pictures: Tensor, device: torch.device) -> Tensor:
+def draw_detections(
+    model: Model,
+    batch: Batch,
+    pictures: Tensor,
+    device: torch.device,
+    classes: tuple[str, ...],  # noqa: ARG001 - truth and prediction have the colours
+) -> Tensor:
     """True boxes in green, predicted ones in red, on `pictures` uint8 [B, 3, S, S]."""
     model.eval()
     drawn = []
