@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
+from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
@@ -12,6 +14,8 @@ from datasets.visible import visible
 from models.model import Model
 from models.tasks import TASKS
 from runs.curves import curve_tag
+from runs.directory import PICTURE
+from runs.files import whole_file
 from sweeps.space import Config
 
 
@@ -34,6 +38,7 @@ class Board:
         rgb: tuple[int, int, int] | None,
         done: int,
     ) -> None:
+        self.folder = folder
         self.task, self.metrics, self.rgb = TASKS[task], metrics, rgb
         if not done:
             for events in folder.glob("events.out.tfevents.*"):
@@ -63,10 +68,15 @@ class Board:
         device: torch.device,
         classes: tuple[str, ...],
     ) -> None:
-        """Truth and prediction on a few validation images; `classes` as of `models.tasks.Draw`."""
+        """Truth and prediction on a few validation images; `classes` as of `models.tasks.Draw`.
+
+        They are written as a picture as well, which is what trackers are sent.
+        """
         pictures = torch.from_numpy(visible(batch.images.numpy(), self.rgb))
         shown = self.task.draw(model, batch, pictures, device, classes)
         self.writer.add_images("predictions", shown, epoch)
+        with whole_file(self.folder / PICTURE) as partial:
+            Image.fromarray(np.concatenate(shown.permute(0, 2, 3, 1).numpy())).save(partial)
 
     def _metric_tags(self) -> list[str]:
         return [curve_tag(name, self.metrics) for name in self.metrics]

@@ -46,7 +46,7 @@ class Draw(Protocol):
         device: torch.device,
         classes: tuple[str, ...],
     ) -> Tensor:
-        """Pictures uint8 [B, 3, S, W]."""
+        """Pictures uint8 [B, 3, H, W], with a key: what each colour means."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel
 
-from runs.directory import RunDirectory, read_record
+from runs.directory import PICTURE, RunDirectory, read_record
 from runs.files import write_text
 from runs.records import Scores, Status, TrialRecord
 from sweeps.tracking import TRACKERS
@@ -27,9 +27,6 @@ EVERY_S = 2.0
 """A run is looked at no more often than this."""
 RETRY_S = 60.0
 """A tracker that has failed is left alone for so long."""
-
-PICTURE = "predictions.png"
-"""In a trial's folder: what it found at its best epoch in a few validation images."""
 
 
 LOG = Path("tracking") / "log.txt"

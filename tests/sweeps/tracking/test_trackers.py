@@ -11,12 +11,12 @@ import pytest
 
 from deploy.choice import choose_training
 from runs.curves import Curve
-from runs.directory import RunDirectory
+from runs.directory import PICTURE, RunDirectory
 from runs.factory import trial_record, write_run
 from runs.files import write_text
 from runs.records import TestRecord, TrialRecord
 from sweeps.tracking import TRACKERS, installed
-from sweeps.tracking.follow import PICTURE, Follower
+from sweeps.tracking.follow import Follower
 from sweeps.tracking.outcome import outcome_of
 from sweeps.tracking.tracker import Followed
 
