@@ -72,10 +72,7 @@ class Tracking:
             return
         self.process.join()
         if self.failures is None:
-            self._warn(
-                f"tracking has stopped, see {from_here(self.log)}: to send the rest, "
-                f"{resuming_command()}"
-            )
+            self._warn(f"not all was tracked: to send the rest, {resuming_command()}")
             return
         for name in self.names:
             if name in self.failures:
@@ -96,18 +93,20 @@ class Tracking:
         if message.kind == "refused":
             ((name, failure),) = message.texts.items()
             raise TrackingError(
-                f"{name} cannot be opened: {failure}: mend this, or leave {name} out of `track`; "
+                f"{name} cannot be opened: {failure}: fix this, or leave {name} out of `track`; "
                 f"then {resuming_command()}"
             )
         return message.texts
 
     def _listen(self) -> None:
         """Print what fails, until the process has ended."""
-        with contextlib.suppress(EOFError):
+        try:
             while (message := self.link.recv()).kind == "failed":
                 for name, failure in message.texts.items():
                     self._warn(f"{name} cannot be reached, the sweep continues: {failure}")
             self.failures = message.texts
+        except EOFError:
+            self._warn(f"tracking has stopped, see {from_here(self.log)}; the sweep continues")
 
     def _say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -28,7 +28,6 @@ EVERY_S = 2.0
 RETRY_S = 60.0
 """A tracker that has failed is left alone for so long."""
 
-
 LOG = Path("tracking") / "log.txt"
 """In the run directory: what the libraries say."""
 
@@ -69,8 +68,8 @@ class Follower:
         self.file = followed.directory.path / "tracking" / f"{name}.json"
         self.file.parent.mkdir(exist_ok=True)
         before = read_record(self.file, Sent) if self.file.exists() else None
-        new = before is None or before.where != self.tracker.where
-        self.sent = Sent(where=self.tracker.where) if new or before is None else before
+        here = Sent(where=self.tracker.where)
+        self.sent = before if before and before.where == here.where else here
         self.failure = ""
         self._retry_at = 0.0
 
@@ -89,13 +88,15 @@ class Follower:
 
     def catch_up(self, records: Sequence[TrialRecord], tests: Mapping[str, Scores]) -> None:
         """Send what is new of `records`; a failure is noted."""
+        before = self.sent.trainings.copy()
         try:
             for record in records:
                 self._send(record, tests.get(record.name, {}))
             self.failure = ""
         except self.tracker.failures as error:
             self._failed(error)
-        write_text(self.file, self.sent.model_dump_json())
+        if self.sent.trainings != before:
+            write_text(self.file, self.sent.model_dump_json())
 
     def finish(self, concluded: bool) -> None:
         """Send the outcome, if there is one, and what is in memory."""
@@ -147,9 +148,11 @@ def follow(run: Path, names: Sequence[str], driver: Connection) -> None:
             return
         followers.append(follower)
     driver.send(Message("opened", {one.name: one.tracker.look for one in followers}))
-    concluded = _follow_until_told(RunDirectory(run), followers, driver)
-    _catch_up(RunDirectory(run), followers)
+    directory = RunDirectory(run)
+    concluded = _follow_until_told(directory, followers, driver)
+    records, tests = _read(directory)
     for one in followers:
+        one.catch_up(records, tests)
         one.finish(concluded)
     with contextlib.suppress(BrokenPipeError):
         driver.send(Message("ended", {one.name: one.failure for one in followers if one.failure}))
@@ -163,25 +166,23 @@ def _follow_until_told(
     pause = EVERY_S
     while not driver.poll(pause):
         began = time.monotonic()
-        _catch_up(directory, [one for one in followers if one.due])
+        records, tests = _read(directory)
+        pause = max(EVERY_S, 10 * (time.monotonic() - began))  # of a large run, once in a while
         for one in followers:
+            if one.due:
+                one.catch_up(records, tests)
             if one.failure and one.name not in warned:
                 warned.add(one.name)
                 driver.send(Message("failed", {one.name: one.failure}))
-        pause = max(EVERY_S, 10 * (time.monotonic() - began))
     try:
         return bool(driver.recv())
     except EOFError:  # the driver was killed
         return False
 
 
-def _catch_up(directory: RunDirectory, followers: Sequence[Follower]) -> None:
-    if not followers:
-        return
-    records = [*directory.trials(), *directory.repeats()]
-    tests = directory.test().scores
-    for one in followers:
-        one.catch_up(records, tests)
+def _read(directory: RunDirectory) -> tuple[list[TrialRecord], dict[str, Scores]]:
+    """Trials and repeats, and their scores on test."""
+    return [*directory.trials(), *directory.repeats()], directory.test().scores
 
 
 def _write_output_into(log: Path) -> None:

@@ -18,11 +18,10 @@ KEY = "eosweep.run"
 STATUS: dict[Status, str] = {
     "running": "RUNNING",
     "waiting": "SCHEDULED",
-    "done": "FINISHED",
-    "pruned": "FINISHED",
     "diverged": "FAILED",
     "failed": "FAILED",
 }
+"""MLflow's words; FINISHED for the others."""
 
 
 class MLflow:
@@ -39,14 +38,15 @@ class MLflow:
         self.metric, self.param, self.tag = Metric, Param, RunTag
         self.failures: tuple[type[Exception], ...] = (MlflowException, OSError)
         self.followed = followed
-        folder = from_here(followed.directory.path) / "mlflow"
+        folder = followed.directory.path.resolve() / "mlflow"
         given = os.environ.get("MLFLOW_TRACKING_URI")
         self.where = given or f"sqlite:///{folder / 'mlflow.db'}"
-        self.look = given or program("mlflow", "server", "--backend-store-uri", self.where)
+        store = f"sqlite:///{from_here(folder / 'mlflow.db')}"
+        self.look = given or program("mlflow", "server", "--backend-store-uri", store)
         if not given:
             folder.mkdir(exist_ok=True)
         self.client = mlflow.MlflowClient(self.where)
-        self.artifacts = None if given else (folder / "artifacts").resolve().as_uri()
+        self.artifacts = None if given else (folder / "artifacts").as_uri()
 
     def open(self) -> None:
         """Find the experiment and its runs, or begin them."""
@@ -74,11 +74,12 @@ class MLflow:
         self.client.log_batch(run, tags=tags, synchronous=True)
         if update.picture:
             self.client.log_artifact(run, str(update.picture), "pictures")
+        status = STATUS.get(record.status, "FINISHED")
         if record.ended:
             end = int(last["time"] * 1000) if last else None
-            self.client.set_terminated(run, STATUS[record.status], end)
+            self.client.set_terminated(run, status, end)
         else:
-            self.client.update_run(run, STATUS[record.status])
+            self.client.update_run(run, status)
 
     def conclude(self, outcome: Outcome) -> None:
         """Send the ranking and the winner's model to the run of the sweep."""
