@@ -2,13 +2,14 @@
 
 import io
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,8 @@ from runs.files import write_text
 from sweeps.tracking.driver import TrackingError, tracked
 
 pytest.importorskip("mlflow", reason="requirements-track.txt is not installed")
-pytest.importorskip("huey", reason="what the server of mlflow-skinny needs is not installed")
-TIMEOUT_S = 120
+pytest.importorskip("flask_cors", reason="what the server of mlflow-skinny needs is not installed")
+TIMEOUT_S = 300
 ARM = {"backbone": "resnet18", "pretraining": "mae"}
 
 
@@ -43,8 +44,8 @@ class Server:
                 [sys.executable, "-m", "mlflow", "server", store, artifacts, *place],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "MLFLOW_TRACKING_URI": ""},
-                start_new_session=True,
+                env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+                start_new_session=True,  # the server has processes of its own
             )
         wait_for(self.answers)
 
@@ -56,9 +57,10 @@ class Server:
             return False
 
     def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(TIMEOUT_S)
-        wait_for(lambda: not self.answers())
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.wait(TIMEOUT_S)
+            wait_for(lambda: not self.answers())
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -68,14 +70,20 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.mark.slow
 def test_a_server_that_goes_away_stops_nothing_and_has_everything_when_it_returns(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlflow import MlflowClient
 
-    server = Server(tmp_path)
-    server.start()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     client = MlflowClient(server.uri)
