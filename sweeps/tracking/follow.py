@@ -28,7 +28,7 @@ EVERY_S = 2.0
 RETRY_S = 60.0
 """A tracker that has failed is left alone for so long."""
 
-LOG = Path("tracking") / "log.txt"
+LOG = Path("tracking") / "output.log"
 """In the run directory: what the libraries say."""
 
 
