@@ -107,9 +107,10 @@ def plan_and_run(options: argparse.Namespace) -> int:
         overrides = overrides_of(options)
         sweep = read_sweep(options.sweep, overrides, progress)
         from runs.directory import RunDirectory
+        from sweeps.commands import typed_command
         from sweeps.lock import exclusive
         from sweeps.plan import make_plan
-        from sweeps.run_directory import check_run_directory
+        from sweeps.run_directory import begin_run_directory, check_run_directory
         from sweeps.show import show_plan, show_what_is_resumed
         from sweeps.slots import this_machine
 
@@ -129,7 +130,10 @@ def plan_and_run(options: argparse.Namespace) -> int:
                 progress=progress,
             )
         show_plan(plan, console)
-        return 0 if options.dry_run else run_and_rank(plan, options.sweep, overrides, console)
+        if options.dry_run:
+            return 0
+        begin_run_directory(plan, typed_command(), options.sweep, overrides)
+        return run_tracked(plan, console)
 
 
 def overrides_of(options: argparse.Namespace) -> list[str]:
@@ -153,24 +157,28 @@ def stop_by_hand(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_and_rank(plan: "Plan", file: Path, overrides: list[str], console: "Console") -> int:
-    """Run a plan, show its ranking and write its report.
+def run_tracked(plan: "Plan", console: "Console") -> int:
+    """Run a plan while the trackers that the sweep names follow it."""
+    from sweeps.tracking.driver import tracked
 
-    Args:
-        file, overrides: what the sweep was read from.
-    """
+    with tracked(plan.sweep.track, plan.directory.path, console) as conclude:
+        status = run_and_rank(plan, console)
+        if status == 0:
+            conclude()
+    return status
+
+
+def run_and_rank(plan: "Plan", console: "Console") -> int:
+    """Run a plan, show its ranking and write its report."""
     from runs.shown import Shown
     from sweeps.cluster import cluster
-    from sweeps.commands import typed_command
     from sweeps.ledger import Ledger
     from sweeps.run import OutOfTimeError, RunError, run_plan
-    from sweeps.run_directory import begin_run_directory
     from sweeps.search import ReplayError
     from sweeps.views import view_for
 
     ledger = Ledger(plan.directory, plan.sweep.metric)
     repeats = Ledger(plan.directory, plan.sweep.metric, "repeats")
-    begin_run_directory(plan, typed_command(), file, overrides)
     try:
         with contextlib.ExitStack() as ray:
             with Shown(console) as progress:
@@ -253,8 +261,7 @@ def show_where_to_look(dashboard: str, directory: "RunDirectory", console: "Cons
     study = from_here(directory.study_file)
     lines = [
         f"TensorBoard    {program('tensorboard', '--logdir', from_here(directory.path))}",
-        f"Optuna         {program('optuna-dashboard', study)}  "
-        f"(after {program('pip', 'install', 'optuna-dashboard')})",
+        f"Optuna         {program('optuna-dashboard', study)}",
     ]
     if dashboard:
         token = f"it asks for the token that `{program('ray', 'get-auth-token')}` prints"

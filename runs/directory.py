@@ -28,6 +28,9 @@ GROUPS: tuple[Group, ...] = ("trials", "repeats")
 WEIGHTS = "weights.safetensors"
 """In a training's folder: the weights of its best epoch."""
 
+PICTURE = "predictions.png"
+"""In a training's folder: what it found at its best epoch in a few validation images."""
+
 R = TypeVar("R", bound=BaseModel)
 
 

@@ -100,6 +100,11 @@ class Domain(_Part):
             raise ValueError("exactly one of uniform, log_uniform and choice is given")
         return self
 
+    @property
+    def searched(self) -> bool:
+        """Whether there was more than one value to choose from."""
+        return self.choice is None or len(self.choice) > 1
+
 
 class Reference(_Part):
     """One published row: the values of some factors, and scores."""

@@ -49,6 +49,7 @@ FREE: dict[str, Any] = {
     "cost": True,
     "references": True,
     "resources": True,
+    "track": True,
 }
 """What of a sweep may change when a run is resumed; its trials can only become more."""
 

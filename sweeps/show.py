@@ -56,7 +56,11 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
     )
     kind = "the embedded SAMPLE of " if sweep.uses_sample else ""
     bands = f"bands {' '.join(data.bands)} at {data.image_size} px"
-    tuned = [f"{name} {_domain(domain)}" for name, domain in sweep.tune.items()]
+    tuned = [
+        f"{name} {_domain(domain)}"
+        for name, domain in sweep.tune.items()
+        if domain.choice is None or len(domain.choice) > 1
+    ]
     hours = f", in slices of {budget.hours:g} h" if budget.hours else ""
     return [
         ("sweep", f"{sweep.name}: {sweep.task}, ranked by {sweep.metric} on validation"),

@@ -44,7 +44,7 @@ def class_png(image: Image, trained: Trained, find: Find) -> bytes:
     profile = {"driver": "PNG", "dtype": "uint8", "count": 1}
     with rasterio.MemoryFile() as memory:
         with memory.open(height=mask.shape[0], width=mask.shape[1], **profile) as raster:
-            raster.write_colormap(1, colours(len(trained.classes)))
+            raster.write_colormap(1, colours(trained.classes))
             raster.write(mask, 1)
         return memory.read()
 

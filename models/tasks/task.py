@@ -33,12 +33,20 @@ class Evaluate(Protocol):
 
 
 class Draw(Protocol):
-    """Truth and prediction on `pictures` uint8 [B, 3, S, S] of a batch's images."""
+    """Truth and prediction on `pictures` uint8 [B, 3, S, S] of a batch's images.
+
+    `classes` are the names of class ids 1, 2, ….
+    """
 
     def __call__(
-        self, model: Model, batch: Batch, pictures: Tensor, device: torch.device
+        self,
+        model: Model,
+        batch: Batch,
+        pictures: Tensor,
+        device: torch.device,
+        classes: tuple[str, ...],
     ) -> Tensor:
-        """Pictures uint8 [B, 3, S, W]."""
+        """Pictures uint8 [B, 3, H, W], with a key: what each colour means."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from analysis.figures import sketch_figures
 from tests.analysis.report.conftest import reported
 from tests.analysis.report.reading import Page
 from tests.analysis.tallied import tally_detections
@@ -91,6 +92,41 @@ def test_money_effects_and_classes_are_those_of_the_files(segmented: Path, page:
     (confusion,) = confusions(segmented, "trials/003-*")
     (classes,) = (row for row in page.table("classes-table") if row["arm"] == "unet · focal")
     assert classes["water"] == f"{ious(confusion.sum(axis=0))[1]:.4f}"
+
+
+def test_a_score_is_the_same_wherever_the_page_has_it(segmented: Path, page: Page) -> None:
+    """Of an arm with repeats, the mean over them: in tables, in figures and in their words."""
+    recalls = np.mean(
+        [
+            np.diagonal(one.sum(axis=0)) / one.sum(axis=(0, 2))
+            for one in confusions(segmented, "repeats/000-*")
+        ],
+        axis=0,
+    )
+    rows = page.table("best-classes-table")
+    assert [row["recall"] for row in rows] == [f"{recall:.4f}" for recall in recalls]
+    (confusion,) = (
+        image.attributes["alt"]
+        for image in page.all("img")
+        if "recognises" in image.attributes["alt"]
+    )
+    for row, recall in zip(rows, recalls, strict=True):
+        assert f"{row['class']} {recall:.0%}" in confusion
+    mean_iou = mean(float(row["IoU"]) for row in rows)
+    first, *_ = page.table("ranking-table")
+    assert float(first["test"]) == pytest.approx(mean_iou, abs=1e-4)
+    (by_class,) = (row for row in page.table("classes-table") if row["arm"] == "fpn · dice")
+    assert [by_class[row["class"]] for row in rows] == [row["IoU"] for row in rows]
+
+
+def test_area_under_the_curve_is_the_score_in_the_ranking(repeated: Path) -> None:
+    run = tally_detections(repeated)
+    first, *_ = reported(repeated).table("ranking-table")
+    sketches, _ = sketch_figures(run)
+    panel, _ = sketches["precision_recall"].canvas.axes
+    (line,) = panel.lines
+    assert f"{np.mean(line.get_ydata()):.4f}" == first["test"]
+    assert f"AP50 {float(first['test']):.3f}" in sketches["precision_recall"].caption
 
 
 def test_scores_of_boxes_are_those_of_the_tallies(repeated: Path) -> None:
