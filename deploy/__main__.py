@@ -63,13 +63,27 @@ gives NAME.classes.tif: class ids on the image's grid, tiled, compressed and wit
 overviews, and with --format its areas as polygons too. A detector gives
 NAME.objects.gpkg, or .geojson: boxes with class and score, in the image's coordinate
 reference system. An image needs the bands of the training data, in their order or
-described by their names, and their type."""
+described by their names, or chosen with --bands; and their type and scale, which are
+printed first. Files in the data set's own format (.h5 of Landslide4Sense) are read too."""
     parser.epilog = """examples:
   python -m deploy predict results/landcover_swin scene.tif
   python -m deploy predict results/landcover_swin *.tif --format gpkg --out maps/"""
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="such as a GeoTIFF")
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="for the maps (default: RUN/maps)"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="lowest score of a box (default: all the model gives); of a segmenter, the lowest "
+        "probability of a class, below which a pixel is background (default: the most probable)",
+    )
+    parser.add_argument(
+        "--bands",
+        type=_bands,
+        metavar="B,B,…",
+        help="the image's bands that are the model's, in its order: numbers from 1, or names",
     )
     parser.add_argument(
         "--format",
@@ -81,13 +95,29 @@ described by their names, and their type."""
 
 
 def _predict(options: Namespace) -> None:
+    from deploy.maps.images import scale_in_words
     from deploy.maps.predict import predict_files
     from deploy.trained import open_trained
 
+    if options.threshold is not None and not 0 <= options.threshold <= 1:
+        raise ModelError(f"--threshold {options.threshold:g}: it lies between 0 and 1")
     trained = open_trained(options.run, options.trial, _device(options.device))
+    scale = f"{trained.data.dtype} values, {scale_in_words(trained.data)}"
+    print(f"{trained.source} expects {scale}", file=sys.stderr, flush=True)
     folder = _made(options.out or options.run / "maps")
-    for file in predict_files(trained, options.images, folder, options.format):
+    for file in predict_files(
+        trained,
+        options.images,
+        folder,
+        options.format,
+        bands=options.bands,
+        threshold=options.threshold,
+    ):
         print(file, flush=True)
+
+
+def _bands(text: str) -> list[int | str]:
+    return [int(band) if band.isdecimal() else band for band in text.split(",")]
 
 
 def _add_export(parser: ArgumentParser) -> None:

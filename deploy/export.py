@@ -165,7 +165,7 @@ def _describe(file: Path, trained: Trained) -> None:
         "dtype": data.dtype,
         "image_size": data.image_size,
         "window": list(data.window),
-        "source": f"{trained.run.name}/{trained.name}",
+        "source": trained.source,
     }
     onnx.helper.set_model_props(
         model, {key: json.dumps(value) for key, value in properties.items()}

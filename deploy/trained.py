@@ -28,8 +28,8 @@ class Trained:
     """A model with everything that is needed to show it an image.
 
     Attributes:
-        run: the run directory.
-        name: of the trial or repeat that it is; its folder is `folder`.
+        run: name of the run directory.
+        name: of the trial or repeat that it is.
         task: a key of `models.tasks.TASKS`.
         config: the flat configuration it was trained with.
         metric, score: what its training was chosen by, and the value on validation.
@@ -38,8 +38,7 @@ class Trained:
         data: what it was trained on: `classes`, `bands`, `rgb`, `image_size`, `window`, `dtype`.
     """
 
-    run: Path
-    folder: Path
+    run: str
     name: str
     task: str
     config: dict[str, Any]
@@ -51,9 +50,19 @@ class Trained:
     device: torch.device
 
     @property
+    def source(self) -> str:
+        """Where it comes from, for those who find a file that it made."""
+        return f"{self.run}/{self.name}"
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Names of class ids 1, 2, …."""
         return self.data.classes
+
+    @property
+    def batch(self) -> int:
+        """Images that it was trained on at once, and is shown at once."""
+        return int(self.config["batch_size"])
 
     def find(self, images: NDArray[np.generic]) -> list[dict[str, Tensor]]:
         """What the model finds in stored values [B, C, S, S], S = `data.image_size`.
@@ -87,8 +96,7 @@ def open_trained(run: Path, name: str | None = None, device: torch.device = CPU)
     data = record.data
     assert training.score is not None, "choose_training gives what has a score"
     return Trained(
-        run=run,
-        folder=directory.folder(training),
+        run=run.resolve().name,
         name=training.name,
         task=record.task,
         config=training.config,

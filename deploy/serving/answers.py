@@ -30,11 +30,10 @@ def areas_of_classes(image: Image, trained: Trained, find: Find) -> bytes:
 
 def class_geotiff(image: Image, trained: Trained, find: Find) -> bytes:
     """The class raster that `python -m deploy predict` writes."""
-    parts = class_parts(image, trained.data, find, _batch(trained))
+    parts = class_parts(image, trained.data, find, trained.batch)
     with TemporaryDirectory() as folder:
         file = Path(folder) / "classes.tif"
-        source = f"{trained.run.name}/{trained.name}"
-        write_class_raster(file, image, parts, trained.classes, source)
+        write_class_raster(file, image, parts, trained.classes, trained.source)
         return file.read_bytes()
 
 
@@ -51,7 +50,7 @@ def class_png(image: Image, trained: Trained, find: Find) -> bytes:
 
 def objects(image: Image, trained: Trained, find: Find) -> bytes:
     """GeoJSON: boxes with class and score."""
-    rows = object_rows(image, trained.data, find, _batch(trained))
+    rows = object_rows(image, trained.data, find, trained.batch)
     found = (row.objects for row in rows)
     features = features_of_objects(found, trained.classes, image.transform)
     return "".join(geojson(features, image.crs)).encode()
@@ -59,10 +58,6 @@ def objects(image: Image, trained: Trained, find: Find) -> bytes:
 
 def _mask(image: Image, trained: Trained, find: Find) -> NDArray[np.uint8]:
     mask = np.empty((image.height, image.width), np.uint8)
-    for (x, y, width, height), part in class_parts(image, trained.data, find, _batch(trained)):
+    for (x, y, width, height), part in class_parts(image, trained.data, find, trained.batch):
         mask[y : y + height, x : x + width] = part
     return mask
-
-
-def _batch(trained: Trained) -> int:
-    return int(trained.config["batch_size"])
