@@ -37,14 +37,21 @@ def predict_files(
         threshold: the lowest score of an object, or probability of a class, that counts.
 
     Raises:
-        ModelError: an image cannot be used, or two would give maps of one name.
+        ModelError: an image or an option cannot be used, or two would give maps of one name.
     """
+    check_threshold(threshold)
     make_maps = use_of(trained.task).maps
     _check(trained, files, vectors, bands)
     for file in files:
         with open_image(file, trained.data, bands) as image, _progress(image) as watch:
             written = make_maps(trained, image, folder, file.stem, vectors, threshold, watch)
         yield from written
+
+
+def check_threshold(threshold: float | None) -> None:
+    """Raise `ModelError` if it can be no probability."""
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ModelError(f"threshold {threshold:g}: it lies between 0 and 1")
 
 
 def _check(

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import rasterio
-from numpy.typing import NDArray
 
 from deploy.maps.class_raster import colours, write_class_raster
 from deploy.maps.classes import class_parts
@@ -15,6 +13,7 @@ from deploy.maps.objects import object_rows
 from deploy.maps.outlines import areas
 from deploy.maps.tiles import Find
 from deploy.maps.vectors import features_of_areas, features_of_objects, geojson
+from deploy.results import whole_mask
 from deploy.trained import Trained
 
 Answer = Callable[[Image, Trained, Find], bytes]
@@ -23,7 +22,7 @@ Answer = Callable[[Image, Trained, Find], bytes]
 def areas_of_classes(image: Image, trained: Trained, find: Find) -> bytes:
     """GeoJSON: the connected areas of each class."""
     features = features_of_areas(
-        areas([_mask(image, trained, find)]), trained.classes, image.transform
+        areas([whole_mask(image, trained, find)]), trained.classes, image.transform
     )
     return "".join(geojson(features, image.crs)).encode()
 
@@ -39,7 +38,7 @@ def class_geotiff(image: Image, trained: Trained, find: Find) -> bytes:
 
 def class_png(image: Image, trained: Trained, find: Find) -> bytes:
     """Class ids of each pixel, in the classes' colours; transparent where there is no data."""
-    mask = _mask(image, trained, find)
+    mask = whole_mask(image, trained, find)
     profile = {"driver": "PNG", "dtype": "uint8", "count": 1}
     with rasterio.MemoryFile() as memory:
         with memory.open(height=mask.shape[0], width=mask.shape[1], **profile) as raster:
@@ -54,10 +53,3 @@ def objects(image: Image, trained: Trained, find: Find) -> bytes:
     found = (row.objects for row in rows)
     features = features_of_objects(found, trained.classes, image.transform)
     return "".join(geojson(features, image.crs)).encode()
-
-
-def _mask(image: Image, trained: Trained, find: Find) -> NDArray[np.uint8]:
-    mask = np.empty((image.height, image.width), np.uint8)
-    for (x, y, width, height), part in class_parts(image, trained.data, find, trained.batch):
-        mask[y : y + height, x : x + width] = part
-    return mask

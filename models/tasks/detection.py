@@ -12,11 +12,11 @@ from models.metrics.average_precision import METRICS, average_precision
 from models.metrics.matching import SHOWN_SCORE, Boxes, box_matches
 from models.metrics.scored import Keep, Scored
 from models.model import Model
-from models.tasks.task import Task
+from models.tasks.task import Finds, Task
 
 
 def score_detector(
-    model: Model,
+    model: Finds,
     data: Iterable[Batch],
     device: torch.device,
     classes: tuple[str, ...],

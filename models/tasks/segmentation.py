@@ -15,12 +15,12 @@ from models.metrics.footprint_scores import FOOTPRINT_METRICS, Counts, footprint
 from models.metrics.footprints import footprints_in, match
 from models.metrics.scored import Keep, Scored
 from models.model import Model
-from models.tasks.task import Task
+from models.tasks.task import Finds, Task
 from runs.tallies import PixelTally
 
 
 def score_segmenter(
-    model: Model,
+    model: Finds,
     data: Iterable[Batch],
     device: torch.device,
     classes: tuple[str, ...],
