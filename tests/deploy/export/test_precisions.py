@@ -18,7 +18,7 @@ runtime = pytest.importorskip("onnxruntime", reason="requirements-export.txt is 
 def test_half_and_int8_answer_nearly_as_the_original(
     run_on_sample: Callable[..., Any], tiny_data: Prepared, tmp_path: Path
 ) -> None:
-    """And they keep the names of the classes. Beyond int8, a weight of this model is noise."""
+    """And they keep the names of the classes."""
     from deploy.export.onnx_file import write_onnx
     from deploy.export.precisions import write_half, write_int8
 
