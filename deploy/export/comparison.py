@@ -109,7 +109,7 @@ def export_and_compare(trained: Trained, run: Path, folder: Path, tell: Tell) ->
         tell("timing")
         timed = latencies(shows, image)
         for name, show in shows.items():
-            tell(f"{name}: memory, and score on {len(test or ())} test images")
+            tell(f"{name}: memory, and score on test")
             file = files.get(name)
             model = (file,) if isinstance(file, Path) else (run, trained.name)
             variants.append(
