@@ -63,9 +63,9 @@ def write_int8(
 ) -> None:
     """Products in 8-bit integers, weights a channel at a time; all other arithmetic in float32.
 
-    Static: the ranges of values are taken from `training`, so that none has to be found while the
-    model runs, which on a processor takes longer than it saves for convolutions. Only the products,
-    because of a detector the boxes would be rounded too, in 256 steps of the image.
+    Static, as onnxruntime's documentation advises for convolutional networks: the ranges of values
+    are taken from `training`, and none has to be found while the model runs. Only the products,
+    because of a detector the boxes would be rounded too, to 256 steps.
 
     Args:
         image: stored values [1, C, S, S] that the file is tried on.
