@@ -173,6 +173,15 @@ class DataRecord(_Part):
             values = low + values * (high - low)
         return values
 
+    @property
+    def spread(self) -> NDArray[np.float64]:
+        """Standard deviation [C] of stored values, within the stretch."""
+        values = np.array(self.std)
+        if self.stretch is not None:
+            low, high = np.array(self.stretch)
+            values = values * (high - low)
+        return values
+
 
 class RunRecord(_File):
     """`run.json`: what was compared, on what, with what.

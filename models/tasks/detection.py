@@ -14,14 +14,14 @@ from models.metrics.matching import SHOWN_SCORE, Boxes, box_matches
 from models.metrics.scored import Keep, Scored
 from models.model import Model
 from models.tasks.key import enlarged, enlargement, with_key
-from models.tasks.task import Task
+from models.tasks.task import Finds, Task
 
 COLOURS = {"ground truth": SKY, "prediction": VERMILION}
 """Of the boxes in pictures."""
 
 
 def score_detector(
-    model: Model,
+    model: Finds,
     data: Iterable[Batch],
     device: torch.device,
     classes: tuple[str, ...],

@@ -16,13 +16,13 @@ from models.metrics.footprints import footprints_in, match
 from models.metrics.scored import Keep, Scored
 from models.model import Model
 from models.tasks.key import enlarged, with_key
-from models.tasks.task import Task
+from models.tasks.task import Finds, Task
 from runs.classes import BACKGROUND
 from runs.tallies import PixelTally
 
 
 def score_segmenter(
-    model: Model,
+    model: Finds,
     data: Iterable[Batch],
     device: torch.device,
     classes: tuple[str, ...],
