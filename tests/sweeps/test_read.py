@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.faults import SweepError
-from sweeps.read import read_sweep
+from sweeps.read import read_name, read_sweep
 from sweeps.schema import Sweep
 
 # What is replaced in the file, by what, and what the line about it must say.
@@ -221,3 +221,9 @@ def test_trials_that_could_only_repeat_others_are_refused(sweep_file: Path) -> N
                 "budget.trials=9",
             ],
         )
+
+
+def test_name_is_read_alone_and_can_be_overridden(sweep_file: Path) -> None:
+    sweep_file.write_text(sweep_file.read_text() + "no_such_key: 1\n")
+    assert read_name(sweep_file) == "tiny"
+    assert read_name(sweep_file, ["name=mine"]) == "mine"

@@ -196,34 +196,6 @@ def test_run_cut_by_ctrl_c_and_resumed_on_a_single_slot_is_the_uncut_run(
     assert records_of(tmp_path / "tiny") == records_of(run)
 
 
-@pytest.mark.slow
-def test_arm_stopped_from_another_process_trains_no_more_and_a_resumed_run_keeps_it_stopped(
-    sweep_file: Path, cache: Path, tmp_path: Path
-) -> None:
-    directory = RunDirectory(tmp_path / "tiny")
-    process = start(sweep_file, cache, tmp_path)
-    read_until_left(process, slots=1)
-    status, out, err = finish(start(sweep_file, cache, tmp_path, "--stop=arm=test_vit-scratch"))
-    assert status == 0, err
-    assert "arm test_vit-scratch: stopped" in out
-    status, out, err = finish(process)
-    assert status == 0, err
-    assert "stopped by hand: test_vit · scratch" in out
-    assert "Stopped by hand, with no more trials since: test_vit · scratch." in out
-
-    resumed = start(sweep_file, cache, tmp_path, "--resume", "budget.trials=10")
-    status, out, err = finish(resumed)
-    assert status == 0, err
-    assert "stopped by hand: test_vit · scratch" in out
-    stopped = {"backbone": "test_vit", "pretraining": "scratch"}
-    trials = directory.trials()
-    of_arm = [trial for trial in trials if trial.arm == stopped]
-    assert {trial.status for trial in of_arm} == {"stopped"}
-    assert max(trial.number for trial in of_arm) < 6
-    assert {trial.status for trial in trials if trial.arm != stopped} <= {"done", "pruned"}
-    assert len({trial.arm for trial in trials if trial.status == "done"}) == 3
-
-
 def test_run_directory_in_use_is_not_overwritten(
     uncut: tuple[Path, Path, tuple[int, str, str]], cache: Path
 ) -> None:
