@@ -48,6 +48,7 @@ class Run:
             (median milliseconds of an image alone); empty until the search has ended.
         tested: the records of those that are in `test`, by name.
         stages: the initial weights that were trained for this run.
+        stopped: positions in `record.arms` of the arms that were stopped by hand.
     """
 
     directory: RunDirectory
@@ -60,6 +61,7 @@ class Run:
     test: dict[str, Scores]
     tested: dict[str, TrialRecord]
     stages: tuple[StageRecord, ...]
+    stopped: frozenset[int]
 
     @property
     def path(self) -> Path:
@@ -110,6 +112,7 @@ def load(run: Path) -> Run:
         test=test,
         tested={one.name: one for one in (*trials, *repeats) if one.name in test},
         stages=_known_stages(run, directory.stages(), positions),
+        stopped=frozenset(positions[one.arm] for one in directory.stops() if one.until is None),
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 Colour = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
 
-BLACK = (0, 0, 0)
+BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     (230, 159, 0),
     (86, 180, 233),
@@ -47,7 +47,7 @@ def _palette() -> tuple[Colour, ...]:
     steps = np.linspace(0, 255, 8).round().astype(int)
     candidates = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
     places = _lab(candidates)
-    taken = _lab([BLACK, IGNORED_GREY, (255, 255, 255), *OKABE_ITO])
+    taken = _lab([BLACK, IGNORED_GREY, WHITE, *OKABE_ITO])
     nearest = np.linalg.norm(places[:, None] - taken, axis=-1).min(axis=1)
     more: list[Colour] = []
     while len(OKABE_ITO) + len(more) < MOST:

@@ -15,6 +15,16 @@ from models.model import Model
 from runs.classes import BACKGROUND
 
 
+class Finds(Protocol):
+    """What scoring needs of a model, which may be one that PyTorch does not run."""
+
+    def eval(self) -> object:
+        """Called before the first image."""
+
+    def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
+        """As `Model.predict`."""
+
+
 class Evaluate(Protocol):
     """Score a model over all batches of a split together.
 
@@ -23,7 +33,7 @@ class Evaluate(Protocol):
 
     def __call__(
         self,
-        model: Model,
+        model: Finds,
         data: Iterable[Batch],
         device: torch.device,
         classes: tuple[str, ...],
@@ -46,7 +56,7 @@ class Draw(Protocol):
         device: torch.device,
         classes: tuple[str, ...],
     ) -> Tensor:
-        """Pictures uint8 [B, 3, S, W]."""
+        """Pictures uint8 [B, 3, H, W], with a key: what each colour means."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from models.backbones import Backbone
 from models.metrics.confusion import METRICS, scores
 from models.metrics.footprint_scores import FOOTPRINT_METRICS
 from models.model import Model
+from models.tasks.key import LINE, enlargement
 from models.tasks.segmentation import confusion, draw_masks, score_segmenter
 
 CPU = torch.device("cpu")
@@ -106,7 +107,9 @@ def test_pictures_show_image_truth_and_prediction_in_the_colours_of_their_classe
     truth[0, -1] = IGNORE
     pictures = torch.full((1, 3, SIDE, SIDE), 77, dtype=torch.uint8)
     batch, classes = batch_of(found, truth), ("woodland", "water")
-    shown = draw_masks(CopyingModel(3), batch, pictures, CPU, classes)
+    drawn = draw_masks(CopyingModel(3), batch, pictures, CPU, classes)
+    times = enlargement(SIDE)
+    shown = drawn[:, :, LINE : LINE + SIDE * times : times, ::times]
     assert (shown.shape, shown.dtype) == ((1, 3, SIDE, 3 * SIDE), torch.uint8)
     assert (shown[..., :SIDE] == 77).all()
     left, below = shown[0, :, 0, :], shown[0, :, -1, :]
