@@ -14,10 +14,16 @@ from models.training import Recipe
 def build_model(
     task: str, config: Mapping[str, Any], bands: int, image_size: int, classes: Classes
 ) -> Model:
-    """The model of a configuration for images [B, bands, S, S], its weights at random."""
+    """The model of a configuration for images [B, bands, S, S], its weights at random.
+
+    An option of the head that the configuration does not name, because it was added to the program
+    after the training, has its default, which keeps the model as it was.
+    """
     head = TASKS[task].heads[config["head"]]
     backbone = Backbone(config["backbone"], bands, image_size)
-    options = head.options(**{name: config[name] for name in head.options.model_fields})
+    options = head.options(
+        **{name: config[name] for name in head.options.model_fields if name in config}
+    )
     return head.build(backbone, classes, options)
 
 

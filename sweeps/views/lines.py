@@ -66,8 +66,11 @@ class Lines:
         if arms:
             self._line(f"stopped by hand: {listed(arms)}")
 
+    def scoring(self, record: TrialRecord, left: int) -> None:
+        self._line(f"{record.name}: scoring on test" + (f", {left} more to do" if left else ""))
+
     def scored(self, left: int) -> None:
-        self._line(f"scored on test, {left} more to do")
+        """Does nothing: a line says when it begins."""
 
     def _line(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)

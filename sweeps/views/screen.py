@@ -104,6 +104,9 @@ class Screen:
     def arms_stopped(self, arms: Collection[Arm]) -> None:
         self.stopped = arms
 
+    def scoring(self, record: TrialRecord, left: int) -> None:
+        self.to_score = left + 1
+
     def scored(self, left: int) -> None:
         self.to_score = left
 

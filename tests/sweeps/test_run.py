@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +205,8 @@ def test_run_directory_in_use_is_not_overwritten(
     assert "holds a run already: resume it with --resume" in err
     status, _, err = finish(start(sweep_file, cache, run.parent, "--resume", "seed=4"))
     assert status == 2
-    assert "was started with another seed" in err
+    assert "was started with another sweep" in err
+    assert "seed: 3 → 4" in err
 
 
 class Silent:
@@ -232,6 +233,12 @@ class Silent:
 
     def trial_ended(self, record: TrialRecord) -> None:
         self.running.discard(record.number)
+
+    def stage_left(self, name: str) -> None: ...
+
+    def arms_stopped(self, arms: Collection[Arm]) -> None: ...
+
+    def scoring(self, record: TrialRecord, left: int) -> None: ...
 
     def scored(self, left: int) -> None: ...
 
