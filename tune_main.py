@@ -4,7 +4,9 @@ Examples:
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --dry-run
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml dataset.root=/data/landslide4sense
-    .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml budget.trials=96 --resume
+    .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --resume
+    .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --resume budget.trials=96
+    .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --stop arm=resnet18-mae
 
 Exit status: 0 a ranking was made; 1 the run failed; 2 the sweep cannot run as it is written;
 3 budget.hours are over; 130 interrupted (after 3 and 130, continue with --resume).
@@ -12,6 +14,7 @@ Exit status: 0 a ranking was made; 1 the run failed; 2 the sweep cannot run as i
 
 import argparse
 import contextlib
+import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -44,7 +47,14 @@ def arguments() -> argparse.Namespace:
         help="replaces a value of the file: budget.trials=6 dataset.root=/data/l4s",
     )
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue an interrupted run with its overrides"
+    )
+    parser.add_argument(
+        "--stop",
+        metavar="arm=NAME|trial=NUMBER",
+        help="in the sweep that is running, stop an arm or a trial",
+    )
     parser.add_argument(
         "--results",
         type=Path,
@@ -69,7 +79,7 @@ def main() -> int:
     from runs.errors import EosweepError
 
     try:
-        return plan_and_run(options)
+        return plan_and_run(options) if options.stop is None else stop_by_hand(options)
     except EosweepError as error:
         print(error, file=sys.stderr)
         return NOT_RUN
@@ -85,41 +95,102 @@ def plan_and_run(options: argparse.Namespace) -> int:
     """Read, plan, run, rank."""
     from rich.console import Console
 
-    from sweeps.read import read_sweep
+    from runs.shown import Shown
 
     console = Console()
-    sweep = read_sweep(options.sweep, options.overrides)
-    from runs.directory import RunDirectory
-    from sweeps.cluster import machines
-    from sweeps.plan import make_plan
-    from sweeps.run_directory import check_run_directory, exclusive
-    from sweeps.show import show_plan
+    with Shown(console) as progress:
+        progress.step(f"reading {options.sweep}")
+        from sweeps.nodes import cluster_nodes
+        from sweeps.read import read_sweep
 
+        nodes = cluster_nodes(progress)
+        overrides = overrides_of(options)
+        sweep = read_sweep(options.sweep, overrides, progress)
+        from runs.directory import RunDirectory
+        from sweeps.commands import typed_command
+        from sweeps.lock import exclusive
+        from sweeps.plan import make_plan
+        from sweeps.run_directory import begin_run_directory, check_run_directory
+        from sweeps.show import show_plan, show_what_is_resumed
+        from sweeps.slots import this_machine
+
+        machines = [this_machine()] if nodes is None else nodes
     directory = RunDirectory(options.results / sweep.name)
     with contextlib.nullcontext() if options.dry_run else exclusive(directory.path):
-        check_run_directory(directory, sweep, options.resume)
-        plan = make_plan(sweep, options.results, options.cache, machines(), resume=options.resume)
+        changed = check_run_directory(directory, sweep, options.resume)
+        if options.resume:
+            show_what_is_resumed(directory, overrides, changed, console)
+        with Shown(console) as progress:
+            plan = make_plan(
+                sweep,
+                options.results,
+                options.cache,
+                machines,
+                resume=options.resume,
+                progress=progress,
+            )
         show_plan(plan, console)
-        return 0 if options.dry_run else run_and_rank(plan, console)
+        if options.dry_run:
+            return 0
+        begin_run_directory(plan, typed_command(), options.sweep, overrides)
+        return run_tracked(plan, console)
+
+
+def overrides_of(options: argparse.Namespace) -> list[str]:
+    """Those of the command line; where a run is resumed, over those that it was started with."""
+    typed: list[str] = options.overrides
+    if not options.resume:
+        return typed
+    from sweeps.begun import all_overrides, run_to_resume
+
+    return all_overrides(run_to_resume(options.results, options.sweep, typed), typed)
+
+
+def stop_by_hand(options: argparse.Namespace) -> int:
+    """Ask the sweep that is running to stop an arm or a trial."""
+    from sweeps.begun import run_to_resume
+    from sweeps.requests import request_stop
+
+    run = run_to_resume(options.results, options.sweep, options.overrides)
+    stopped = request_stop(run, options.stop)
+    print(f"{stopped}: stopped; what is being trained of it ends after its epoch")
+    return 0
+
+
+def run_tracked(plan: "Plan", console: "Console") -> int:
+    """Run a plan while the trackers that the sweep names follow it."""
+    from sweeps.tracking.driver import tracked
+
+    with tracked(plan.sweep.track, plan.directory.path, console) as conclude:
+        status = run_and_rank(plan, console)
+        if status == 0:
+            conclude()
+    return status
 
 
 def run_and_rank(plan: "Plan", console: "Console") -> int:
     """Run a plan, show its ranking and write its report."""
+    from runs.shown import Shown
     from sweeps.cluster import cluster
-    from sweeps.commands import typed_command
     from sweeps.ledger import Ledger
     from sweeps.run import OutOfTimeError, RunError, run_plan
-    from sweeps.run_directory import begin_run_directory
     from sweeps.search import ReplayError
     from sweeps.views import view_for
 
     ledger = Ledger(plan.directory, plan.sweep.metric)
     repeats = Ledger(plan.directory, plan.sweep.metric, "repeats")
-    begin_run_directory(plan, typed_command())
     try:
-        with cluster() as dashboard, view_for(plan, (ledger, repeats), console) as view:
-            show_where_to_look(dashboard, plan.directory, console)
-            run_plan(plan, ledger, repeats, view)
+        with contextlib.ExitStack() as ray:
+            with Shown(console) as progress:
+                progress.step("starting Ray")
+                dashboard = ray.enter_context(cluster())
+                show_where_to_look(dashboard, plan.directory, console)
+                progress.step("starting the workers")
+            with view_for(plan, (ledger, repeats), console) as view:
+                run_plan(plan, ledger, repeats, view)
+            with Shown(console) as progress:
+                progress.step("stopping Ray")
+                ray.close()
     except (RunError, ReplayError) as error:
         print(error, file=sys.stderr)
         return FAILED
@@ -136,17 +207,24 @@ def run_and_rank(plan: "Plan", console: "Console") -> int:
 
 def rank_and_report(run: Path, console: "Console") -> int:
     """Show the ranking of a finished run, and write its report."""
-    import analysis
-    from analysis.report import write_report
+    from runs.shown import Shown
     from sweeps.commands import from_here, module
 
-    loaded = analysis.load(run)
-    print(analysis.show_ranking(loaded, styled=console.is_terminal))
+    with Shown(console) as progress:
+        progress.step("ranking the arms")
+        import analysis
+        from analysis.report import write_report
+
+        loaded = analysis.load(run)
+        ranking = analysis.show_ranking(loaded, styled=console.is_terminal)
+    print(ranking)
     if loaded.trials["score"].isna().all():
         print("no trial has a score, so that there is no ranking", file=sys.stderr)
         return FAILED
     try:
-        report = from_here(write_report(loaded))
+        with Shown(console) as progress:
+            progress.step("writing the report")
+            report = from_here(write_report(loaded))
     except KeyboardInterrupt:
         print(
             "interrupted while the report was written; all trials are kept. To write it:\n"
@@ -183,8 +261,7 @@ def show_where_to_look(dashboard: str, directory: "RunDirectory", console: "Cons
     study = from_here(directory.study_file)
     lines = [
         f"TensorBoard    {program('tensorboard', '--logdir', from_here(directory.path))}",
-        f"Optuna         {program('optuna-dashboard', study)}  "
-        f"(after {program('pip', 'install', 'optuna-dashboard')})",
+        f"Optuna         {program('optuna-dashboard', study)}",
     ]
     if dashboard:
         token = f"it asks for the token that `{program('ray', 'get-auth-token')}` prints"
@@ -194,4 +271,6 @@ def show_where_to_look(dashboard: str, directory: "RunDirectory", console: "Cons
 
 
 if __name__ == "__main__":
+    # Until Ray has started, which brings a handler of its own, SIGTERM is Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     sys.exit(main())

@@ -12,14 +12,17 @@ Scores on test have intervals and are compared by resampling the test images::
     tally = analysis.read_tally(run, "003-resnet18-mae")
     tally.scores("AP50", analysis.resamples(len(tally.names), seed=0))     # a score a resample
     best, other = (analysis.bootstrap([...], "AP50", weights) for ...)     # a tally a seed
-    analysis.interval(best)                                                # 95 % CI
-    analysis.compare_with(best, [other])                                   # tied, or p
+    noise = analysis.seed_noise([best, other])                             # of all arms together
+    analysis.interval(best, noise)                                         # 95 % CI
+    analysis.compare_with(best, [other], noise)                            # tied, or p
 """
 
 from analysis.loading import AnalysisError, Run, load
 from analysis.ranking.arms import Ranking, rank_arms, rank_runs
 from analysis.ranking.trials import rank_trials
-from analysis.statistics.bootstrap import Bootstrap, bootstrap, interval, resamples
+from analysis.statistics.bootstrap import Bootstrap, bootstrap, resamples
+from analysis.statistics.intervals import interval
+from analysis.statistics.seeds import seed_noise
 from analysis.statistics.tallies import Tally, read_tally
 from analysis.statistics.ties import Comparison, compare_with
 from analysis.tables.classes import class_scores, show_classes
@@ -44,6 +47,7 @@ __all__ = [
     "read_references",
     "read_tally",
     "resamples",
+    "seed_noise",
     "show_classes",
     "show_comparison",
     "show_paper_table",

@@ -43,11 +43,12 @@ class Run:
             trial that is scored untrained), every metric of the run, then whatever else was
             logged (losses, lr, seconds, the unix `time` when it ended).
         repeat_epochs: the same of the repeats.
-        tuned: config keys that were searched in at least one trial.
+        tuned: config keys that were searched in at least one trial; one choice is no search.
         test: name of a trial or repeat → metric → score on the test split, and `latency_ms`
             (median milliseconds of an image alone); empty until the search has ended.
         tested: the records of those that are in `test`, by name.
         stages: the initial weights that were trained for this run.
+        stopped: positions in `record.arms` of the arms that were stopped by hand.
     """
 
     directory: RunDirectory
@@ -60,6 +61,7 @@ class Run:
     test: dict[str, Scores]
     tested: dict[str, TrialRecord]
     stages: tuple[StageRecord, ...]
+    stopped: frozenset[int]
 
     @property
     def path(self) -> Path:
@@ -106,11 +108,17 @@ def load(run: Path) -> Run:
         repeats=_repeat_table(run, repeats, table, _trial_table(run, repeats, positions, record)),
         epochs=_epoch_table(trials, record.metrics),
         repeat_epochs=_epoch_table(repeats, record.metrics),
-        tuned=tuple(dict.fromkeys(key for trial in trials for key in trial.tuned)),
+        tuned=_tuned(record, trials),
         test=test,
         tested={one.name: one for one in (*trials, *repeats) if one.name in test},
         stages=_known_stages(run, directory.stages(), positions),
+        stopped=frozenset(positions[one.arm] for one in directory.stops() if one.until is None),
     )
+
+
+def _tuned(record: RunRecord, trials: Sequence[TrialRecord]) -> tuple[str, ...]:
+    keys = dict.fromkeys(key for trial in trials for key in trial.tuned)
+    return tuple(key for key in keys if key not in record.tune or record.tune[key].searched)
 
 
 def _known_stages(

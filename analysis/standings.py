@@ -31,6 +31,18 @@ def best_epochs(run: Run, metric: str) -> pd.DataFrame:
     return _best_rows(run.trials, run.epochs, metric)
 
 
+def best_metrics(run: Run, metric: str) -> pd.DataFrame:
+    """Every metric of the run on validation, by the name of each scored trial and repeat.
+
+    As of `best_epochs`, each is at its best epoch by `metric`.
+    """
+    found = [
+        _best_rows(table, epochs, metric).merge(table[["number", "name"]], on="number")
+        for table, epochs in ((run.trials, run.epochs), (run.repeats, run.repeat_epochs))
+    ]
+    return pd.concat(found).set_index("name")[list(run.record.metrics)]
+
+
 def validation_scores(run: Run, metric: str) -> pd.Series:
     """The score of each trial on validation, float64 by its number; NaN where it has none."""
     return _scores(run, run.trials, run.epochs, metric)

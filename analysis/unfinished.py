@@ -12,7 +12,9 @@ from analysis.standings import ranked_arms
 from analysis.wording import listed
 from runs.records import ENDED
 
-How = Literal["dropped out", "diverged", "not finished yet"]
+How = Literal["dropped out", "was stopped by hand", "diverged", "not finished yet"]
+
+_ENDED_AS: dict[str, How] = {"diverged": "diverged", "stopped": "was stopped by hand"}
 
 
 class Unfinished(NamedTuple):
@@ -46,9 +48,11 @@ def unfinished_arms(run: Run, metric: str) -> dict[int, Unfinished]:
     for one in ranked_arms(run, metric):
         if one.repeats or one.trial.reached == 1:
             continue
-        diverged = trials["status"].loc[one.trial.number] == "diverged"
-        ended: How = "diverged" if diverged else "dropped out"
-        how = "not finished yet" if one.arm in continuing else ended
+        how: How = _ENDED_AS.get(trials["status"].loc[one.trial.number], "dropped out")
+        if one.arm in run.stopped:
+            how = "was stopped by hand"
+        elif one.arm in continuing:
+            how = "not finished yet"
         found[one.arm] = Unfinished(how, epoch_reached(run, one.trial.number))
     return found
 
@@ -72,6 +76,8 @@ def unfinished_notes(arms: Iterable[tuple[str, Unfinished]]) -> list[str]:
     notes: dict[How, str] = {
         "dropped out": "Dropped out before the end of training, and not compared on test: "
         "{}. With scheduler.finish=1 the best configuration of every arm is trained to its end.",
+        "was stopped by hand": "Stopped by hand before the end of training, and not compared on "
+        "test: {}.",
         "diverged": "Diverged before the end of training, and not compared on test: {}.",
         "not finished yet": "Not trained to the end yet, and not compared on test: {}.",
     }

@@ -12,6 +12,7 @@ from datasets.source import (
     Item,
     Labelled,
     Listing,
+    OwnFormat,
     Place,
     Problem,
     SampledSource,
@@ -24,6 +25,7 @@ from datasets.spacenet import SpaceNet2, SpaceNet4
 from datasets.voc import LandslideVoc, Voc
 from datasets.xbd import XBD
 from runs.folders import build_once
+from runs.progress import UNSEEN, Progress
 
 _SOURCES: tuple[Source, ...] = (
     Landslide4Sense(),
@@ -37,11 +39,11 @@ _SOURCES: tuple[Source, ...] = (
 )
 DATASETS: dict[str, Source] = {source.name: source for source in _SOURCES}
 
-SAMPLE_VERSION = 1  # raise when any sample's content changes
+SAMPLE_VERSION = 2  # raise when any sample's content changes
 SAMPLE_SEED = 0
 
 
-def sample(name: str, cache: Path) -> Path:
+def sample(name: str, cache: Path, progress: Progress = UNSEEN) -> Path:
     """Root of the synthetic sample of data set `name`, written under `cache` on first use.
 
     Raises:
@@ -51,7 +53,12 @@ def sample(name: str, cache: Path) -> Path:
     if not isinstance(source, SampledSource):
         raise DataError(f"{source.title} has no sample: name the folder of its data, dataset.root")
     root = cache / "samples" / f"{name}-v{SAMPLE_VERSION}"
-    build_once(root, Path.is_dir, lambda folder: source.write_sample(folder, SAMPLE_SEED))
+
+    def build(folder: Path) -> None:
+        progress.step(f"making the sample of {source.title}")
+        source.write_sample(folder, SAMPLE_SEED)
+
+    build_once(root, Path.is_dir, build)
     return root
 
 
@@ -62,6 +69,7 @@ __all__ = [
     "Item",
     "Labelled",
     "Listing",
+    "OwnFormat",
     "Place",
     "Prepared",
     "Problem",

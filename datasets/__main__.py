@@ -2,28 +2,29 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
 
-from datasets import DATASETS, DataError, Item, Source, Tiling
+from datasets import DATASETS, DataError, Source, Tiling
 from datasets.source import IGNORE
 from datasets.survey import Survey, survey
 from runs.errors import did_you_mean
+from runs.shown import Shown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status: 0, 1 for bad files, 2 if there is nothing to check.
 
-    Progress is shown on a terminal only.
+    Progress is shown on the standard error.
     """
     options = _parser().parse_args(arguments)
     try:
         source = _source(options.name)
         tiling = _tiling(source, options.tile, options.overlap)
-        found = survey(source, options.root, tiling, _watch)
+        with Shown(Console(stderr=True)) as progress:
+            found = survey(source, options.root, tiling, progress)
     except DataError as error:
         print(error, file=sys.stderr)
         return 1 if error.problems else 2
@@ -74,12 +75,6 @@ def _tiling(source: Source, tile: int | None, overlap: int) -> Tiling | None:
     if not source.tiled:
         raise DataError(f"{source.title} is not cut into tiles: leave --tile out")
     return Tiling(tile, overlap)
-
-
-def _watch(split: str, items: Sequence[Item]) -> Iterable[Item]:
-    if not sys.stderr.isatty():
-        return items
-    return track(items, description=split, console=Console(stderr=True), transient=True)
 
 
 def _report(source: Source, root: Path, found: Survey) -> Iterator[str]:

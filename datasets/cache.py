@@ -32,6 +32,7 @@ from datasets.splits import complete_splits
 from datasets.statistics import training_statistics
 from datasets.tiling import check_tiling
 from runs.folders import build_once
+from runs.progress import UNSEEN, Progress
 
 FORMAT = 4  # raise when what a cache folder holds changes
 DESCRIPTION = "cache.json"
@@ -179,6 +180,7 @@ def prepare(
     cache: Path,
     remake_split: bool = False,
     with_objects_only: bool = False,
+    progress: Progress = UNSEEN,
 ) -> Prepared:
     """Find the data, check every file, and have them in the cache.
 
@@ -197,6 +199,7 @@ def prepare(
         cache: folder of all caches.
         remake_split: make val and test out of the training scenes even where the data bring them.
         with_objects_only: leave out images without an object, before the split is made.
+        progress: is told what is being done.
 
     Raises:
         DataError: if the data are not there, a split would be empty, an option makes no sense, or a
@@ -206,6 +209,7 @@ def prepare(
     if tiling is not None:
         check_tiling(tiling)
     _check_values(ignore_index, stretch)
+    progress.step(f"listing the files of {source.title}")
     listing = source.find(root, tiling)
     if "masks" in source.labels and len(listing.classes) >= IGNORE:
         raise DataError(
@@ -224,13 +228,13 @@ def prepare(
         listing = replace(listing, splits={"train": listing.splits["train"]})
     if with_objects_only:
         parts = _key_parts(source, listing, options, root)
-        listing = only_with_objects(source, listing, options, parts, cache)
+        listing = only_with_objects(source, listing, options, parts, cache, progress)
     listing = complete_splits(listing, split_fractions, split_seed)
     key = _sha256(*_key_parts(source, listing, options, root)).hexdigest()
     folder = cache / "data" / f"{source.name}-{key[:16]}"
 
     def build(target: Path) -> None:
-        _write_cache(target, source, listing, root, options, skip_bad=skip_bad)
+        _write_cache(target, source, listing, root, options, progress, skip_bad=skip_bad)
 
     build_once(folder, _is_whole, build)
     prepared = _describe(source, folder, listing.notes)
@@ -302,6 +306,7 @@ def _write_cache(
     listing: Listing,
     root: Path,
     options: DecodeOptions,
+    progress: Progress,
     *,
     skip_bad: bool,
 ) -> None:
@@ -310,7 +315,8 @@ def _write_cache(
     splits: dict[str, Written] = {}
     for name, items in listing.splits.items():
         digest.update(name.encode())
-        decoded = decode(reader, items, options, digest)
+        told = progress.over(f"decoding the images of {name}", items)
+        decoded = decode(reader, told, options, digest)
         splits[name] = write_split(decoded, target, name, source.labels)
     problems = [Problem(file.relative_to(root), reason) for file, reason in reader.problems]
     if problems and not skip_bad:
@@ -320,6 +326,7 @@ def _write_cache(
             f"{source.title} under {root}: after skipping {_files(problems)} no image is left"
             f" in {' and '.join(empty)}"
         )
+    progress.step("computing mean and deviation of the training images")
     description = _description(target, source, listing, options, splits)
     description |= {
         "fingerprint": digest.hexdigest(),

@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,7 +76,7 @@ class Written(NamedTuple):
 
 
 def decode(
-    reader: Reader, items: Sequence[Item], options: DecodeOptions, digest: "hashlib._Hash"
+    reader: Reader, items: Iterable[Item], options: DecodeOptions, digest: "hashlib._Hash"
 ) -> Iterator[Decoded]:
     """Yield the usable items at their final size; add what they hold to `digest`."""
     for item, labelled in reader.read(items):

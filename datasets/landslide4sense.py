@@ -50,6 +50,7 @@ class Landslide4Sense:
     rgb = (3, 2, 1)
     labels: frozenset[Label] = frozenset({"masks"})
     tiled = False
+    suffix = ".h5"
 
     def find(self, root: Path, tiling: Tiling | None) -> Listing:
         """Labelled items by split; a split whose mask folder is missing is left out, and noted."""
@@ -76,19 +77,28 @@ class Landslide4Sense:
 
     def read(self, item: Item, classes: tuple[str, ...]) -> Labelled:  # noqa: ARG002
         """Image float32 [14, 128, 128] in stored units; mask uint8 [128, 128]."""
-        image = _read_array(item.image, "img", (PATCH, PATCH, len(self.bands)))
+        image = self._stored_image(item.image)
         mask = (
             _read_mask(item.label) if item.label else Problem(item.image, "has no mask beside it")
         )
         if isinstance(image, Problem) or isinstance(mask, Problem):
             problems = tuple(part for part in (image, mask) if isinstance(part, Problem))
             raise DataError("; ".join(f"{file} {reason}" for file, reason in problems), problems)
-        channels_first = np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.float32)
-        return Labelled(channels_first, mask)
+        return Labelled(_channels_first(image), mask)
+
+    def read_image(self, file: Path) -> NDArray[np.float32]:
+        """Image float32 [14, 128, 128] in stored units."""
+        image = self._stored_image(file)
+        if isinstance(image, Problem):
+            raise DataError(f"{file} {image.reason}", [image])
+        return _channels_first(image)
 
     def write_sample(self, root: Path, seed: int) -> None:
         """Write the synthetic patches in the hub layout."""
         synthetic.write(root, seed)
+
+    def _stored_image(self, file: Path) -> NDArray[np.generic] | Problem:
+        return _read_array(file, "img", (PATCH, PATCH, len(self.bands)))
 
 
 def _layout(root: Path) -> str:
@@ -110,6 +120,10 @@ def _numbered(folder: Path, prefix: str) -> dict[int, Path]:
     files = folder.iterdir() if folder.is_dir() else ()
     found = {int(hit[1]): file for file in files if (hit := pattern.fullmatch(file.name))}
     return dict(sorted(found.items()))
+
+
+def _channels_first(image: NDArray[np.generic]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.float32)
 
 
 def _read_mask(file: Path) -> NDArray[np.uint8] | Problem:

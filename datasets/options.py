@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from datasets import DATASETS, Prepared, Tiling, prepare, resolve_bands, sample
+from runs.progress import UNSEEN, Progress
 from runs.sections import Section
 
 
@@ -69,7 +70,7 @@ class Dataset(Section):
         return stretch
 
 
-def prepare_dataset(options: Dataset, cache: Path) -> Prepared:
+def prepare_dataset(options: Dataset, cache: Path, progress: Progress = UNSEEN) -> Prepared:
     """Find, check and decode the data that `options` describe; no root: the embedded sample.
 
     Raises:
@@ -78,7 +79,7 @@ def prepare_dataset(options: Dataset, cache: Path) -> Prepared:
     source = DATASETS[options.name]
     return prepare(
         source,
-        sample(options.name, cache) if options.root is None else options.root,
+        sample(options.name, cache, progress) if options.root is None else options.root,
         bands=resolve_bands(source, options.bands),
         image_size=options.image_size,
         min_area=options.min_area,
@@ -91,4 +92,5 @@ def prepare_dataset(options: Dataset, cache: Path) -> Prepared:
         with_objects_only=options.only_with_objects,
         skip_bad=options.skip_bad,
         cache=cache,
+        progress=progress,
     )

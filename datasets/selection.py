@@ -12,10 +12,16 @@ from datasets.reading import Reader
 from datasets.resize import resize_mask
 from datasets.source import Listing, Source
 from runs.files import write_text
+from runs.progress import Progress
 
 
 def only_with_objects(
-    source: Source, listing: Listing, options: DecodeOptions, key: Sequence[object], cache: Path
+    source: Source,
+    listing: Listing,
+    options: DecodeOptions,
+    key: Sequence[object],
+    cache: Path,
+    progress: Progress,
 ) -> Listing:
     """`listing` without the items that hold no object as `options` count them, and a note.
 
@@ -25,7 +31,7 @@ def only_with_objects(
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
     file = cache / "data" / f"{source.name}-objects-{digest[:16]}.json"
     if not file.exists():
-        empty = _empty(source, listing, options)
+        empty = _empty(source, listing, options, progress)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, json.dumps(empty))
     without = set(json.loads(file.read_text()))
@@ -37,10 +43,13 @@ def only_with_objects(
     return replace(listing, splits=splits, notes=(*listing.notes, note))
 
 
-def _empty(source: Source, listing: Listing, options: DecodeOptions) -> list[str]:
+def _empty(
+    source: Source, listing: Listing, options: DecodeOptions, progress: Progress
+) -> list[str]:
     reader = Reader(source, listing.classes, options.ignore_index)
     names = []
-    for item, labelled in reader.read(itertools.chain.from_iterable(listing.splits.values())):
+    items = [*itertools.chain.from_iterable(listing.splits.values())]
+    for item, labelled in reader.read(progress.over("looking for objects", items)):
         mask = labelled.mask
         if mask is not None:
             mask = resize_mask(mask, options.image_size)

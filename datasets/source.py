@@ -192,6 +192,18 @@ class SampledSource(Source, Protocol):
         """Write a small synthetic data set into the empty folder `root`, in the real layout."""
 
 
+@runtime_checkable
+class OwnFormat(Source, Protocol):
+    """A data set whose image files GDAL does not read as images."""
+
+    @property
+    def suffix(self) -> str:
+        """Of its image files."""
+
+    def read_image(self, file: Path) -> NDArray[np.generic]:
+        """Pixels [C, H, W], bands as in `bands`. DataError: the file cannot be used."""
+
+
 def natural_key(name: str) -> tuple[tuple[str, int], ...]:
     """Sort key under which image_2 comes before image_10."""
     return tuple((text, int(digits or -1)) for text, digits in re.findall(r"(\D*)(\d*)", name))

@@ -1,7 +1,6 @@
 """What lies in a data set's folder: every file read and checked, nothing resized, nothing kept."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +9,9 @@ from numpy.typing import NDArray
 
 from datasets.boxes import mask_to_boxes
 from datasets.reading import Reader
-from datasets.source import IGNORE, Item, Labelled, Listing, Problem, Source, Tiling
+from datasets.source import IGNORE, Labelled, Listing, Problem, Source, Tiling
 from datasets.tiling import check_tiling
-
-Watch = Callable[[str, Sequence[Item]], Iterable[Item]]
+from runs.progress import UNSEEN, Progress
 
 
 @dataclass(eq=False)
@@ -65,19 +63,19 @@ def survey(
     source: Source,
     root: Path,
     tiling: Tiling | None,
-    watch: Watch = lambda _, items: items,
+    progress: Progress = UNSEEN,
 ) -> Survey:
     """Read everything under `root`, one image at a time.
 
     Args:
         tiling: how scenes are cut; None leaves them whole.
-        watch: called with each split's name and items, gives the items again; for a progress bar.
 
     Raises:
         DataError: if the data are not there, or a file that lists others is unusable.
     """
     if tiling is not None:
         check_tiling(tiling)
+    progress.step(f"listing the files of {source.title}")
     listing = source.find(root, tiling)
     bands = len(source.bands)
     found = Survey(
@@ -95,7 +93,7 @@ def survey(
     )
     reader = Reader(source, listing.classes, IGNORE)
     for split, items in listing.splits.items():
-        for _, labelled in reader.read(watch(split, items)):
+        for _, labelled in reader.read(progress.over(f"reading the images of {split}", items)):
             found.usable[split] += 1
             found.add(labelled)
     found.problems = tuple(

@@ -5,14 +5,10 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deploy.errors import ModelError
 from runs.errors import EosweepError
 from runs.files import write_text
-
-if TYPE_CHECKING:
-    import torch
 
 INTERRUPTED = 130
 """Exit status of a command that Ctrl-C ends, as shells give it."""
@@ -63,13 +59,27 @@ gives NAME.classes.tif: class ids on the image's grid, tiled, compressed and wit
 overviews, and with --format its areas as polygons too. A detector gives
 NAME.objects.gpkg, or .geojson: boxes with class and score, in the image's coordinate
 reference system. An image needs the bands of the training data, in their order or
-described by their names, and their type."""
+described by their names, or chosen with --bands; and their type and scale, which are
+printed first. Files in the data set's own format (.h5 of Landslide4Sense) are read too."""
     parser.epilog = """examples:
   python -m deploy predict results/landcover_swin scene.tif
   python -m deploy predict results/landcover_swin *.tif --format gpkg --out maps/"""
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="such as a GeoTIFF")
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="for the maps (default: RUN/maps)"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="lowest score of a box (default: all the model gives); of a segmenter, the lowest "
+        "probability of a class, below which a pixel is background (default: the most probable)",
+    )
+    parser.add_argument(
+        "--bands",
+        type=_bands,
+        metavar="B,B,…",
+        help="the image's bands that are the model's, in its order: numbers from 1, or names",
     )
     parser.add_argument(
         "--format",
@@ -81,33 +91,70 @@ described by their names, and their type."""
 
 
 def _predict(options: Namespace) -> None:
+    from deploy.devices import device_called
+    from deploy.maps.images import scale_in_words
     from deploy.maps.predict import predict_files
     from deploy.trained import open_trained
 
-    trained = open_trained(options.run, options.trial, _device(options.device))
+    trained = open_trained(options.run, options.trial, device_called(options.device))
+    scale = f"{trained.data.dtype} values, {scale_in_words(trained.data)}"
+    _tell(f"{trained.source} expects {scale}")
     folder = _made(options.out or options.run / "maps")
-    for file in predict_files(trained, options.images, folder, options.format):
+    for file in predict_files(
+        trained,
+        options.images,
+        folder,
+        options.format,
+        bands=options.bands,
+        threshold=options.threshold,
+    ):
         print(file, flush=True)
+
+
+def _bands(text: str) -> list[int | str]:
+    return [int(band) if band.isdecimal() else band for band in text.split(",")]
 
 
 def _add_export(parser: ArgumentParser) -> None:
     parser.description = """\
-Write a trained model as ONNX, its normalisation inside: the input are stored values,
-float32 [N, bands, size, size]. A segmenter's output are the probabilities of each
-pixel's classes, a detector's (of one image) boxes, scores and labels. What is written
-is run beside the original on test images, and the largest difference is printed."""
-    parser.epilog = """example:
-  python -m deploy export results/landcover_swin --onnx landcover.onnx"""
-    parser.add_argument("--onnx", type=Path, required=True, metavar="FILE", help="where to write")
+Write a trained model for other programs. As onnx, in float32, half and int8, its
+normalisation inside: the input are stored values, float32 [N, bands, size, size]. A
+segmenter's output are the probabilities of each pixel's classes, a detector's (of one
+image) boxes, scores and labels; the file's metadata name the classes by id. A table, and
+comparison.json, say what each costs on one core: score on test, latency, memory. As hub:
+weights, configuration and card in one folder, which deploy.load opens."""
+    parser.epilog = """examples:
+  python -m deploy export results/landcover_swin
+  python -m deploy export results/landcover_swin --format hub --out landcover"""
+    parser.add_argument("--format", choices=("onnx", "hub"), default="onnx", help="default: onnx")
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="default: RUN/export/TRIAL/FORMAT"
+    )
     parser.set_defaults(act=_export)
 
 
 def _export(options: Namespace) -> None:
-    from deploy.export import export_onnx
-    from deploy.trained import open_trained
+    from deploy.choice import choose_training
+    from runs.directory import RunDirectory
 
-    _made(options.onnx.parent)
-    print(export_onnx(open_trained(options.run, options.trial), options.onnx))
+    name = choose_training(RunDirectory(options.run), options.trial).name
+    folder = _made(options.out or options.run / "export" / name / options.format)
+    if options.format == "hub":
+        from deploy.hub import write_hub
+
+        print(write_hub(options.run, name, folder))
+    else:
+        from deploy.export.comparison import export_and_compare, show_comparison
+        from deploy.trained import open_trained
+
+        trained = open_trained(options.run, name)
+        compared = export_and_compare(trained, options.run, folder, _tell)
+        print(show_comparison(compared))
+        print(folder)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _add_card(parser: ArgumentParser) -> None:
@@ -150,9 +197,10 @@ which model answers. What cannot be answered is refused with {"error": "…"}.""
 
 
 def _serve(options: Namespace) -> None:
+    from deploy.devices import device_called
     from deploy.serving.server import serve_model
 
-    device = str(_device(options.device))
+    device = str(device_called(options.device))
     serve_model(
         options.run,
         options.trial,
@@ -178,22 +226,6 @@ def _made(folder: Path) -> Path:
             f"{folder} cannot be made a folder to write to: {error.strerror}"
         ) from None
     return folder
-
-
-def _device(name: str | None) -> "torch.device":
-    import torch
-
-    has_gpu = torch.cuda.is_available()
-    try:
-        device = torch.device(name or ("cuda" if has_gpu else "cpu"))
-    except RuntimeError:
-        raise ModelError(f"--device {name}: there is no such kind of device") from None
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ModelError(
-            f"--device {name}: this machine has {torch.cuda.device_count()} GPUs; "
-            "they count from cuda:0"
-        )
-    return device
 
 
 if __name__ == "__main__":

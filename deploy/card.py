@@ -3,7 +3,7 @@
 Mitchell et al. 2019, "Model Cards for Model Reporting".
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -12,6 +12,9 @@ from runs.classes import BACKGROUND
 from runs.directory import RunDirectory
 from runs.errors import EosweepError
 from runs.records import RunRecord, TrialRecord
+
+Loading = Callable[[Path, RunRecord, TrialRecord], Iterator[str]]
+"""Lines on how the model is used."""
 
 SAMPLE = """\
 > **Trained on a synthetic sample.** The images and labels were made by the program itself, and the
@@ -25,6 +28,23 @@ def model_card(run: Path, name: str | None) -> str:
     Raises:
         ModelError, RunDirectoryError: the run or the training cannot be used.
     """
+    return _card(run, name, _use_of_run)
+
+
+def hub_card(run: Path, name: str | None, pipeline: str) -> str:
+    """The card of a model that is used without its run, with the front matter that the hub reads.
+
+    Args:
+        pipeline: what the hub calls the task.
+
+    Raises:
+        ModelError, RunDirectoryError: the run or the training cannot be used.
+    """
+    front = ("---", "library_name: eosweep", f"pipeline_tag: {pipeline}", "---", "", "")
+    return "\n".join(front) + _card(run, name, _use_of_folder)
+
+
+def _card(run: Path, name: str | None, loading: Loading) -> str:
     directory = RunDirectory(run)
     record = directory.run()
     training = choose_training(directory, name)
@@ -34,7 +54,7 @@ def model_card(run: Path, name: str | None) -> str:
         _data(record),
         _training(record, training),
         _use(record, training),
-        _loading(run, record, training),
+        ("## How to use it", "", *loading(run, record, training)),
         _origin(run, record),
     )
     return "\n".join(line for part in parts for line in (*part, ""))
@@ -163,24 +183,33 @@ def _use(record: RunRecord, training: TrialRecord) -> Iterator[str]:
     yield from _listed(*limits)
 
 
-def _loading(run: Path, record: RunRecord, training: TrialRecord) -> Iterator[str]:
-    yield "## How to use it"
-    yield ""
+def _use_of_run(run: Path, record: RunRecord, training: TrialRecord) -> Iterator[str]:
     yield "```"
     yield f"python -m deploy predict {run} IMAGE.tif --trial {training.name}"
-    yield f"python -m deploy export {run} --onnx {record.name}.onnx --trial {training.name}"
+    yield f"python -m deploy export {run} --trial {training.name}"
     yield "```"
     yield ""
     yield "```python"
-    yield "from pathlib import Path"
-    yield "from deploy.trained import open_trained"
+    yield "import deploy"
     yield ""
-    yield f'trained = open_trained(Path("{run}"), "{training.name}")'
-    size = record.data.image_size
-    yield (
-        f"found = trained.find(images)  # {record.data.dtype} "
-        f"[B, {len(record.data.bands)}, {size}, {size}], as stored"
-    )
+    yield f'model = deploy.load_winner("{run}", "{training.name}")'
+    yield from _prediction(record)
+
+
+def _use_of_folder(_: Path, record: RunRecord, __: TrialRecord) -> Iterator[str]:
+    yield "With the code of eosweep on the path, and this folder on disk:"
+    yield ""
+    yield "```python"
+    yield "import deploy"
+    yield ""
+    yield 'model = deploy.load("FOLDER")'
+    yield from _prediction(record)
+
+
+def _prediction(record: RunRecord) -> Iterator[str]:
+    data = record.data
+    array = f"{data.dtype} [{len(data.bands)}, H, W]"
+    yield f'found = model.predict("IMAGE.tif")  # or stored values, {array}'
     yield "```"
 
 

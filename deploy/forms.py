@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -52,6 +53,7 @@ class Form:
         module: what is exported of a trained model.
         outputs: their names.
         batch: images that it is exported with, and compared on, at once; of 1, it takes no more.
+        found: its outputs → an entry an image, as `Model.predict` of the task gives it.
         differences: the largest differences between its outputs and the original's, by what they
             are of, see `ALLOWED`.
     """
@@ -59,7 +61,24 @@ class Form:
     module: Callable[[Trained], nn.Module]
     outputs: tuple[str, ...]
     batch: int
+    found: Callable[[Arrays], list[dict[str, Tensor]]]
     differences: Callable[[Arrays, Arrays], dict[str, float]]
+
+
+def found_classes(outputs: Arrays) -> list[dict[str, Tensor]]:
+    """The mask and probabilities of each image."""
+    probabilities = torch.from_numpy(outputs[0])
+    masks = probabilities.argmax(dim=1).to(torch.uint8)
+    return [
+        {"mask": mask, "probabilities": of_classes}
+        for mask, of_classes in zip(masks, probabilities, strict=True)
+    ]
+
+
+def found_objects(outputs: Arrays) -> list[dict[str, Tensor]]:
+    """The objects of the one image."""
+    names = ("boxes", "scores", "labels")
+    return [{name: torch.from_numpy(one) for name, one in zip(names, outputs, strict=True)}]
 
 
 def differences_of_probabilities(found: Arrays, expected: Arrays) -> dict[str, float]:
@@ -89,5 +108,9 @@ def differences_of_objects(found: Arrays, expected: Arrays) -> dict[str, float]:
     }
 
 
-PROBABILITIES = Form(Probabilities, ("probabilities",), 2, differences_of_probabilities)
-OBJECTS = Form(FoundObjects, ("boxes", "scores", "labels"), 1, differences_of_objects)
+PROBABILITIES = Form(
+    Probabilities, ("probabilities",), 2, found_classes, differences_of_probabilities
+)
+OBJECTS = Form(
+    FoundObjects, ("boxes", "scores", "labels"), 1, found_objects, differences_of_objects
+)

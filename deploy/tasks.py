@@ -1,12 +1,15 @@
 """What can be done with the models of each task: one line a task."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from deploy.errors import ModelError
 from deploy.forms import OBJECTS, PROBABILITIES, Form
 from deploy.maps.files import MakeMaps, map_classes, map_objects
+from deploy.maps.images import Image
+from deploy.results import Result, class_map, found_boxes
 from deploy.serving.answers import Answer, areas_of_classes, class_geotiff, class_png, objects
+from deploy.trained import Trained
 
 
 @dataclass(frozen=True)
@@ -15,22 +18,28 @@ class Use:
 
     Attributes:
         maps: writes the maps of an image.
+        result: what is found in an image, as arrays.
         form: how they are exported.
+        pipeline: what the hub calls the task.
         answers: what a server can answer, by the name of the form; the first is the default.
     """
 
     maps: MakeMaps
+    result: Callable[[Image, Trained, float | None], Result]
     form: Form
+    pipeline: str
     answers: Mapping[str, Answer]
 
 
 USES: dict[str, Use] = {
     "segmentation": Use(
         map_classes,
+        class_map,
         PROBABILITIES,
+        "image-segmentation",
         {"geojson": areas_of_classes, "tif": class_geotiff, "png": class_png},
     ),
-    "detection": Use(map_objects, OBJECTS, {"geojson": objects}),
+    "detection": Use(map_objects, found_boxes, OBJECTS, "object-detection", {"geojson": objects}),
 }
 
 

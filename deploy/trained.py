@@ -1,4 +1,4 @@
-"""A trained model, opened from the files of a run: `open_trained`."""
+"""A trained model, ready to be shown images; `open_trained` opens one of a run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 
-from deploy.choice import choose_training
+from deploy.description import Description, describe
 from deploy.errors import ModelError
 from deploy.normalisation import Normalisation
 from models.architecture import load_same
@@ -18,7 +18,7 @@ from models.build import build_model
 from models.model import Classes, Model
 from runs.directory import RunDirectory
 from runs.errors import EosweepError
-from runs.records import DataRecord, RunRecord, TrialRecord
+from runs.records import DataRecord
 
 CPU = torch.device("cpu")
 
@@ -28,8 +28,8 @@ class Trained:
     """A model with everything that is needed to show it an image.
 
     Attributes:
-        run: the run directory.
-        name: of the trial or repeat that it is; its folder is `folder`.
+        run: name of the run directory.
+        name: of the trial or repeat that it is.
         task: a key of `models.tasks.TASKS`.
         config: the flat configuration it was trained with.
         metric, score: what its training was chosen by, and the value on validation.
@@ -38,8 +38,7 @@ class Trained:
         data: what it was trained on: `classes`, `bands`, `rgb`, `image_size`, `window`, `dtype`.
     """
 
-    run: Path
-    folder: Path
+    run: str
     name: str
     task: str
     config: dict[str, Any]
@@ -51,9 +50,19 @@ class Trained:
     device: torch.device
 
     @property
+    def source(self) -> str:
+        """Where it comes from, for those who find a file that it made."""
+        return f"{self.run}/{self.name}"
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Names of class ids 1, 2, …."""
         return self.data.classes
+
+    @property
+    def batch(self) -> int:
+        """Images that it was trained on at once, and is shown at once."""
+        return int(self.config["batch_size"])
 
     def find(self, images: NDArray[np.generic]) -> list[dict[str, Tensor]]:
         """What the model finds in stored values [B, C, S, S], S = `data.image_size`.
@@ -80,20 +89,28 @@ def open_trained(run: Path, name: str | None = None, device: torch.device = CPU)
         RunDirectoryError: the run directory cannot be used.
     """
     directory = RunDirectory(run)
-    record = directory.run()
-    training = choose_training(directory, name)
-    model = _build(record, training, directory.folder(training))
-    _fill(model, training, directory.weights_file(training))
-    data = record.data
-    assert training.score is not None, "choose_training gives what has a score"
+    described = describe(directory, name)
+    training = directory.training(described.name)
+    return build_trained(described, directory.weights_file(training), device)
+
+
+def build_trained(described: Description, weights: Path, device: torch.device = CPU) -> Trained:
+    """The model of a description, filled from a file of weights.
+
+    Raises:
+        ModelError: it cannot be built by this version, or the weights cannot be used.
+        ArchitectureChangedError: the weights are of another architecture.
+    """
+    model = _build(described, weights.parent)
+    _fill(model, described, weights)
+    data = described.data
     return Trained(
-        run=run,
-        folder=directory.folder(training),
-        name=training.name,
-        task=record.task,
-        config=training.config,
-        metric=record.metric,
-        score=training.score,
+        run=described.run,
+        name=described.name,
+        task=described.task,
+        config=described.config,
+        metric=described.metric,
+        score=described.score,
         model=model.eval().to(device),
         normalisation=Normalisation(data.stretch, data.mean, data.std).to(device),
         data=data,
@@ -101,12 +118,12 @@ def open_trained(run: Path, name: str | None = None, device: torch.device = CPU)
     )
 
 
-def _build(record: RunRecord, training: TrialRecord, folder: Path) -> Model:
-    data = record.data
+def _build(described: Description, folder: Path) -> Model:
+    data = described.data
     classes = Classes(data.classes, data.class_pixels, data.class_areas)
     size = (len(data.bands), data.image_size)
     try:
-        return build_model(record.task, training.config, *size, classes)
+        return build_model(described.task, described.config, *size, classes)
     except KeyError as error:
         raise ModelError(
             f"{folder}: this version of the program has no {error}, which the configuration "
@@ -116,13 +133,13 @@ def _build(record: RunRecord, training: TrialRecord, folder: Path) -> Model:
         raise ModelError(f"{folder} cannot be built: {error}") from None
 
 
-def _fill(model: Model, training: TrialRecord, file: Path) -> None:
+def _fill(model: Model, described: Description, file: Path) -> None:
     try:
         epoch = int(load_same(model, file)["epoch"])
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise ModelError(f"{file} cannot be read: {error}") from None
-    if epoch != training.best_epoch:
+    if epoch != described.epoch:
         raise ModelError(
-            f"{file} is of epoch {epoch}, but {training.best_epoch} is on record as the best: if "
+            f"{file} is of epoch {epoch}, but {described.epoch} is on record as the best: if "
             "the trial is running, try again; else its folder is damaged"
         )

@@ -1,6 +1,6 @@
 """What a trial logged, epoch by epoch, as one array: the dicts of a large sweep fill gigabytes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from math import isnan
 from typing import Any, Self, overload
@@ -11,6 +11,11 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 Row = dict[str, float]
+
+
+def curve_tag(name: str, metrics: Collection[str]) -> str:
+    """How a curve is called where all are shown: the validation `metrics` under `val/`."""
+    return f"val/{name}" if name in metrics else f"train/{name}"
 
 
 class Curve(Sequence[Row]):

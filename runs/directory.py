@@ -11,9 +11,11 @@ from runs.errors import EosweepError, did_you_mean, first_fault
 from runs.files import write_text
 from runs.records import (
     FORMAT,
+    ArmStop,
     RunRecord,
     StageRecord,
     StagesRecord,
+    StopsRecord,
     TestRecord,
     TrialRecord,
 )
@@ -25,6 +27,9 @@ GROUPS: tuple[Group, ...] = ("trials", "repeats")
 
 WEIGHTS = "weights.safetensors"
 """In a training's folder: the weights of its best epoch."""
+
+PICTURE = "predictions.png"
+"""In a training's folder: what it found at its best epoch in a few validation images."""
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -52,6 +57,11 @@ class RunDirectory:
     def study_file(self) -> Path:
         """Optuna's study, which optuna-dashboard opens."""
         return self.path / "study.journal"
+
+    @property
+    def requests_folder(self) -> Path:
+        """What is to be stopped: an empty file for each arm or trial, see `sweeps.stops`."""
+        return self.path / "stop"
 
     def folder(self, training: TrialRecord) -> Path:
         """Where a trial or repeat keeps what is its own."""
@@ -119,6 +129,14 @@ class RunDirectory:
     def write_stages(self, stages: Iterable[StageRecord]) -> None:
         """Write `stages.json`."""
         write_record(self.path / "stages.json", StagesRecord(stages=tuple(stages)))
+
+    def stops(self) -> tuple[ArmStop, ...]:
+        """`stops.json`: the arms that were stopped by hand, in this order."""
+        return self._optional("stops.json", StopsRecord).arms
+
+    def write_stops(self, arms: Iterable[ArmStop]) -> None:
+        """Write `stops.json`."""
+        write_record(self.path / "stops.json", StopsRecord(arms=tuple(arms)))
 
     def test(self) -> TestRecord:
         """`test.json`; empty before the search has ended."""

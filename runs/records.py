@@ -1,7 +1,7 @@
 """The JSON files of a run directory as types.
 
 `run.json`: `RunRecord`. `trials/*/trial.json` and `repeats/*/trial.json`: `TrialRecord`.
-`stages.json`: `StagesRecord`. `test.json`: `TestRecord`.
+`stages.json`: `StagesRecord`. `stops.json`: `StopsRecord`. `test.json`: `TestRecord`.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -16,9 +16,10 @@ from runs.curves import Curve
 FORMAT: Literal[2] = 2
 """Version of the files of a run directory. Raise it when a reader would misread the new ones."""
 
-Status = Literal["running", "waiting", "done", "pruned", "diverged", "failed"]
-"""`waiting`: not in a slot, before its first epoch or at a rung; `pruned`: it never continued."""
-ENDED: tuple[Status, ...] = ("done", "pruned", "diverged", "failed")
+Status = Literal["running", "waiting", "done", "pruned", "stopped", "diverged", "failed"]
+"""`waiting`: not in a slot, before its first epoch or at a rung; `pruned`: it never continued;
+`stopped`: by hand."""
+ENDED: tuple[Status, ...] = ("done", "pruned", "stopped", "diverged", "failed")
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -99,6 +100,11 @@ class Domain(_Part):
             raise ValueError("exactly one of uniform, log_uniform and choice is given")
         return self
 
+    @property
+    def searched(self) -> bool:
+        """Whether there was more than one value to choose from."""
+        return self.choice is None or len(self.choice) > 1
+
 
 class Reference(_Part):
     """One published row: the values of some factors, and scores."""
@@ -167,6 +173,15 @@ class DataRecord(_Part):
             values = low + values * (high - low)
         return values
 
+    @property
+    def spread(self) -> NDArray[np.float64]:
+        """Standard deviation [C] of stored values, within the stretch."""
+        values = np.array(self.std)
+        if self.stretch is not None:
+            low, high = np.array(self.stretch)
+            values = values * (high - low)
+        return values
+
 
 class RunRecord(_File):
     """`run.json`: what was compared, on what, with what.
@@ -184,6 +199,9 @@ class RunRecord(_File):
         parallel: slots of the virtual clock, in whose order the search decides.
         costs: what an epoch of each of `arms` costs on that clock.
         started: ISO 8601 time of the first command; `resumed`, of each later one.
+        command: the latest one, as it was typed.
+        file: the sweep file of the first command, by its absolute path.
+        overrides: what the command lines gave so far, `key=value`.
         versions: of Python and of the packages that shape the result.
         git: commit of the code, with `+changes` if the tree differed; None outside git.
     """
@@ -210,6 +228,8 @@ class RunRecord(_File):
     started: str
     resumed: tuple[str, ...]
     command: str
+    file: str = ""
+    overrides: tuple[str, ...] = ()
     machine: Machine
     versions: dict[str, str]
     git: str | None
@@ -307,6 +327,25 @@ class StagesRecord(_File):
     """`stages.json`."""
 
     stages: tuple[StageRecord, ...] = ()
+
+
+class ArmStop(_Part):
+    """An arm that was stopped by hand.
+
+    Attributes:
+        since: the first number of a proposal that could not be of it.
+        until: the first one that could be of it again; None while it is stopped.
+    """
+
+    arm: Arm
+    since: Annotated[int, Field(ge=0)]
+    until: int | None = None
+
+
+class StopsRecord(_File):
+    """`stops.json`. A trial that was stopped has it as its status."""
+
+    arms: tuple[ArmStop, ...] = ()
 
 
 class TestRecord(_File):

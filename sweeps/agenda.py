@@ -17,8 +17,13 @@ from sweeps.proposals import Proposals
 from sweeps.repeats import open_repeats
 from sweeps.reports import Report
 from sweeps.search import Search, Segment
+from sweeps.space import arm_names
+from sweeps.stops import Stops
 from sweeps.trial import Training
 from sweeps.view import View
+
+BY_HAND = "by hand"
+"""Why a trial was stopped, in its record."""
 
 
 class Agenda:
@@ -39,7 +44,9 @@ class Agenda:
     ) -> None:
         self.plan, self.view, self.deadline = plan, view, deadline
         self.trials, self.repeats = trials, repeats
-        proposals = Proposals(plan.sweep, plan.arms, plan.directory)
+        self.stops = Stops(plan.directory, arm_names(plan.sweep))
+        view.arms_stopped(self.stops.arms)
+        proposals = Proposals(plan.sweep, plan.arms, plan.directory, self.stops)
         self.search = Search(plan.sweep, plan.arms, plan.costs, proposals, trials)
         self.failures: list[str] = []
         self._stages = {stage.key: stage for stage in plan.missing}
@@ -56,7 +63,8 @@ class Agenda:
     @property
     def complete(self) -> bool:
         """Whether everything was done, or has failed."""
-        left = self._stages or self._segments or self._repeats or self._to_score or self.running
+        stages = any(map(self._is_needed, self._stages.values()))
+        left = stages or self._segments or self._repeats or self._to_score or self.running
         return self._repeats is not None and not left
 
     @property
@@ -99,18 +107,39 @@ class Agenda:
                 ledger.begin(training.number)
                 self.view.trial_started(ledger.records[training.number])
 
+    def heed(self) -> None:
+        """End what a person has asked to stop; what is in a slot ends at its next report."""
+        if not self.stops.changed:
+            return
+        # A resumed search has not proposed again yet what is on record.
+        self.stops.take(max(self.search.proposed, 1 + max(self.trials.records, default=-1)))
+        self.view.arms_stopped(self.stops.arms)
+        for ledger in (self.trials, self.repeats):
+            for number, record in ledger.records.items():
+                waits = not record.ended and record.name not in self.running
+                if waits and self.stops.hold(record):
+                    self._close(ledger, number, "stopped", BY_HAND)
+        self._segments = [
+            one for one in self._segments if not self.trials.records[one.number].ended
+        ]
+        if self._repeats:
+            self._repeats = deque(record for record in self._repeats if not record.ended)
+
     def report(self, job: Job, report: Report) -> bool:
         """A worker has something to tell; whether it is to continue with the job."""
-        continues = not (report.last or self._stopped)
+        continues = not (report.last or self._stopped or self._is_stopped(job))
         if not continues:
             del self.running[job.name]
         match job:
             case MakeStage(stage=stage):
                 self._hear_of_stage(stage, report)
+                if not continues and not report.last:
+                    self._stages[stage.key] = stage
+                    self.view.stage_left(stage.name)
             case Train(training=training):
                 self._hear_of_training(training, report)
                 if not continues and self.pauses(job):
-                    self._pause(training)
+                    self._leave_slot(training)
             case Score(record=record):
                 self._scores[record.name] = dict(report.numbers)
                 self.plan.directory.write_test(TestRecord(scores=self._scores))
@@ -125,7 +154,7 @@ class Agenda:
                 self.failures.append(f"{stage.name} could not be made: {reason}")
                 self._stopped = True
             case Train(training=training):
-                self._close(training, "failed", reason)
+                self._close(self._ledger(training), training.number, "failed", reason)
             case Score(record=record):
                 self.failures.append(f"{record.name} could not be scored on test: {reason}")
 
@@ -149,7 +178,8 @@ class Agenda:
         self._segments.extend(self.search.begun)
         self.search.begun.clear()
         if self.search.over:
-            wanted = open_repeats(self.plan.sweep, self.trials, self.repeats)
+            stopped = self.stops.arms
+            wanted = open_repeats(self.plan.sweep, self.trials, self.repeats, stopped)
             self._repeats = deque(record for record in wanted if not record.ended)
             for arm in self.trials.standings(self.repeats):
                 for record in (arm.trial, *arm.repeats):
@@ -157,7 +187,8 @@ class Agenda:
 
     def _next_stage(self) -> MakeStage | None:
         for stage in self._stages.values():
-            if stage.parent is None or stage.parent.key not in self._unmade:
+            parent_made = stage.parent is None or stage.parent.key not in self._unmade
+            if parent_made and self._is_needed(stage):
                 return MakeStage(self._stages.pop(stage.key))
         return None
 
@@ -179,6 +210,20 @@ class Agenda:
         """Whether the arm's initial weights are in the store."""
         start = self.plan.starts[arm]
         return start is None or start.key not in self._unmade
+
+    def _is_needed(self, stage: Stage) -> bool:
+        """Whether an arm starts from the stage that was not stopped by hand."""
+        return not self.stops.arms.issuperset(self.plan.served_by(stage))
+
+    def _is_stopped(self, job: Job) -> bool:
+        """Whether a person has asked to stop what the job is for."""
+        match job:
+            case MakeStage(stage=stage):
+                return not self._is_needed(stage)
+            case Train(training=training):
+                return self.stops.hold(self._ledger(training).records[training.number])
+            case Score():
+                return False
 
     def _train(self, record: TrialRecord, ledger: Ledger, until: int) -> Train:
         return Train(
@@ -212,19 +257,24 @@ class Agenda:
         ledger.add_epoch(training.number, {"epoch": numbers["epoch"], **numbers["metrics"]})
         self.view.trial_epoch(record)
         if numbers["diverged"]:
-            self._close(training, "diverged", "a loss or gradient was not finite")
+            self._close(ledger, record.number, "diverged", "a loss or gradient was not finite")
         elif numbers["epoch"] == training.config["epochs"]:
-            self._close(training, "done")
+            self._close(ledger, record.number, "done")
 
-    def _pause(self, training: Training) -> None:
-        ledger = self._ledger(training)
-        ledger.pause(training.number)
-        self.view.trial_paused(ledger.records[training.number])
+    def _leave_slot(self, training: Training) -> None:
+        """An unfinished training waits, unless it was stopped by hand."""
+        ledger, number = self._ledger(training), training.number
+        record = ledger.records[number]
+        if self.stops.hold(record):
+            return self._close(ledger, number, "stopped", BY_HAND)
+        ledger.pause(number)
+        return self.view.trial_paused(record)
 
-    def _close(self, training: Training, status: Status, reason: str | None = None) -> None:
-        ledger = self._ledger(training)
-        ledger.close(training.number, status, reason)
-        record = ledger.records[training.number]
+    def _close(
+        self, ledger: Ledger, number: int, status: Status, reason: str | None = None
+    ) -> None:
+        ledger.close(number, status, reason)
+        record = ledger.records[number]
         self.view.trial_ended(record)
         if ledger is self.repeats:
             self._score_later(record)

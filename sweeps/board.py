@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
+from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
@@ -11,6 +13,9 @@ from datasets.batches import Batch
 from datasets.visible import visible
 from models.model import Model
 from models.tasks import TASKS
+from runs.curves import curve_tag
+from runs.directory import PICTURE
+from runs.files import whole_file
 from sweeps.space import Config
 
 
@@ -33,6 +38,7 @@ class Board:
         rgb: tuple[int, int, int] | None,
         done: int,
     ) -> None:
+        self.folder = folder
         self.task, self.metrics, self.rgb = TASKS[task], metrics, rgb
         if not done:
             for events in folder.glob("events.out.tfevents.*"):
@@ -51,17 +57,26 @@ class Board:
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
         """The curves of one epoch: the metrics under `val/`, the rest under `train/`."""
         for name, value in metrics.items():
-            self.writer.add_scalar(self._tag(name), value, number)
+            self.writer.add_scalar(curve_tag(name, self.metrics), value, number)
         self.writer.flush()
 
-    def draw(self, model: Model, epoch: int, batch: Batch, device: torch.device) -> None:
-        """Truth and prediction on a few validation images."""
+    def draw(
+        self,
+        model: Model,
+        epoch: int,
+        batch: Batch,
+        device: torch.device,
+        classes: tuple[str, ...],
+    ) -> None:
+        """Truth and prediction on a few validation images; `classes` as of `models.tasks.Draw`.
+
+        They are written as a picture as well, which is what trackers are sent.
+        """
         pictures = torch.from_numpy(visible(batch.images.numpy(), self.rgb))
-        shown = self.task.draw(model, batch, pictures, device)
+        shown = self.task.draw(model, batch, pictures, device, classes)
         self.writer.add_images("predictions", shown, epoch)
+        with whole_file(self.folder / PICTURE) as partial:
+            Image.fromarray(np.concatenate(shown.permute(0, 2, 3, 1).numpy())).save(partial)
 
     def _metric_tags(self) -> list[str]:
-        return [self._tag(name) for name in self.metrics]
-
-    def _tag(self, name: str) -> str:
-        return f"val/{name}" if name in self.metrics else f"train/{name}"
+        return [curve_tag(name, self.metrics) for name in self.metrics]

@@ -17,6 +17,7 @@ from models.pretraining.options import Checkpoint
 from runs.arms import Arm
 from runs.errors import EosweepError, did_you_mean
 from runs.sections import Section
+from sweeps.commands import program
 from sweeps.faults import Fault, Key
 from sweeps.schema import (
     Domain,
@@ -26,6 +27,7 @@ from sweeps.schema import (
     setting_adapter,
     typed,
 )
+from sweeps.tracking import TRACKERS, installed
 
 ARM_SETTINGS = ("backbone", "pretraining", "head", "loss", "epochs")
 """Settings that decide which weights are made, which losses there are and how long a trial is."""
@@ -42,7 +44,19 @@ def keys_at_fault(sweep: Sweep) -> list[Fault]:
         if (other.root is None) != (sweep.dataset.root is None):
             message = "give a root both here and under dataset, or (for the samples) in neither"
             faults.append(Fault((*key, "root"), message))
-    return faults
+    return [*faults, *_tracker_faults(sweep)]
+
+
+def _tracker_faults(sweep: Sweep) -> Iterator[Fault]:
+    for index, name in enumerate(sweep.track):
+        if name not in TRACKERS:
+            hint = did_you_mean(name, TRACKERS)
+            yield Fault(("track", index), f"there is no tracker '{name}'{hint}")
+        elif name in sweep.track[:index]:
+            yield Fault(("track", index), "a tracker is listed twice")
+        elif not installed(name):
+            install = program("pip", "install", name)
+            yield Fault(("track", index), f"{name} is not installed: {install}")
 
 
 def names_at_fault(sweep: Sweep) -> list[Fault]:

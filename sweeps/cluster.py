@@ -9,12 +9,17 @@ from typing import Any
 import ray
 
 from sweeps.commands import ROOT
-from sweeps.slots import Machine, this_machine
+from sweeps.nodes import cluster_address
+from sweeps.slots import this_machine
 
 
 @contextlib.contextmanager
 def cluster() -> Iterator[str]:
-    """Ray, started here or joined where RAY_ADDRESS says; yields the dashboard's address."""
+    """Ray, started here or joined where RAY_ADDRESS says; yields the dashboard's address.
+
+    Raises:
+        KeyboardInterrupt: also where SIGTERM ends Ray's start.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Records and TensorBoard events are written by this project; Ray would write its own as well.
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
@@ -22,7 +27,7 @@ def cluster() -> Iterator[str]:
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
     # A trial's failure is shown and recorded with its reason; Tune would also print a traceback.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    joined = "RAY_ADDRESS" in os.environ
+    joined = cluster_address() is not None
     # A worker runs its trials one after another, each in a new thread. With an arena for each
     # thread, glibc kept 150 MB more with every trial; with a single arena, a worker does not grow.
     variables = {"MALLOC_ARENA_MAX": "1"}
@@ -38,17 +43,15 @@ def cluster() -> Iterator[str]:
     if not joined:
         here = this_machine()
         options |= {"num_cpus": here.cpus, "num_gpus": here.gpus, "dashboard_host": "127.0.0.1"}
-    context = ray.init(logging_level="ERROR", include_dashboard=None if joined else True, **options)
+        # Without it, Ray would join a cluster that runs on this machine, or that has left a trace.
+        options["address"] = "local"
+    try:
+        context = ray.init(
+            logging_level="ERROR", include_dashboard=None if joined else True, **options
+        )
+    except SystemExit:  # of Ray's handler of SIGTERM
+        raise KeyboardInterrupt from None
     try:
         yield context.dashboard_url or ""
     finally:
         ray.shutdown()
-
-
-def machines() -> list[Machine]:
-    """The nodes of the cluster that RAY_ADDRESS names, else this machine."""
-    if "RAY_ADDRESS" not in os.environ:
-        return [this_machine()]
-    with cluster():
-        resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return [Machine(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in resources]

@@ -84,7 +84,8 @@ class Dispatcher(FIFOScheduler):
         self._lose(trial.config["job"].name)
 
     def _look_after(self, tune_controller: Any) -> None:
-        """Notice what has begun, and what Ray has ended without a word."""
+        """Notice what is to be stopped, what has begun, what Ray has ended without a word."""
+        self.agenda.heed()
         for name, job in list(self.agenda.running.items()):
             status = self.trials[name].status
             if status in (Trial.ERROR, Trial.TERMINATED):

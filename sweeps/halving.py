@@ -63,7 +63,7 @@ class _Entrant:
     score: float = -1.0
     running: bool = False
     out: bool = False
-    """It has diverged or failed."""
+    """It was stopped, has diverged or failed."""
 
     @property
     def finished(self) -> bool:
@@ -119,8 +119,14 @@ class Race:
         entrant = self._entrants[number]
         entrant.running, entrant.out = False, True
 
+    def withdraw(self, number: int) -> None:
+        """A trial was stopped before its next rung: where it was promoted, others can be."""
+        self.fail(number)
+        for rung in self._rungs[self._entrants[number].pool].values():
+            rung.order = [one for one in rung.order if one[1] != number]
+
     def ended(self, number: int) -> bool:
-        """Whether a trial is finished, or has diverged or failed."""
+        """Whether a trial is finished, or was stopped, has diverged or failed."""
         return self._entrants[number].finished or self._entrants[number].out
 
     def promote(self, *, settled: bool = False) -> int | None:

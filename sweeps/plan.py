@@ -19,6 +19,7 @@ from models.tasks import TASKS
 from runs.arms import Arm
 from runs.directory import RunDirectory
 from runs.errors import EosweepError, did_you_mean
+from runs.progress import UNSEEN, Progress
 from runs.records import RunRecord, SkippedArm
 from sweeps.faults import SweepError
 from sweeps.proposals import trials_planned
@@ -93,12 +94,19 @@ class Plan:
 
 
 def make_plan(
-    sweep: Sweep, results: Path, cache: Path, machines: list[Machine], *, resume: bool = False
+    sweep: Sweep,
+    results: Path,
+    cache: Path,
+    machines: list[Machine],
+    *,
+    resume: bool = False,
+    progress: Progress = UNSEEN,
 ) -> Plan:
     """Find and check data, weights and slots.
 
     Args:
         resume: the run directory holds a run; its arms, data and costs are kept.
+        progress: is told what is being done.
 
     Raises:
         SourceDataError: one model cannot be for the source data and for the sweep's own.
@@ -109,13 +117,14 @@ def make_plan(
     """
     slots = allocate(sweep.resources, machines)
     # Two arms may ask for the same other data: it is looked at once.
-    prepare = lru_cache(partial(prepare_dataset, cache=cache))
+    prepare = lru_cache(partial(prepare_dataset, cache=cache, progress=progress))
     data = prepare(sweep.dataset)
     _check_metric(sweep, data)
-    models = _models(sweep, data)
+    models = _models(sweep, data, progress)
     _check_labels(sweep, data)
     starts: dict[Arm, Stage | None] = {}
     skipped = []
+    progress.step("looking for initial weights")
     for arm in arms_of(sweep):
         try:
             starts[arm] = _start(sweep, arm, data, prepare, cache)
@@ -130,7 +139,8 @@ def make_plan(
         starts = {arm: starts[arm] for arm in begun.arms}
         costs = dict(zip(begun.arms, begun.costs, strict=True))
     else:
-        costs = {arm: _cost(sweep, arm, models[arm], data) for arm in starts}
+        counted = progress.over("counting the operations of the arms", starts)
+        costs = {arm: _cost(sweep, arm, models[arm], data) for arm in counted}
     checkpoint = max(checkpoint_bytes(models[arm]) for arm in starts)
     stages = in_order(stage for stage in starts.values() if stage is not None)
     arms = list(starts)
@@ -183,14 +193,14 @@ def _check_labels(sweep: Sweep, data: Prepared) -> None:
         )
 
 
-def _models(sweep: Sweep, data: Prepared) -> dict[Arm, Model]:
+def _models(sweep: Sweep, data: Prepared, progress: Progress) -> dict[Arm, Model]:
     """The model of each arm, without weights, so that no trial fails at building it.
 
     Raises:
         SweepError: a head does not fit its backbone, or an option does not fit the classes.
     """
     models = {}
-    for arm in arms_of(sweep):
+    for arm in progress.over("building the models of the arms", arms_of(sweep)):
         try:
             with torch.device("meta"):
                 models[arm] = model_for(sweep.task, complete(sweep, arm), data)

@@ -6,7 +6,7 @@ of the study, however often it pauses.
 
 import copy
 import warnings
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
@@ -20,14 +20,15 @@ from runs.directory import RunDirectory
 from runs.records import TrialRecord
 from sweeps.schema import Sweep
 from sweeps.space import (
+    arm_names,
     arm_of,
-    arm_slug,
     grid_points,
     middle_point,
     suggest,
     trial_name,
     tuned_in,
 )
+from sweeps.stops import Stops
 
 MAX_REFUSALS = 1000
 """So many proposals of skipped arms in a row mean that the sampler will propose no other."""
@@ -48,30 +49,45 @@ class Proposals:
         sweep: what is compared and tuned.
         arms: those that are not skipped, in the sweep's order.
         directory: where the study is written, always from the start: proposals are replayed.
+        stops: the arms that were stopped by hand.
     """
 
-    def __init__(self, sweep: Sweep, arms: Sequence[Arm], directory: RunDirectory) -> None:
-        self.sweep, self.arms = sweep, arms
+    def __init__(
+        self, sweep: Sweep, arms: Sequence[Arm], directory: RunDirectory, stops: Stops
+    ) -> None:
+        self.sweep, self.arms, self.stops = sweep, arms, stops
         self.planned = trials_planned(sweep, arms)
         self.study_ids: dict[int, str] = {}
         directory.study_file.unlink(missing_ok=True)
-        storage = WaitingAsPruned(JournalFileBackend(str(directory.study_file)))
+        self.storage = StudyStorage(JournalFileBackend(str(directory.study_file)))
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if sweep.allocation == "equal":
-            self.studies = [_study_of_arm(sweep, arm, storage) for arm in arms]
+            self.studies = [_study_of_arm(sweep, arm, self.storage) for arm in arms]
         else:
-            self.studies = [_study_of_all(sweep, arms, storage)]
+            self.studies = [_study_of_all(sweep, arms, self.storage)]
 
-    def propose(self, number: int) -> TrialRecord:
-        """Trial `number`, not begun. Proposals of skipped arms are refused."""
+    def propose(self, number: int) -> TrialRecord | None:
+        """Trial `number`, not begun; None if it would be of an arm that was stopped.
+
+        Proposals of skipped arms are refused, and so are those of stopped ones, unless each arm has
+        its own: in a grid, and with equal allocation.
+        """
+        stopped = self.stops.arms_at(number)
+        own = [self.arms[number % len(self.arms)]] if len(self.studies) > 1 else self.arms
+        wanted = [arm for arm in own if arm not in stopped]
+        if not wanted:
+            return None
+        self.storage.hidden = stopped
         study = self._study(number)
         for refused in range(MAX_REFUSALS):
             trial_id = str(number) if refused == 0 else f"{number} again {refused}"
             config = study.suggest(trial_id)
             assert config is not None
-            if arm_of(self.sweep, config) in self.arms:
+            if arm_of(self.sweep, config) in wanted:
                 break
             study.on_trial_complete(trial_id, error=True)
+            if self.sweep.sampler.name == "grid":
+                return None
         else:
             raise RuntimeError(f"the sampler proposes only skipped arms for trial {number}")
         self.study_ids[number] = trial_id
@@ -100,12 +116,19 @@ class Proposals:
         return self.studies[number % len(self.studies)]
 
 
-class WaitingAsPruned(JournalStorage):
-    """A study's storage in which the trials that wait at a rung are listed as pruned ones.
+class StudyStorage(JournalStorage):
+    """A study's storage, in which the samplers see the trials as the search does.
 
-    Optuna's samplers take every running trial for a poor one. A trial that has reached a rung is
-    none; it is of those that Optuna calls pruned, which it compares by how far they came.
+    Those that wait at a rung are listed as pruned ones. Optuna's samplers take every running trial
+    for a poor one. A trial that has reached a rung is none; it is of those that Optuna calls
+    pruned, which it compares by how far they came.
+
+    Attributes:
+        hidden: arms whose trials are not listed. A sampler that saw how good a stopped arm is would
+            propose it again and again.
     """
+
+    hidden: Collection[Arm] = ()
 
     def get_all_trials(
         self,
@@ -114,11 +137,16 @@ class WaitingAsPruned(JournalStorage):
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         """As of `JournalStorage`."""
-        changed = (TrialState.RUNNING, TrialState.PRUNED)
+        changed = (TrialState.RUNNING, TrialState.PRUNED, TrialState.COMPLETE)
         if states is not None and not any(state in states for state in changed):
             return super().get_all_trials(study_id, deepcopy=deepcopy, states=states)
         trials = map(_as_it_stands, super().get_all_trials(study_id, deepcopy=deepcopy))
-        return [trial for trial in trials if states is None or trial.state in states]
+        return [
+            trial
+            for trial in trials
+            if (states is None or trial.state in states)
+            and not any(_is_of(trial, arm) for arm in self.hidden)
+        ]
 
 
 def _as_it_stands(trial: FrozenTrial) -> FrozenTrial:
@@ -127,6 +155,10 @@ def _as_it_stands(trial: FrozenTrial) -> FrozenTrial:
     shown = copy.copy(trial)
     shown.state = TrialState.PRUNED
     return shown
+
+
+def _is_of(trial: FrozenTrial, arm: Arm) -> bool:
+    return arm == {name: value for name, value in trial.params.items() if name in arm}
 
 
 def _study_of_all(sweep: Sweep, arms: Sequence[Arm], storage: JournalStorage) -> OptunaSearch:
@@ -155,7 +187,7 @@ def _study_of_arm(sweep: Sweep, arm: Arm, storage: JournalStorage) -> OptunaSear
         metric="score",
         mode="max",
         sampler=_sampler(sweep, sweep.seed ^ int(arm.digest[:8], 16)),
-        study_name=f"{sweep.name}: {arm_slug(sweep, arm)}",
+        study_name=f"{sweep.name}: {arm_names(sweep)[arm]}",
         storage=storage,
         points_to_evaluate=[point for point in points if point],
     )

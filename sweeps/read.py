@@ -11,6 +11,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from runs.errors import did_you_mean
+from runs.progress import UNSEEN, Progress
 from sweeps.check import keys_at_fault, names_at_fault
 from sweeps.faults import Fault, Key, SweepError
 from sweeps.schema import Sweep
@@ -27,7 +28,7 @@ MESSAGES = {
 }
 
 
-def read_sweep(path: Path, overrides: Sequence[str] = ()) -> Sweep:
+def read_sweep(path: Path, overrides: Sequence[str] = (), progress: Progress = UNSEEN) -> Sweep:
     """Read `path`, apply dotted overrides such as `budget.trials=6`, and check everything.
 
     Raises:
@@ -44,10 +45,24 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> Sweep:
         raise _error(path, document, origins, _faults(error)) from None
     # Names of models are checked only in a file without other faults, because torch and timm are
     # slow to import.
-    for check in (keys_at_fault, names_at_fault):
-        if faults := check(sweep):
-            raise _error(path, document, origins, faults)
+    faults = keys_at_fault(sweep)
+    if not faults:
+        progress.step("importing torch and timm")
+        faults = names_at_fault(sweep)
+    if faults:
+        raise _error(path, document, origins, faults)
     return sweep
+
+
+def read_name(path: Path, overrides: Sequence[str] = ()) -> str:
+    """The name of the sweep, whose other keys are not checked.
+
+    Raises:
+        SweepError: there is no such file, or an override is none.
+    """
+    document = _load(path)
+    _overlay(path, document, [_parse(text) for text in overrides])
+    return str(document.get("name"))
 
 
 def _overlay(

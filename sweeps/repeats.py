@@ -3,7 +3,7 @@
 Only the seed of training changes: data, their split and initial weights are those of the trial.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from runs.arms import Arm
 from runs.records import TrialRecord
@@ -16,8 +16,12 @@ def repeats_planned(sweep: Sweep, arms: Sequence[Arm]) -> int:
     return min(sweep.repeats.top, len(arms)) * sweep.repeats.seeds if sweep.repeats else 0
 
 
-def open_repeats(sweep: Sweep, trials: Ledger, repeats: Ledger) -> list[TrialRecord]:
+def open_repeats(
+    sweep: Sweep, trials: Ledger, repeats: Ledger, stopped: Container[Arm]
+) -> list[TrialRecord]:
     """The repeats of the first trials of the best arms, in the order of `runs.winner`.
+
+    Arms that were stopped by hand have none.
 
     Those that are not on record yet are opened in `repeats`. A repeat on record whose arm has a
     better trial by now stays as it is, and is not among those returned.
@@ -26,7 +30,8 @@ def open_repeats(sweep: Sweep, trials: Ledger, repeats: Ledger) -> list[TrialRec
         return []
     known = {record.name: record for record in repeats.records.values()}
     wanted = []
-    for standing in trials.standings()[: sweep.repeats.top]:
+    running = [one for one in trials.standings() if one.arm not in stopped]
+    for standing in running[: sweep.repeats.top]:
         best = standing.trial
         for seed in range(sweep.seed + 1, sweep.seed + 1 + sweep.repeats.seeds):
             name = f"{best.name}-seed{seed}"

@@ -55,8 +55,7 @@ def run_until(
         run_agenda(agenda, plan.slots, context_of(plan, deadline), plan.directory.path / "ray")
     finally:
         agenda.leave()
-    if not plan.missing:
-        record_stages(plan)
+    record_stages(plan)
     if agenda.failures:
         raise RunError("\n".join(agenda.failures))
     if not agenda.complete:
@@ -127,8 +126,7 @@ def record_stages(plan: Plan) -> None:
     """Write `stages.json`: what trained initial weights cost, and which arms start from them."""
     rows = []
     for stage in plan.stages:
-        if stage.train is not None:
-            stored = stage.finished(plan.cache)
+        if stage.train is not None and (stored := stage.stored(plan.cache)):
             log = cast(list[dict[str, float]], stored.record["epochs_log"])
             rows.append(
                 StageRecord(

@@ -1,19 +1,17 @@
 """Starting a run directory: whether it may be used, and what a run can be rebuilt from."""
 
-import contextlib
 import importlib.metadata
 import io
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -24,6 +22,7 @@ from runs.errors import first_fault
 from runs.files import write_text
 from runs.records import DataRecord, Machine, RunRecord
 from sweeps.commands import ROOT
+from sweeps.differences import differences
 from sweeps.faults import SweepError
 from sweeps.plan import Plan
 from sweeps.schema import Sweep
@@ -44,9 +43,22 @@ PACKAGES = (
 )
 """Those of requirements.txt on which the result of a run may depend."""
 
+FREE: dict[str, Any] = {
+    "budget": {"trials", "hours"},
+    "repeats": True,
+    "cost": True,
+    "references": True,
+    "resources": True,
+    "track": True,
+}
+"""What of a sweep may change when a run is resumed; its trials can only become more."""
 
-def check_run_directory(directory: RunDirectory, sweep: Sweep, resume: bool) -> None:
+
+def check_run_directory(directory: RunDirectory, sweep: Sweep, resume: bool) -> list[str]:
     """Check that the run directory is new or, to `resume`, that it holds a run of this sweep.
+
+    Returns:
+        What differs from the sweep that the run was started with, of what may: a line a key.
 
     Raises:
         SweepError: it is not; the message says what to do.
@@ -60,24 +72,25 @@ def check_run_directory(directory: RunDirectory, sweep: Sweep, resume: bool) -> 
     if resume and not kept.exists():
         raise SweepError(f"{run} holds no run to resume: leave out --resume to start one")
     if not kept.exists():
-        return
+        return []
     if not resume:
         raise SweepError(
             f"{run} holds a run already: resume it with --resume, choose another folder with "
             "--results DIR or another name with name=NAME, or delete it"
         )
     before = _sweep_in(kept)
-    then, now = _resumable(before), _resumable(sweep)
-    if changed := [key for key in now if then[key] != now[key]]:
+    if changed := differences(_values(before, exclude=FREE), _values(sweep, exclude=FREE)):
+        lines = "".join(f"\n  {line}" for line in changed)
         raise SweepError(
-            f"{run} was started with another {' and '.join(changed)}, see {kept}: only a larger "
-            "budget.trials, and other budget.hours, repeats, cost and references can be given when "
-            "a run is resumed"
+            f"{run} was started with another sweep; what differs cannot change when a run is "
+            f"resumed: undo it, or start a new run with name=NAME{lines}"
         )
     if sweep.budget.trials < before.budget.trials:
         raise SweepError(
-            f"{run} was started with {before.budget.trials} trials: a resumed run cannot have fewer"
+            f"budget.trials: {before.budget.trials} → {sweep.budget.trials}: a resumed run cannot "
+            f"have fewer trials than {run} was started with"
         )
+    return differences(_values(before), _values(sweep))
 
 
 def _sweep_in(file: Path) -> Sweep:
@@ -91,30 +104,19 @@ def _sweep_in(file: Path) -> Sweep:
     raise SweepError(f"{file} is damaged ({problem}): restore it, or start a new run")
 
 
-def _resumable(sweep: Sweep) -> dict[str, Any]:
-    """The sweep without what may change when a run is resumed."""
-    free: dict[str, Any] = {
-        "budget": {"trials", "hours"},
-        "repeats": True,
-        "cost": True,
-        "references": True,
-    }
-    return sweep.model_dump(mode="json", exclude=free)
+def _values(sweep: Sweep, exclude: Mapping[str, Any] = {}) -> dict[str, Any]:
+    return sweep.model_dump(mode="json", exclude={"on_sample": True, **exclude})
 
 
-@contextlib.contextmanager
-def exclusive(run: Path) -> Iterator[None]:
-    """Keep other processes out of a run directory. SweepError: another one uses it."""
-    run.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(run.parent / f".{run.name}.lock", timeout=0):
-            yield
-    except Timeout:
-        raise SweepError(f"another process is running in {run}: wait until it has ended") from None
+def begin_run_directory(
+    plan: Plan, command: str, file: Path | None = None, overrides: Sequence[str] = ()
+) -> None:
+    """Write what the run can be rebuilt from: the resolved sweep, the data, the versions.
 
-
-def begin_run_directory(plan: Plan, command: str) -> None:
-    """Write what the run can be rebuilt from: the resolved sweep, the data, the versions."""
+    Args:
+        command: that was typed.
+        file, overrides: what the sweep was read from; None if from no file.
+    """
     sweep, directory = plan.sweep, plan.directory
     now = datetime.now(UTC).isoformat(timespec="seconds")
     before = directory.run() if directory.begun() else None
@@ -147,6 +149,8 @@ def begin_run_directory(plan: Plan, command: str) -> None:
             "started": before.started if before else now,
             "resumed": (*before.resumed, now) if before else (),
             "command": command,
+            "file": before.file if before else str(file.resolve()) if file else "",
+            "overrides": overrides,
             "machine": _machine(),
             "versions": {
                 "python": platform.python_version(),

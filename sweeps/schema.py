@@ -298,6 +298,9 @@ class Sweep(Section):
     repeats: Repeats | None = None
     cost: Cost | None = None
     references: References | None = None
+    track: list[str] = Field(
+        [], description="experiment trackers that follow the run: mlflow, wandb, trackio"
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="of the search, the stages and the trials")
 
     @field_validator("fixed", mode="before")

@@ -38,8 +38,8 @@ class Proposes(Protocol):
 
     planned: int
 
-    def propose(self, number: int) -> TrialRecord:
-        """Trial `number`, not begun."""
+    def propose(self, number: int) -> TrialRecord | None:
+        """Trial `number`, not begun; None if there is to be none, because its arm was stopped."""
 
     def learn(self, number: int, scores: Sequence[tuple[int, float]]) -> None:
         """The best score after each of further epochs: (epoch, score)."""
@@ -100,7 +100,7 @@ class Search:
     def _next(self) -> Segment | None:
         """What a free slot does: resume a good trial, else begin a new one, else finish an arm."""
         number = self.race.promote()
-        if number is None and self.proposed < self.proposals.planned:
+        while number is None and self.proposed < self.proposals.planned:
             number = self._propose()
         if number is None and self.clock.first is None:
             number = self.race.promote(settled=True)
@@ -108,8 +108,11 @@ class Search:
             number = self.race.finish()
         return None if number is None else Segment(number, self.race.next_segment(number)[1])
 
-    def _propose(self) -> int:
+    def _propose(self) -> int | None:
         record = self.proposals.propose(self.proposed)
+        self.proposed += 1
+        if record is None:
+            return None
         known = self.ledger.records.get(record.number)
         if known is not None and known.config != record.config:
             raise ReplayError(
@@ -117,7 +120,6 @@ class Search:
                 f"proposes {record.config}: other versions or another processor made this run; "
                 "resume it there, or start a new run"
             )
-        self.proposed += 1
         self.ledger.open(record)
         epochs = record.config["epochs"]
         rungs = rungs_of(self.sweep.scheduler, epochs, self._longest)
@@ -127,7 +129,8 @@ class Search:
     def _known(self, segment: Segment) -> bool:
         """Whether the trial has come so far, or will never."""
         record = self.ledger.records[segment.number]
-        return record.status in ("diverged", "failed") or reached(record, segment.until)
+        ended_before = record.status in ("stopped", "diverged", "failed")
+        return ended_before or reached(record, segment.until)
 
     def _reveal(self, segment: Segment) -> None:
         """The clock is where a segment ends: what became of it is now seen."""
@@ -146,6 +149,9 @@ class Search:
                     self.ledger.forget(beaten)
         elif record.status == "diverged":
             self.race.diverge(number)
+            self.proposals.end(number, None)
+        elif record.status == "stopped":
+            self.race.withdraw(number)
             self.proposals.end(number, None)
         else:
             self.race.fail(number)

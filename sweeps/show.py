@@ -1,6 +1,8 @@
 """The plan as text: what will be done, with what, and what is skipped."""
 
+import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -8,6 +10,7 @@ from rich.table import Table
 
 from models.pretraining.stage import Stage
 from runs.classes import BACKGROUND
+from runs.directory import RunDirectory
 from sweeps.commands import from_here
 from sweeps.halving import rungs_of
 from sweeps.plan import Plan
@@ -33,6 +36,17 @@ def show_plan(plan: Plan, console: Console) -> None:
         )
 
 
+def show_what_is_resumed(
+    directory: RunDirectory, overrides: Sequence[str], changed: Sequence[str], console: Console
+) -> None:
+    """Print which run is resumed, with which overrides, and what changes."""
+    given = f" with {shlex.join(overrides)}" if overrides else ""
+    lines = [f"resuming {from_here(directory.path)}{given}"]
+    lines += [f"changed since its last command: {line}" for line in changed]
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 def _facts(plan: Plan) -> list[tuple[str, str]]:
     sweep, data, slots = plan.sweep, plan.data, plan.slots
     budget = sweep.budget
@@ -42,7 +56,11 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
     )
     kind = "the embedded SAMPLE of " if sweep.uses_sample else ""
     bands = f"bands {' '.join(data.bands)} at {data.image_size} px"
-    tuned = [f"{name} {_domain(domain)}" for name, domain in sweep.tune.items()]
+    tuned = [
+        f"{name} {_domain(domain)}"
+        for name, domain in sweep.tune.items()
+        if domain.choice is None or len(domain.choice) > 1
+    ]
     hours = f", in slices of {budget.hours:g} h" if budget.hours else ""
     return [
         ("sweep", f"{sweep.name}: {sweep.task}, ranked by {sweep.metric} on validation"),

@@ -32,17 +32,17 @@ def arm_of(sweep: Sweep, config: Config) -> Arm:
     return Arm({factor: config[factor] for factor in sweep.compare})
 
 
-def arm_slug(sweep: Sweep, arm: Arm) -> str:
-    """The name of `arm` in names of files and studies.
+def arm_names(sweep: Sweep) -> dict[Arm, str]:
+    """What each arm is called in names of files and studies, and on the command line.
 
     It is the same whether or not other arms of the sweep are skipped.
     """
-    return arm_slugs(arms_of(sweep))[arm]
+    return arm_slugs(arms_of(sweep))
 
 
 def trial_name(sweep: Sweep, config: Config) -> str:
     """`007-resnet18-mae`: unique in the run, in the order of numbers, and it names the arm."""
-    return f"{config['number']:03d}-{arm_slug(sweep, arm_of(sweep, config))}"
+    return f"{config['number']:03d}-{arm_names(sweep)[arm_of(sweep, config)]}"
 
 
 def expand_variants(sweep: Sweep, chosen: Mapping[str, Any]) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def train_trial(training: Training, context: TrialContext) -> Generator[Report]:
             if reached > best:
                 best = reached
                 _save_weights(model, folder / WEIGHTS, epoch.number)
-                board.draw(model, epoch.number, pictures, device)
+                board.draw(model, epoch.number, pictures, device, context.data.classes)
             # An epoch costs the time that the slot was held, loading and saving included.
             numbers = epoch.metrics | {"seconds": time.perf_counter() - held_since}
             held_since = time.perf_counter()

@@ -1,7 +1,9 @@
 """What a run tells about its progress; `sweeps.views` shows it."""
 
+from collections.abc import Collection
 from typing import Protocol
 
+from runs.arms import Arm
 from runs.records import TrialRecord
 
 
@@ -27,7 +29,13 @@ class View(Protocol):
         """It has come to a rung, and waits."""
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """It is finished, or has diverged or failed."""
+        """It is finished, or was stopped by hand, has diverged or failed."""
+
+    def stage_left(self, name: str) -> None:
+        """A stage that no arm needs any more has left its slot, unfinished."""
+
+    def arms_stopped(self, arms: Collection[Arm]) -> None:
+        """The arms that are stopped by hand from now on; others are not, or no longer."""
 
     def scored(self, left: int) -> None:
         """One was scored on test; `left` others that have ended will be."""

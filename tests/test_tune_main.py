@@ -68,7 +68,7 @@ def test_what_cannot_run_is_one_sentence_and_status_2(
     ("typed", "said"),
     [
         ("", "holds a run already: resume it with --resume"),
-        ("--resume seed=4", "was started with another seed"),
+        ("--resume seed=4", "\n  seed: 0 → 4\n"),
         ("--resume budget.trials=3", "a resumed run cannot have fewer"),
     ],
 )
@@ -88,7 +88,22 @@ def test_run_directory_is_checked_before_anything_runs_or_is_shown(
     assert tune_main.main() == 2
     printed = capsys.readouterr()
     assert said in printed.err
-    assert not printed.out
+    assert "slots" not in printed.out, "the plan was shown"
+
+
+def test_a_resumed_run_keeps_its_overrides_and_name(
+    command: list[str], tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, overrides = Path(command[1]), ["name=other", "fixed.batch_size=2", "budget.trials=2"]
+    sweep = read_sweep(file, overrides)
+    plan = make_plan(sweep, tmp_path / "results", cache, [Machine(2, 0)])
+    begin_run_directory(plan, "a test", file, overrides)
+    command += ["--resume", "--dry-run", "budget.trials=3", "resources.gpu=0.5"]
+    assert tune_main.main() == 0
+    printed = capsys.readouterr().out
+    assert "results/other with name=other fixed.batch_size=2 budget.trials=3" in printed
+    assert "changed since its last command: budget.trials: 2 → 3\n" in printed
+    assert "changed since its last command: resources.gpu: 0 → 0.5\n" in printed
 
 
 def test_overrides_are_optional_in_the_usage_error(

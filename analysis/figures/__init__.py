@@ -41,25 +41,42 @@ Section = Literal["ranking", "budget", "mattered", "tradeoff", "errors", "cost"]
 
 
 class Registered(NamedTuple):
-    """A kind of figure: how it is drawn, and the section of the report that shows it."""
+    """A kind of figure.
+
+    Attributes:
+        draw: makes it.
+        section: of the report that shows it.
+        what: it shows, as a sentence names it.
+        task: the only one that has it; "" if all have it.
+    """
 
     draw: Callable[[Run, dict[int, Look]], Sketch]
     section: Section
+    what: str
+    task: str = ""
 
 
 FIGURES: dict[str, Registered] = {
-    "arms": Registered(draw_arms, "ranking"),
-    "best_after": Registered(draw_best_after, "budget"),
-    "pareto": Registered(draw_pareto, "tradeoff"),
-    "effects": Registered(draw_effects, "mattered"),
-    "importance": Registered(draw_importance, "mattered"),
-    "parallel": Registered(draw_parallel, "mattered"),
-    "learning": Registered(draw_learning, "budget"),
-    "confusion": Registered(draw_confusion, "errors"),
-    "precision_recall": Registered(draw_precision_recall, "errors"),
-    "packing": Registered(draw_packing, "cost"),
+    "arms": Registered(draw_arms, "ranking", "the arms with their intervals"),
+    "best_after": Registered(draw_best_after, "budget", "the best score after n trials"),
+    "pareto": Registered(draw_pareto, "tradeoff", "quality against cost"),
+    "effects": Registered(draw_effects, "mattered", "the effects of the factors"),
+    "importance": Registered(draw_importance, "mattered", "which hyperparameters mattered"),
+    "parallel": Registered(draw_parallel, "mattered", "the trials in parallel coordinates"),
+    "learning": Registered(draw_learning, "budget", "the learning curves"),
+    "confusion": Registered(draw_confusion, "errors", "the confusion matrix", "segmentation"),
+    "precision_recall": Registered(
+        draw_precision_recall, "errors", "precision against recall", "detection"
+    ),
+    "packing": Registered(draw_packing, "cost", "what ran when"),
 }
 """By name, in the order in which they are read."""
+
+
+def figures_of(task: str) -> dict[str, Registered]:
+    """The figures that runs of a task may have."""
+    return {name: figure for name, figure in FIGURES.items() if figure.task in ("", task)}
+
 
 MARK = "SAMPLE, synthetic data:"
 """What stands before the words of a figure of the embedded sample."""
@@ -80,12 +97,13 @@ def draw_figures(run: Run, folder: Path, formats: Sequence[FigureFormat]) -> lis
 def sketch_figures(run: Run) -> tuple[dict[str, Sketch], dict[str, str]]:
     """The figures that apply to a run, by name, and why each of the others does not.
 
-    They can be written by `write_figure`; nothing is on disk yet.
+    Those of other tasks are in neither. They can be written by `write_figure`; nothing is on disk
+    yet.
     """
     looks = looks_of(run)
     sketches, left_out = {}, {}
     with rc_context(RC):
-        for name, figure in FIGURES.items():
+        for name, figure in figures_of(run.record.task).items():
             try:
                 sketch = figure.draw(run, looks)
             except EosweepError as error:

@@ -199,8 +199,9 @@ def _tested_words(rows: list[_Row], metric: str) -> str:
     if len(repeated) < len(rows):
         parts.append(f"{'The others' if repeated else 'Each'}: the best trial on validation.")
     if images := max(row.images for row in rows):
+        also_seeds = " and the seeds" if any(row.images for row in repeated) else ""
         parts.append(
-            f"Lines: {CONFIDENCE:.0%} intervals over the {images} test images "
+            f"Lines: {CONFIDENCE:.0%} intervals over the {images} test images{also_seeds} "
             f"(bootstrap, {RESAMPLES} resamples)."
         )
     if any(row.bounds and not row.images for row in rows):

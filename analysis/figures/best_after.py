@@ -30,7 +30,7 @@ def draw_best_after(run: Run, looks: dict[int, Look]) -> Sketch:
     curves = curves[curves["arm"].isin(list(looks))]
     last = curves.groupby("arm")["n"].max()
     if curves.empty or last.max() < 2:
-        raise AnalysisError("no arm has a finished trial, and two trials with a score")
+        raise AnalysisError("no arm has two trials with a score, one of them trained to its end")
     common = int(last.min())
     unit, name = time_unit(curves["seconds"].max())
     curves = curves.assign(time=curves["seconds"] / unit)

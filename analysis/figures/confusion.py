@@ -18,7 +18,7 @@ from analysis.figures.style import (
     listed,
     new_canvas,
 )
-from analysis.loading import AnalysisError, Run
+from analysis.loading import Run
 from analysis.statistics.tallies import best_tallies
 from runs.tallies import PixelTally
 
@@ -30,10 +30,8 @@ def draw_confusion(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 
     """Rows: true classes; columns: found ones; shares of a row, with counts of pixels."""
     arm, tallies = best_tallies(run)
     pixels = [tally.counts for tally in tallies if isinstance(tally.counts, PixelTally)]
-    if not pixels:
-        raise AnalysisError("the run counts boxes, not pixels")
     classes = tallies[0].classes
-    counts = np.sum([tally.confusion.sum(axis=0) for tally in pixels], axis=0)
+    counts = np.mean([tally.confusion.sum(axis=0) for tally in pixels], axis=0)
     truths = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, truths, out=np.full(counts.shape, np.nan), where=truths > 0)
     size = len(classes)
@@ -43,7 +41,7 @@ def draw_confusion(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 
     axes = canvas.add_subplot(xlabel="found", ylabel="true")
     axes.pcolormesh(shares, vmin=0, vmax=1, cmap=SHADES, edgecolors=GRID, linewidth=0.5)
     if size <= MOST_WRITTEN:
-        _write_cells(axes, shares, counts)
+        _write_cells(axes, shares, counts.round().astype("int64"))
     names = [folded(name, 14) for name in classes]
     middles = np.arange(size) + 0.5
     narrow = max(map(len, names)) * 0.06 > 0.7 * side / size  # inches of a name, and of a cell
@@ -53,7 +51,7 @@ def draw_confusion(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 
     axes.spines[:].set_visible(False)
     axes.invert_yaxis()
     images = len(pixels[0].names)
-    seeds = f", summed over {len(pixels)} seeds" if len(pixels) > 1 else ""
+    seeds = f", mean of {len(pixels)} seeds" if len(pixels) > 1 else ""
     plain = "" if size <= MOST_WRITTEN else " Darker is more, from 0 to 1."
     return Sketch(
         canvas,

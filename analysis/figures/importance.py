@@ -29,7 +29,7 @@ def draw_importance(run: Run, looks: dict[int, Look]) -> Sketch:
     shown = [part for part in found if part.shares]
     if not shown:
         raise AnalysisError(
-            f"too few trials to say what mattered: {found[0].reason} (across all arms)"
+            f"there are too few trials to tell: {found[0].reason}, over all arms together"
         )
     names = list(dict.fromkeys(name for part in shown for name in part.shares))
     texts = ["all arms" if part.arm is None else folded_arm(run, part.arm, 24) for part in shown]

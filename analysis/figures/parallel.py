@@ -9,7 +9,16 @@ from matplotlib.collections import LineCollection
 from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
-from analysis.figures.style import DENSE, DOUBLE, Look, Sketch, folded, listed, new_canvas
+from analysis.figures.style import (
+    DENSE,
+    DOUBLE,
+    RANKS,
+    Look,
+    Sketch,
+    folded,
+    listed,
+    new_canvas,
+)
 from analysis.loading import AnalysisError, Run
 from analysis.wording import MISSING, number
 from runs.records import Domain
@@ -158,8 +167,8 @@ def _draw_lines(axes: Axes, heights: NDArray[np.float64], rank: NDArray[np.float
         LineCollection(
             list(lines),
             array=rank,
-            cmap="cividis_r",
-            linewidths=0.3 + 1.1 * rank**4,
+            cmap=RANKS,
+            linewidths=0.5 + 0.9 * rank**4,
             alpha=0.9 if len(heights) < 200 else 0.6,
             rasterized=len(heights) > DENSE // 10,
         )

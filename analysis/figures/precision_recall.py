@@ -1,5 +1,7 @@
 """Precision against recall of the best arm, for detection."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,7 +9,6 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from analysis.figures.style import (
-    DENSE,
     DOUBLE,
     GRID,
     LOOKS,
@@ -20,22 +21,21 @@ from analysis.figures.style import (
     new_canvas,
 )
 from analysis.loading import AnalysisError, Run
-from analysis.statistics.tallies import best_tallies
+from analysis.statistics.tallies import Tally, best_tallies
 from runs.tallies import BoxTally
 
 OVERLAPS = {0.5: 0, 0.75: 5}
 """The IoU that makes a detection right, and its column in a tally."""
 
+RECALLS = np.linspace(0, 1, 101)
+"""Where COCO's average precision looks at a curve."""
+
 
 def draw_precision_recall(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 - one arm's
-    """A panel an overlap, a line a class: of the seed in the middle, if there are several."""
+    """A panel an overlap, a line a class: the mean over seeds, whose area is the score on test."""
     arm, tallies = best_tallies(run)
-    if not isinstance(tallies[0].counts, BoxTally):
-        raise AnalysisError("the run counts pixels, not boxes")
-    order = np.argsort([tally.scores("AP50")[0] for tally in tallies], kind="stable")
-    tally = tallies[order[(len(tallies) - 1) // 2]]
-    boxes = tally.counts
-    assert isinstance(boxes, BoxTally), "all models of a run have one task"
+    boxes = tallies[0].counts
+    assert isinstance(boxes, BoxTally), "a detector's tally is of boxes"
     truths = boxes.truths.sum(axis=0)
     if not truths.any():
         raise AnalysisError("there is no true box in the test images")
@@ -48,25 +48,17 @@ def draw_precision_recall(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: 
         axes.grid(color=GRID, linewidth=0.5)
         axes.set(xlabel=f"recall (IoU {overlap:.2f})", xlim=(0, 1), ylim=(0, 1.02))
         for look, at in zip(LOOKS, shown, strict=False):
-            recall, precision = precision_recall(boxes, at + 1, level)
-            _draw_curve(axes, recall, precision, look)
-            drawn.append(
-                pd.DataFrame(
-                    {
-                        "class": names[at],
-                        "IoU": overlap,
-                        "recall": recall,
-                        "precision": precision,
-                    }
-                )
-            )
-            ends.append(
-                f"{names[at]} at IoU {overlap:.2f} up to recall {recall.max(initial=0):.2f}"
-            )
+            precision = mean_precision(tallies, at + 1, level)
+            _draw_curve(axes, precision, look)
+            curve = {"class": names[at], "IoU": overlap, "recall": RECALLS, "precision": precision}
+            drawn.append(pd.DataFrame(curve))
+            end = RECALLS[precision > 0].max(initial=0)
+            ends.append(f"{names[at]} at IoU {overlap:.2f} up to recall {end:.2f}")
     panels[0].set_ylabel("precision")
     add_legend(canvas, _handles([names[at] for at in shown], truths[shown]), 4)
-    scores = ", ".join(f"{name} {tally.scores(name)[0]:.3f}" for name in ("AP50", "AP75"))
-    seeds = f" (of {len(tallies)} seeds the middle one by AP50)" if len(tallies) > 1 else ""
+    means = {name: np.mean([one.scores(name)[0] for one in tallies]) for name in ("AP50", "AP75")}
+    scores = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
+    seeds = f" (mean of {len(tallies)} seeds)" if len(tallies) > 1 else ""
     rest = (
         f" Of {len(truths)} classes, the {len(shown)} most frequent."
         if len(shown) < len(truths)
@@ -76,12 +68,27 @@ def draw_precision_recall(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: 
         canvas,
         "Precision and recall",
         f"Detections of {arm_text(run, arm)}, the best arm on validation{seeds}, on "
-        f"{len(tally.names)} test images, from the surest down; n: true boxes. Precision at a "
-        f"recall is the highest at that recall or beyond, as AP has it: {scores} over all "
-        f"classes.{rest}",
+        f"{len(tallies[0].names)} test images, from the surest down; n: true boxes. Precision at a "
+        "recall is the highest at that recall or beyond, so that AP is the area under a curve: "
+        f"{scores} over all classes.{rest}",
         f"{arm_text(run, arm)}, {scores}. Its curves: {listed(ends)}.",
         pd.concat(drawn),
     )
+
+
+def mean_precision(tallies: Sequence[Tally], label: int, level: int) -> NDArray[np.float64]:
+    """Precision [101] at each of `RECALLS`, mean over `tallies`; its own mean is their mean AP.
+
+    Args:
+        tallies: of one arm's seeds.
+        label, level: as of `precision_recall`.
+    """
+    curves = []
+    for tally in tallies:
+        assert isinstance(tally.counts, BoxTally), "all models of a run have one task"
+        recall, precision = precision_recall(tally.counts, label, level)
+        curves.append(np.append(precision, 0)[np.searchsorted(recall, RECALLS)])
+    return np.mean(curves, axis=0)
 
 
 def precision_recall(
@@ -109,19 +116,8 @@ def precision_recall(
     return right / there, np.maximum.accumulate(precision[::-1])[::-1]
 
 
-def _draw_curve(
-    axes: Axes, recall: NDArray[np.float64], precision: NDArray[np.float64], look: Look
-) -> None:
-    # From recall 0, and down to the axis where no detection reaches further.
-    edge = recall.max(initial=0)
-    axes.step(
-        [0, *recall, edge],
-        [*precision[:1], *precision, 0] if len(recall) else [0, 0],
-        where="pre",
-        color=look.colour,
-        linestyle=look.line,
-        rasterized=len(recall) > DENSE * 10,
-    )
+def _draw_curve(axes: Axes, precision: NDArray[np.float64], look: Look) -> None:
+    axes.step(RECALLS, precision, where="pre", color=look.colour, linestyle=look.line)
 
 
 def _handles(names: list[str], truths: NDArray[np.int64]) -> list[Line2D]:

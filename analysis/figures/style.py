@@ -50,6 +50,9 @@ FAINT, GRID = "#999999", "#E5E5E5"
 SHADES = LinearSegmentedColormap.from_list("shades", ["#FFFFFF", "#0072B2", "#00283F"])
 """Shares from 0 to 1, distinguished by lightness alone."""
 
+RANKS = LinearSegmentedColormap.from_list("ranks", ["#7F8D99", "#0072B2", "#00283F"])
+"""Lines from the last to the first: the palest can still be seen on white."""
+
 MOST_ARMS = 8
 """So many arms can be distinguished by their looks."""
 

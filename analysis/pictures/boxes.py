@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from analysis.pictures.images import Area, ImageScores, Scene, Truth
 from analysis.statistics.tallies import Tally
-from datasets.colours import class_colour
+from datasets.colours import class_colours
 from models.metrics.matching import IOU_THRESHOLDS, SHOWN_SCORE, overlaps, taken_truths
 from runs.predictions import Found
 from runs.tallies import BoxTally
@@ -116,7 +116,7 @@ def areas(truth: Truth, found: Found) -> Iterator[Area]:
 def draw_truth(axes: Axes, scene: Scene) -> None:
     """The true boxes on a darkened picture, each class in its colour."""
     scene.show(axes, scene.picture // 2)
-    lines = [_class_line(label) for label in scene.truth.labels.tolist()]
+    lines = _class_lines(scene.truth, scene.truth.labels)
     _draw_frames(axes, scene.truth.boxes, lines, casing="black")
 
 
@@ -124,7 +124,7 @@ def draw_found(axes: Axes, scene: Scene, found: Found) -> None:
     """The detections that are shown, with their scores unless there are many."""
     scene.show(axes, scene.picture // 2)
     rows = outcomes(scene.truth, found).shown[::-1]  # the surest on top
-    lines = [_class_line(label) for label in found["labels"][rows].tolist()]
+    lines = _class_lines(scene.truth, found["labels"][rows])
     _draw_frames(axes, found["boxes"][rows], lines, casing="black")
     for row in rows if len(rows) <= MOST_LABELLED else ():
         _write_score(axes, found["boxes"][row], float(found["scores"][row]))
@@ -143,11 +143,11 @@ def legend(scene: Scene, founds: list[Found]) -> dict[str, list[Artist]]:
     """The classes that occur, if the data have several, and the kinds of lines."""
     truth = scene.truth
     shown = [found["labels"][outcomes(truth, found).shown] for found in founds]
-    ids = (
-        np.unique(np.concatenate([truth.labels, *shown])).tolist() if len(truth.classes) > 2 else []
-    )
+    ids = np.unique(np.concatenate([truth.labels, *shown]))
+    lines = zip(ids.tolist(), _class_lines(truth, ids), strict=True)
+    several = len(truth.classes) > 2
     return {
-        "classes": [_sample(truth.classes[one], _class_line(one), "black") for one in ids],
+        "classes": [_sample(truth.classes[one], line, "black") for one, line in lines if several],
         "error": [_sample(kind, line, "white") for kind, line in LINES.items()],
     }
 
@@ -200,6 +200,7 @@ def _write_score(axes: Axes, box: NDArray[np.float32], score: float) -> None:
     text.set_path_effects([withStroke(linewidth=1.2, foreground="black")])
 
 
-def _class_line(label: int) -> Line:
-    red, green, blue = class_colour(label)
-    return Line(f"#{red:02x}{green:02x}{blue:02x}")
+def _class_lines(truth: Truth, labels: NDArray[np.int64]) -> list[Line]:
+    """A line for each of the labels, in the colour of its class."""
+    colours = class_colours(truth.classes[1:])
+    return [Line("#{:02x}{:02x}{:02x}".format(*colours[label])) for label in labels.tolist()]

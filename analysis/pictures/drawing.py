@@ -60,17 +60,15 @@ def draw_pictures(run: Run, folder: Path, arms: int = 3, images: int = 3) -> lis
     models = shown_models(run, arms)
     if not models:
         raise AnalysisError(
-            f"{run.path} has no test scores yet: its pictures are of the test images, which are "
-            "used once, after the search"
+            "there are no test scores yet: the pictures are of the test images, which are used "
+            "once, after the search"
         )
     task = pictured(run.record.task)
     split = open_test(run, models[0].name)
     scores = [task.image_scores(read_tally(run, model.name), run.record.metric) for model in models]
     chosen = choose(scores[0], images)
     if not chosen:
-        raise AnalysisError(
-            f"there is nothing to find in any test image of {run.path}, and nothing was found"
-        )
+        raise AnalysisError("there is nothing to find in any test image, and nothing was found")
     indices = [image.row for image in chosen]
     founds = [list(predictions(run, model.name, split, indices)) for model in models]
     pictures = []

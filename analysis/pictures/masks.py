@@ -17,7 +17,7 @@ from shapely import Polygon
 from analysis.pictures.images import Area, ImageScores, Scene, Truth
 from analysis.statistics.tallies import Tally
 from datasets import IGNORE
-from datasets.colours import IGNORED_GREY, class_colour
+from datasets.colours import IGNORED_GREY, class_colours
 from runs.predictions import Found
 
 OUTCOMES = ("nothing there", "right", "wrong class", "missed", "false", "not counted")
@@ -37,9 +37,6 @@ OUTCOME_COLOURS = np.array(
     dtype=np.uint8,
 )
 """RGB of `OUTCOMES`, none of them a class's; what is not counted is striped with white."""
-
-CLASS_COLOURS = np.array([*map(class_colour, range(IGNORE)), IGNORED_GREY], dtype=np.uint8)
-"""RGB of every mask value [256, 3]."""
 
 STRIPES = 32  # to a side
 
@@ -73,14 +70,21 @@ def areas(truth: Truth, found: Found) -> Iterator[Area]:
         yield Area(Polygon(shell, holes), OUTCOMES[kind], truth.classes[true], truth.classes[ours])
 
 
+def palette(truth: Truth) -> NDArray[np.uint8]:
+    """RGB of every mask value [256, 3]."""
+    colours = np.full((IGNORE + 1, 3), IGNORED_GREY, np.uint8)
+    colours[: len(truth.classes)] = class_colours(truth.classes[1:])
+    return colours
+
+
 def draw_truth(axes: Axes, scene: Scene) -> None:
     """The true classes; what is not counted is grey."""
-    scene.show(axes, CLASS_COLOURS[scene.truth.mask])
+    scene.show(axes, palette(scene.truth)[scene.truth.mask])
 
 
 def draw_found(axes: Axes, scene: Scene, found: Found) -> None:
     """The predicted classes."""
-    scene.show(axes, CLASS_COLOURS[found["mask"]])
+    scene.show(axes, palette(scene.truth)[found["mask"]])
 
 
 def draw_errors(axes: Axes, scene: Scene, found: Found) -> None:
@@ -97,7 +101,7 @@ def legend(scene: Scene, founds: list[Found]) -> dict[str, list[Artist]]:
     """The classes that occur, and the outcomes that do."""
     truth = scene.truth
     ids = np.unique(np.stack([truth.mask, *(found["mask"] for found in founds)])).tolist()
-    colours = CLASS_COLOURS / 255
+    colours = palette(truth) / 255
     seen = np.unique([outcomes(truth.mask, found["mask"]) for found in founds]).tolist()
     return {
         "classes": [

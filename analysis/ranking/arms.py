@@ -73,8 +73,8 @@ def rank_arms(run: Run, metric: str | None = None) -> pd.DataFrame:
     (over those of its trials that were trained as far as that one), `epoch` (how far that was, as
     `6 of 30`; only if an arm has no finished training), `test` (of the arm's first trial; NaN where
     `test.json` does not have it), `n` (all its trials), of which `finished` (only if some were
-    not), `pruned`, `diverged`, `failed`, `unfinished` (each only if the run has any), the `epochs`
-    and `seconds` spent on all of them, and what `costs.costs_of` adds.
+    not), `pruned`, `stopped` (by hand), `diverged`, `failed`, `unfinished` (each only if the run
+    has any), the `epochs` and `seconds` spent on all of them, and what `costs.costs_of` adds.
 
     If the first trial of an arm has repeats, the arm's `mean` is over them on validation, its
     `test` is their mean, with their standard deviation `std` and number `seeds`.

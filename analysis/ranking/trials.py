@@ -7,6 +7,7 @@ from analysis.standings import best_epochs, metric_of
 
 STATUS_COLUMNS = {
     "pruned": "pruned",
+    "stopped": "stopped",
     "diverged": "diverged",
     "failed": "failed",
     "running": "unfinished",

@@ -8,14 +8,17 @@ from math import nan
 import pandas as pd
 
 from analysis.loading import Run, once_a_run
+from analysis.ranking.remedies import remedy_in_short, remedy_note
 from analysis.statistics.bootstrap import (
     CONFIDENCE,
     RESAMPLES,
     Bootstrap,
     bootstrap,
-    interval,
     resamples,
 )
+from analysis.statistics.intervals import interval
+from analysis.statistics.remedies import Remedy, remedy
+from analysis.statistics.seeds import SeedNoise, seed_noise
 from analysis.statistics.tallies import is_tallied, read_tally
 from analysis.statistics.ties import LEVEL, Comparison, compare_with, obstacle
 
@@ -39,6 +42,9 @@ class Uncertainty:
         seeds: how many models stand for each arm on test; 0 of an arm that was not tested.
         unknown: why an arm is not compared with the first one, by row.
         unfinished: those rows of `unknown` that have no finished training.
+        over_seeds: whether intervals and comparisons hold the variance between seeds.
+        remedies: what would distinguish each tied row from the first one, None if nothing within
+            reach would.
     """
 
     frame: pd.DataFrame
@@ -46,6 +52,8 @@ class Uncertainty:
     seeds: tuple[int, ...]
     unknown: dict[int, str]
     unfinished: frozenset[int]
+    over_seeds: bool
+    remedies: dict[int, Remedy | None]
 
 
 def uncertainty_of(
@@ -66,20 +74,24 @@ def uncertainty_of(
     samples = [_sample(run, names, metric, seed) for run, names in arms]
     unknown = _unknown(arms, samples) | dict(unfinished)
     frame = pd.DataFrame(index=range(len(arms)))
-    bounds = [interval(sample) if sample else None for sample in samples]
+    noise = seed_noise([sample for sample in samples if sample and not sample.obstacle])
+    bounds = [interval(sample, noise) if sample else None for sample in samples]
     frame["ci_low"] = [pair[0] if pair else nan for pair in bounds]
     frame["ci_high"] = [pair[1] if pair else nan for pair in bounds]
     able = [row for row in range(1, len(arms)) if not {0, row} & set(unknown)]
-    compared = _compared(samples, able)
+    compared = _compared(samples, able, noise)
     frame["difference"] = pd.Series([one.difference for one in compared], able, "float64")
     frame["p"] = pd.Series([one.p for one in compared], able, "float64")
     frame["tied"] = pd.Series([one.tied for one in compared], able, "boolean")
+    ties = {row: one for row, one in zip(able, compared, strict=True) if one.tied}
     return Uncertainty(
         frame.dropna(axis="columns", how="all"),
         images=next((len(sample.names) for sample in samples if sample), 0),
         seeds=tuple(len(names) for _, names in arms),
         unknown=unknown,
         unfinished=frozenset(unfinished),
+        over_seeds=noise.freedom > 0,
+        remedies={row: remedy(one, rivals=len(ties)) for row, one in ties.items()},
     )
 
 
@@ -96,12 +108,14 @@ def _sample(run: Run, names: tuple[str, ...], metric: str, seed: int) -> Bootstr
     return bootstrap(tallies, metric, _drawn(len(tallies[0].names), seed))
 
 
-def _compared(samples: Sequence[Bootstrap | None], able: Sequence[int]) -> list[Comparison]:
+def _compared(
+    samples: Sequence[Bootstrap | None], able: Sequence[int], noise: SeedNoise
+) -> list[Comparison]:
     """The first arm with those that can be compared with it."""
     if not able:
         return []
     first, *others = (sample for row in (0, *able) if (sample := samples[row]))
-    return compare_with(first, others)
+    return compare_with(first, others, noise)
 
 
 def _unknown(arms: Sequence[Models], samples: Sequence[Bootstrap | None]) -> dict[int, str]:
@@ -126,35 +140,53 @@ def uncertainty_notes(found: Uncertainty, titles: Sequence[str], metric: str) ->
         metric: what was scored.
     """
     notes = []
+    if found.remedies:
+        tied = {titles[row]: needed for row, needed in found.remedies.items()}
+        notes.append(remedy_note(titles[0], tied, found.seeds[0], found.images, found.over_seeds))
     if "ci_low" in found.frame:
-        notes.append(
-            f"{100 * CONFIDENCE:.0f} % CI of test: a bootstrap over the {found.images} test images "
-            f"({RESAMPLES} resamples, expanded percentiles, seeds averaged), as if they were "
-            "independent of each other. Tiles of one scene are not: the interval is too narrow."
-        )
+        notes.append(_interval_note(found))
     if "tied" in found.frame:
         notes += [_test_note(found, metric), *_better_notes(found, titles, metric)]
     return notes + _unknown_notes(found, titles)
 
 
+def shortfall(found: Uncertainty) -> str:
+    """What is lacking to separate the tied arms from the first one, in half a sentence."""
+    return remedy_in_short(found.remedies.values(), found.seeds[0], found.images, found.over_seeds)
+
+
+def _interval_note(found: Uncertainty) -> str:
+    seeds = ", and for other seeds by the variance between seeds" if found.over_seeds else ""
+    return (
+        f"{100 * CONFIDENCE:.0f} % CI of test: for other test images by a bootstrap over the "
+        f"{found.images} test images ({RESAMPLES} resamples, expanded){seeds}. The images are "
+        "taken as independent. Tiles of one scene are not: the interval is too narrow."
+    )
+
+
 def _test_note(found: Uncertainty, metric: str) -> str:
     compared = int(found.frame["tied"].notna().sum())
-    times = f" for {compared} comparisons" if compared > 1 else ""
-    # Only the seeds of the first arm and of those that are compared with it were looked at.
-    seeds = [found.seeds[row] for row in range(len(found.seeds)) if row not in found.unknown]
-    if max(seeds) == 1:
-        error = "a bootstrap over the images, the same for both"
-        noise = " Seed noise was not measured; repeats in the sweep would measure it."
+    times = f", corrected for {compared} comparisons" if compared > 1 else ""
+    if found.over_seeds:
+        error = "the images, the same for both, and of the seeds"
+        noise = (
+            " The variance between seeds is pooled over the arms; one that varies more has its own."
+        )
+        if 1 in _seeds_compared(found):
+            noise += " An arm with one seed is assumed to vary between seeds as the others do."
     else:
-        error = "a bootstrap over the images, the same for both, and the variance between seeds"
-        alone = "An arm with one seed is assumed to vary between seeds as the others do."
-        noise = f" {alone}" if min(seeds) == 1 else ""
+        error = "the images, the same for both"
+        noise = " Seed noise was not measured; repeats in the sweep would measure it."
     return (
         f"Tied ({TIED} or underlined): cannot be distinguished from the first arm, chosen on "
-        f"validation. Tested was the difference of mean {metric} on the same test images, with its "
-        f"standard error from {error}: p ≥ {LEVEL} by Student's t, with Holm's correction{times}."
-        f"{noise}"
+        f"validation. Tested was the difference of mean {metric}, with the errors of {error}: "
+        f"p ≥ {LEVEL} (Behrens-Fisher, on the arcsine scale){times}.{noise}"
     )
+
+
+def _seeds_compared(found: Uncertainty) -> set[int]:
+    """How many seeds the first arm and those that are compared with it have."""
+    return {seeds for row, seeds in enumerate(found.seeds) if row not in found.unknown}
 
 
 def _better_notes(found: Uncertainty, titles: Sequence[str], metric: str) -> list[str]:

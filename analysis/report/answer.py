@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.ranking.arms import Ranking
-from analysis.ranking.uncertainty import uncertainty_notes
+from analysis.ranking.uncertainty import shortfall, uncertainty_notes
 from analysis.report.parts import Section
 from analysis.statistics.bootstrap import CONFIDENCE
 from analysis.unfinished import unfinished_notes
@@ -50,7 +50,8 @@ def _reached(ranking: Ranking) -> str:
         within.append(f"mean ± standard deviation over {first['seeds']} seeds")
     if not _missing(first.get("ci_low")):
         low, high = first["ci_low"], first["ci_high"]
-        within.append(f"{100 * CONFIDENCE:.0f} % interval over test images {low:.4f} to {high:.4f}")
+        over = "test images and seeds" if ranking.uncertainty.over_seeds else "test images"
+        within.append(f"{100 * CONFIDENCE:.0f} % interval over {over} {low:.4f} to {high:.4f}")
     if _missing(first.get("std")) and _missing(first.get("ci_low")):
         within.append("one seed, and no interval")
     return f"{arm} is best by validation and reaches {metric} {score} on test ({'; '.join(within)})"
@@ -65,8 +66,9 @@ def _verdict(ranking: Ranking) -> str:
     for at, (row, arm) in enumerate(zip(others, ranking.titles[1:], strict=True), 1):
         standing = "unfinished" if at in ranking.unfinished else _standing(row)
         groups.setdefault(standing, []).append(arm)
+    lacking = f" ({shortfall(ranking.uncertainty)})" if "tied" in groups else ""
     said = [
-        words.format(_arms(groups[standing], len(others)))
+        words.format(_arms(groups[standing], len(others))) + (lacking if standing == "tied" else "")
         for standing, words in STANDINGS.items()
         if standing in groups
     ]

@@ -10,7 +10,7 @@ from analysis.ranking.trials import STATUS_COLUMNS, rank_trials
 from analysis.report.drawn import Drawn
 from analysis.report.parts import Grid, Listing, Section, grid, grid_of
 from analysis.statistics.costs import cost_notes, costs_of
-from analysis.tables.ranking import finished_alone, trial_order, untried_arms
+from analysis.tables.ranking import finished_alone, stopped_arms, trial_order, untried_arms
 from analysis.tables.table import Table
 from analysis.wording import command, count, duration, listed, number
 
@@ -23,6 +23,7 @@ MOST_TRIALS = 100
 _REASONS = {
     "failed": "no reason on record",
     "diverged": "no reason on record",
+    "stopped": "by hand",
     "running": "running, or interrupted: --resume continues it",
     "waiting": "waiting for a slot, or for what others reach: --resume continues it",
 }
@@ -131,6 +132,8 @@ def _missing_arms(run: Run) -> Iterator[tuple[str, int, str, str]]:
         yield "arms skipped", len(arms), str(reason), listed(arms.tolist(), NAMED)
     if untried := untried_arms(run):
         yield "arms without a trial", len(untried), "not tried yet", listed(untried, NAMED)
+    if stopped := stopped_arms(run):
+        yield "arms stopped", len(stopped), "by hand", listed(stopped, NAMED)
 
 
 def _failed(run: Run) -> Iterator[tuple[str, int, str, str]]:

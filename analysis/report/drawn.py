@@ -46,10 +46,15 @@ class Drawn:
     def absent(self, section: FigureSection) -> tuple[str, ...]:
         """The others of the section, and why each does not."""
         return tuple(
-            f"No figure {name.replace('_', ' ')}: {self.reasons[name]}"
+            not_shown(FIGURES[name].what, self.reasons[name])
             for name in _names(section)
             if name in self.reasons
         )
+
+
+def not_shown(what: str, reason: str) -> str:
+    """What a section lacks, and why, in two sentences."""
+    return f"Not shown: {what}. {reason[:1].upper()}{reason[1:]}."
 
 
 def draw(run: Run, folder: Path) -> Drawn:

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pandas as pd
 
+from analysis.figures import FIGURES
 from analysis.loading import AnalysisError, Run
 from analysis.ranking.arms import Ranking
-from analysis.report.drawn import Drawn
+from analysis.report.drawn import Drawn, not_shown
 from analysis.report.parts import Grid, Section, grid
 from analysis.statistics.effects import Effects, effects
 from analysis.statistics.importance import SHUFFLES, importances
-from analysis.tables.classes import class_notes, class_scores
+from analysis.tables.classes import class_notes, class_scores, seed_notes
 from analysis.tables.ranking import ranking_table, score_notes
 from analysis.tables.references import reference_notes, references_of
 from analysis.tables.table import Table
@@ -69,15 +70,13 @@ def mattered(run: Run, drawn: Drawn) -> Section:
     """The section: tables and figures, or why there are none."""
     made: list[Grid] = []
     reasons: list[str] = []
-    tables: dict[str, Callable[[Run], Grid]] = {
-        "effects of the factors": _effects,
-        "importances": _importances,
-    }
-    for what, table in tables.items():
+    tables: dict[str, Callable[[Run], Grid]] = {"effects": _effects, "importance": _importances}
+    for figure, table in tables.items():
         try:
             made.append(table(run))
         except AnalysisError as error:
-            reasons.append(f"No table of the {what}: {error}")
+            if figure not in drawn.reasons:  # where the figure lacks, too, it is said there
+                reasons.append(not_shown(f"{FIGURES[figure].what}, over all arms", str(error)))
     return Section(
         anchor="mattered",
         title="What mattered",
@@ -99,38 +98,31 @@ def tradeoff(drawn: Drawn) -> Section:
 
 def errors(run: Run, numbers: Mapping[int, int], drawn: Drawn) -> Section:
     """What the arms get wrong: class by class, and one class taken for another."""
-    grids: tuple[Grid, ...] = ()
-    reasons = drawn.absent("errors")
-    try:
-        grids = _class_grids(run, numbers)
-    except AnalysisError as error:
-        reasons = (f"No table of classes: {error}", *reasons)
+    of_classes = any("/" in name for name in run.record.metrics)
     return Section(
         anchor="errors",
         title="What it gets wrong",
-        grids=grids,
+        grids=_class_grids(run, numbers) if of_classes else (),
         plates=drawn.plates("errors"),
-        absent=reasons,
+        absent=drawn.absent("errors"),
     )
 
 
 def pictures(drawn: Drawn) -> Section:
     """The best arms on good, middling and bad test images."""
+    what = "newer pictures" if drawn.pictures else "pictures of predictions"
     return Section(
         anchor="pictures",
         title="Pictures of predictions",
         plates=drawn.pictures,
-        absent=(drawn.no_pictures,) if drawn.no_pictures else (),
+        absent=(not_shown(what, drawn.no_pictures),) if drawn.no_pictures else (),
     )
 
 
 def _class_grids(run: Run, numbers: Mapping[int, int]) -> tuple[Grid, ...]:
     """One table of all arms by one metric, one of the best arm by all, on test where there is one.
 
-    `numbers`: positions of the arms on the page.
-
-    Raises:
-        AnalysisError: the run has no metrics of single classes.
+    Of a run that has metrics of single classes. `numbers`: positions of the arms on the page.
     """
     scores = class_scores(run)
     if scores.empty:
@@ -160,15 +152,16 @@ def _arms_by_class(
     table = Table("", None, frame, classes, (), {}, rivals)
     caption = f"{kind} of each class on {split}, by the best trial of each arm"
     more = f"Other metrics, and validation: {command('classes', run.path)}"
-    notes = (*class_notes(run, shown), more)
+    notes = (*seed_notes(scores), *class_notes(run, shown), more)
     return grid(table, "classes-table", caption, ("arm",), notes, arms)
 
 
 def _best_arm(run: Run, scores: pd.DataFrame, kinds: list[str], split: str) -> Grid:
     first = scores[scores["trial"] == scores["trial"].iloc[0]]
     arm = run.record.arms[first["arm"].iloc[0]].title
+    which = f"mean of {first['seeds'].iloc[0]} seeds" if seed_notes(first) else "its best trial"
     table = Table("", None, first[["class", *kinds]], tuple(kinds), (), {}, (None,) * len(first))
-    caption = f"{arm} ({first['trial'].iloc[0]}) on {split}, class by class"
+    caption = f"{arm} on {split}, class by class ({which})"
     return grid(table, "best-classes-table", caption, ("class",))
 
 

@@ -79,7 +79,7 @@ def _repeats_missing(run: Run) -> str:
     repeats = run.record.repeats
     if repeats is None:
         return ""
-    tried = len(set(run.trials.dropna(subset="score")["arm"]))
+    tried = len(set(run.trials.dropna(subset="score")["arm"]) - run.stopped)
     planned = min(repeats.top, tried) * repeats.seeds
     ended = int(run.repeats["status"].isin(ENDED).sum())
     return f"{ended} of {count(planned, 'seed repeat')} have ended." if ended < planned else ""

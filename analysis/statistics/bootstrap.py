@@ -7,11 +7,9 @@ draw by draw.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtrit
 
 from analysis.loading import AnalysisError
 from analysis.statistics.tallies import Tally, Weights
@@ -72,18 +70,3 @@ def bootstrap(tallies: Sequence[Tally], metric: str, weights: Weights) -> Bootst
         np.concatenate([tally.scores(metric) for tally in tallies]),
         np.stack([tally.scores(metric, weights) for tally in tallies]),
     )
-
-
-def interval(sample: Bootstrap) -> tuple[float, float] | None:
-    """Bounds of the mean over seeds; None if the sample has an obstacle.
-
-    A percentile interval, expanded as Hesterberg 2015 ("What Teachers Should Know About the
-    Bootstrap") has it: at the quantiles that make it as wide as Student's t would be, because plain
-    percentiles are too narrow on few images.
-    """
-    if sample.obstacle:
-        return None
-    images = len(sample.names)
-    beyond = float(ndtr(sqrt(images / (images - 1)) * stdtrit(images - 1, (1 - CONFIDENCE) / 2)))
-    low, high = np.nanquantile(sample.resampled.mean(axis=0), [beyond, 1 - beyond])
-    return float(low), float(high)

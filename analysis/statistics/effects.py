@@ -63,16 +63,13 @@ def effects(run: Run, metric: str | None = None) -> Effects:
     scores, repeated = _arm_scores(comparable)
     levels = _levels(run, scores.index)
     if not levels:
-        raise AnalysisError(
-            f"{run.path} has no factor with two values among the {len(scores)} arms whose "
-            "scores can be compared"
-        )
+        raise AnalysisError("no factor has two values among the arms whose scores can be compared")
     design = np.hstack([np.ones((len(scores), 1)), *(_contrasts(code) for code in levels.values())])
     unknowns = design.shape[1]
     if np.linalg.matrix_rank(design) < unknowns:
         raise AnalysisError(
-            f"{run.path} has scores of {len(scores)} arms, which cannot tell the effects of "
-            f"{', '.join(levels)} apart: too many combinations are left out"
+            f"the scores of {len(scores)} arms cannot tell the effects of {', '.join(levels)} "
+            "apart: too many combinations are left out"
         )
     solution = np.linalg.lstsq(design, scores.to_numpy(), rcond=None)[0]
     fitted = design @ solution

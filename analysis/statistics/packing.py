@@ -52,7 +52,7 @@ def packing(run: Run) -> Packing:
         AnalysisError: no epoch has a time.
     """
     if not {"time", "seconds"} <= set(run.epochs) or run.epochs["time"].isna().all():
-        raise AnalysisError(f"{run.path} does not say when its epochs ended")
+        raise AnalysisError("the run does not say when its epochs ended")
     epochs = run.epochs.dropna(subset=["time", "seconds"])[["number", "time", "seconds"]]
     epochs = epochs.assign(start=epochs["time"] - epochs["seconds"], end=epochs["time"])
     stops = _stops(run, epochs)
@@ -78,15 +78,17 @@ def packing(run: Run) -> Packing:
 
 
 def _stops(run: Run, epochs: pd.DataFrame) -> list[tuple[float, float]]:
-    """When nothing could run, in unix seconds: from the last epoch before each resumption to it."""
-    stops = []
-    for text in run.record.resumed:
-        again = datetime.fromisoformat(text).timestamp()
+    """When nothing could run, in unix seconds: from the last epoch before a resumption to it.
+
+    Resumptions without an epoch between them are of one stop, which lasts until the last of them.
+    """
+    stops: dict[float, float] = {}
+    for again in sorted(datetime.fromisoformat(text).timestamp() for text in run.record.resumed):
         ended = epochs.loc[epochs["end"] <= again, "end"]
         # What had begun by then and ended later ran across it: the clock of a run.json is coarse.
         if len(ended) and not ((epochs["start"] < ended.max()) & (epochs["end"] > again)).any():
-            stops.append((float(ended.max()), again))
-    return stops
+            stops[float(ended.max())] = again
+    return list(stops.items())
 
 
 def _running_time(

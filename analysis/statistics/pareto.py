@@ -71,7 +71,7 @@ def pareto(run: Run, cost: Cost, metric: str | None = None) -> Pareto:
         }
     )
     if found["cost"].isna().all():
-        raise AnalysisError(f"{run.path} does not say what its arms take in {cost}")
+        raise AnalysisError(f"the run does not say what its arms take in {cost}")
     arms = found.dropna(subset=["score", "cost"]).rename_axis("arm").reset_index()
     arms["front"] = on_front(arms["score"].to_numpy("float64"), arms["cost"].to_numpy("float64"))
     arms = arms.sort_values(["cost", "score"], ascending=[True, False], ignore_index=True)

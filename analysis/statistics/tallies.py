@@ -123,7 +123,7 @@ def best_tallies(run: Run) -> tuple[int, list[Tally]]:
     arm, models = ranked[0].arm, models_of_arms(run, metric)
     names = models.loc[models["arm"] == arm, "name"].tolist()
     if not all(is_tallied(run, name) for name in names):
-        raise AnalysisError("the best arm has no tally of the test images (test.npz)")
+        raise AnalysisError("what the best arm finds in each test image is not on record")
     return arm, [read_tally(run, name) for name in names]
 
 

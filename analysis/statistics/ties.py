@@ -3,20 +3,54 @@
 A score depends on two random things: which images are in the test set, and which seed the model
 was trained under. Both are in the standard error of a difference, as in studies of several
 readers of the same images (Obuchowski & Rockette 1995; Hillis 2007), where an arm's seeds are its
-readers.
+readers. Scores are compared on the scale of `seeds.angles`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 from math import inf, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import stdtr
+from scipy.special import erf, gammaincinv
 
 from analysis.statistics.bootstrap import Bootstrap
+from analysis.statistics.seeds import Array, SeedNoise, angles, variance_over_images
 
 LEVEL = 0.05
+
+NODES = 32
+"""Values that each variance is given."""
+
+
+@dataclass(frozen=True)
+class ErrorParts:
+    """The error of a difference between two arms, in squared angles.
+
+    Attributes:
+        once: its variance over images, without what `seeds` have of it.
+        images: how many there are.
+        seeds: the variance between seeds, of one seed of each arm.
+        counts: how many seeds each arm has.
+        freedom: degrees of freedom of the variance between seeds; 0 if it is not known.
+    """
+
+    once: float
+    images: int
+    seeds: tuple[float, float]
+    counts: tuple[int, int]
+    freedom: int
+
+    @property
+    def over_seeds(self) -> float:
+        """The variance that the means over seeds have from their seeds."""
+        return sum(one / count for one, count in zip(self.seeds, self.counts, strict=True))
+
+    @property
+    def standard(self) -> float:
+        """The standard error."""
+        return sqrt(self.once + self.over_seeds)
 
 
 @dataclass(frozen=True)
@@ -25,14 +59,14 @@ class Comparison:
 
     Attributes:
         difference: the best's mean score over its seeds minus the other's.
-        error: standard error of it.
-        freedom: degrees of freedom of the error.
-        p: two-sided; `compare_with` corrects it for the number of comparisons.
+        apart: the same as angles.
+        error: of `apart`.
+        p: two-sided, and corrected for the number of comparisons.
     """
 
     difference: float
-    error: float
-    freedom: float
+    apart: float
+    error: ErrorParts
     p: float
 
     @property
@@ -41,37 +75,31 @@ class Comparison:
         return self.p >= LEVEL
 
 
-@dataclass(frozen=True)
-class _Seeds:
-    """The effect of seeds on an arm's mean score.
+def compare_with(
+    best: Bootstrap, others: Sequence[Bootstrap], noise: SeedNoise
+) -> list[Comparison]:
+    """Compare `best` with each of `others`; `p` is corrected for all of them.
 
-    Attributes:
-        variance: of the mean, between seeds, on these very images.
-        freedom: its degrees of freedom; 0 where no arm has two seeds, so that it is not known.
-        by_image: the part of the variance that is due to errors on different images; resampling
-            the images shows it as well, and it must not be counted twice.
-    """
+    The standard error of a difference holds the variance over images, by a bootstrap that draws
+    the same images for both arms, and the variance between seeds, which is `noise.of` each arm. If
+    nothing is known of seeds, images are all that is tested.
 
-    variance: float = 0.0
-    freedom: int = 0
-    by_image: float = 0.0
-
-
-def compare_with(best: Bootstrap, others: Sequence[Bootstrap]) -> list[Comparison]:
-    """Compare `best` with each of `others`; `p` is corrected for all of them (Holm 1979).
-
-    The statistic is the difference of the mean scores over seeds. Its standard error holds the
-    variance over images, by a bootstrap that draws the same images for both arms, and the variance
-    between the seeds of each arm. An arm with one seed is taken to vary between seeds as the arms
-    with several do on average; if there are none, images are all that is tested. It is compared
-    with Student's t, at the degrees of freedom of Welch (1947) and Satterthwaite.
+    Both variances are estimates. The p value is the mean over what they may be, given those (the
+    test of Behrens and Fisher, whose size is below its level; Robinson 1976): of one variance alone
+    it is that of Student's t. Of several comparisons the largest difference, in standard errors,
+    has the p value of the largest of as many independent ones under the same variances (Hochberg
+    1974, the studentised maximum modulus, which bounds dependent ones as well), the next the p
+    value of one less, and so on (Holm 1979).
 
     No pair may have an `obstacle`.
     """
-    usual = _usual_seeds([best, *others])
-    found = [_compare(best, other, usual) for other in others]
-    corrected = holm([comparison.p for comparison in found])
-    return [replace(one, p=p) for one, p in zip(found, corrected, strict=True)]
+    found = [_difference(best, other, noise) for other in others]
+    errors = [error for _, _, error in found]
+    corrected = step_down([apart for _, apart, _ in found], errors)
+    return [
+        Comparison(difference, apart, error, p)
+        for (difference, apart, error), p in zip(found, corrected, strict=True)
+    ]
 
 
 def obstacle(best: Bootstrap, other: Bootstrap) -> str | None:
@@ -81,56 +109,76 @@ def obstacle(best: Bootstrap, other: Bootstrap) -> str | None:
     return None if np.array_equal(best.names, other.names) else "tested on other images"
 
 
-def holm(values: Sequence[float]) -> list[float]:
-    """P values corrected for their number: Holm 1979, "A Simple Sequentially Rejective … Test"."""
-    p = np.asarray(values, np.float64)
-    order = np.argsort(p)
-    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    corrected = np.empty_like(p)
-    corrected[order] = np.minimum(steps, 1)
-    return corrected.tolist()
+def step_down(apart: Sequence[float], errors: Sequence[ErrorParts]) -> list[float]:
+    """The corrected p value of each difference, in angles."""
+    sizes = [in_errors(one, error) for one, error in zip(apart, errors, strict=True)]
+    order = sorted(range(len(sizes)), key=lambda at: -sizes[at])
+    steps = [
+        p_of_largest(sizes[at], [errors[one] for one in order[k:]]) for k, at in enumerate(order)
+    ]
+    corrected = dict(zip(order, accumulate(steps, max), strict=True))
+    return [corrected[at] for at in range(len(sizes))]
 
 
-def _compare(best: Bootstrap, other: Bootstrap, usual: _Seeds) -> Comparison:
-    difference = float(best.scores.mean() - other.scores.mean())
-    seeds = [_seeds(sample) if len(sample.scores) > 1 else usual for sample in (best, other)]
-    images = _variance_over_images(best.resampled.mean(axis=0) - other.resampled.mean(axis=0), best)
-    once = max(0.0, images - sum(part.by_image for part in seeds))
-    parts = [(once, len(best.names) - 1), *((part.variance, part.freedom) for part in seeds)]
-    variance = sum(part for part, _ in parts)
-    if variance == 0:  # the same predictions, or none that differs between images
-        return Comparison(difference, 0.0, inf, p=float(difference == 0))
-    freedom = variance**2 / sum(part**2 / own for part, own in parts if part)
-    statistic = abs(difference) / sqrt(variance)
-    return Comparison(difference, sqrt(variance), freedom, p=float(2 * stdtr(freedom, -statistic)))
+def p_of_largest(size: float, errors: Sequence[ErrorParts]) -> float:
+    """How likely it is that one of several differences is as large as `size` standard errors.
+
+    If none is real, and they are independent given both variances. `errors` share the images and
+    the degrees of freedom.
+    """
+    if size in (0, inf):
+        return float(size == 0)
+    images, seeds, weights = _variances(errors[0].images - 1, errors[0].freedom)
+    all_smaller = np.ones(len(weights))
+    for error in errors:
+        if error.standard:
+            variance = error.once * images + error.over_seeds * seeds
+            all_smaller *= erf(size * error.standard / np.sqrt(2 * variance))
+    return min(1.0, float(weights @ (1 - all_smaller)))
 
 
-def _seeds(sample: Bootstrap) -> _Seeds:
-    """The effect in an arm with several seeds."""
-    count = len(sample.scores)
-    apart = sample.resampled - sample.resampled.mean(axis=0)
-    by_image = sum(_variance_over_images(one, sample) for one in apart)
-    return _Seeds(
-        variance=float(sample.scores.var(ddof=1)) / count,
-        freedom=count - 1,
-        by_image=by_image / (count * (count - 1)),
+@lru_cache(maxsize=64)
+def _variances(images: int, seeds: int) -> tuple[Array, Array, Array]:
+    """What two variances may be, in units of their estimates; and the weight of each pair of them.
+
+    `images` and `seeds` are the degrees of freedom of the estimates.
+    """
+    (of_images, first), (of_seeds, second) = _variance(images), _variance(seeds)
+    pairs = np.meshgrid(of_images, of_seeds, indexing="ij")
+    return pairs[0].ravel(), pairs[1].ravel(), np.outer(first, second).ravel()
+
+
+def _variance(freedom: int) -> tuple[Array, Array]:
+    """Gauss-Legendre nodes of degrees of freedom over χ², denser where the variance is large."""
+    if not freedom:
+        return np.ones(1), np.ones(1)
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    roots = (nodes + 1) / 2
+    return freedom / (2 * gammaincinv(freedom / 2, roots**3)), weights / 2 * 3 * roots**2
+
+
+def _difference(
+    best: Bootstrap, other: Bootstrap, noise: SeedNoise
+) -> tuple[float, float, ErrorParts]:
+    """The difference of two arms as scores and as angles, and the error of the latter."""
+    pair = (best, other)
+    first, second = (sample.scores.mean() for sample in pair)
+    resampled = [angles(sample.resampled.mean(axis=0)) for sample in pair]
+    seeds, counts = [noise.of(sample) for sample in pair], [len(sample.scores) for sample in pair]
+    over_images = variance_over_images(resampled[0] - resampled[1], len(best.names))
+    twice = sum(seed.by_image / count for seed, count in zip(seeds, counts, strict=True))
+    error = ErrorParts(
+        once=max(0.0, over_images - twice),
+        images=len(best.names),
+        seeds=(seeds[0].total, seeds[1].total),
+        counts=(counts[0], counts[1]),
+        freedom=noise.freedom,
     )
+    return float(first - second), float(angles(first) - angles(second)), error
 
 
-def _usual_seeds(samples: Sequence[Bootstrap]) -> _Seeds:
-    """The effect of one seed on a score, from all arms with several together."""
-    several = [(_seeds(sample), len(sample.scores)) for sample in samples if len(sample.scores) > 1]
-    if not several:
-        return _Seeds()
-    freedom = sum(part.freedom for part, _ in several)
-    return _Seeds(
-        variance=sum(part.variance * count * part.freedom for part, count in several) / freedom,
-        freedom=freedom,
-        by_image=sum(part.by_image * count * part.freedom for part, count in several) / freedom,
-    )
-
-
-def _variance_over_images(resampled: NDArray[np.float64], sample: Bootstrap) -> float:
-    # A bootstrap's variance is that of N images divided by N, not by N − 1.
-    images = len(sample.names)
-    return float(np.nanvar(resampled)) * images / (images - 1)
+def in_errors(apart: float, error: ErrorParts) -> float:
+    """A difference in standard errors."""
+    if apart == 0:  # the same predictions, perhaps: these have no error, either
+        return 0.0
+    return abs(apart) / error.standard if error.standard else inf

@@ -1,10 +1,16 @@
-"""How well single classes do: the metrics `metric/class` of the best trial of each arm."""
+"""How well single classes do: the metrics `metric/class` of the best trial of each arm.
+
+Of a trial with repeats, they are the mean over these, as its score on test is everywhere else.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import pandas as pd
 
 from analysis.loading import AnalysisError, Run
 from analysis.ranking.trials import bare_names
-from analysis.standings import best_epochs, ranked_arms
+from analysis.standings import best_metrics, models_of_arms, ranked_arms
 from analysis.tables.formats import Format, write
 from analysis.tables.ranking import SAMPLE_WARNING, context_of
 from analysis.tables.table import Table
@@ -16,29 +22,40 @@ def class_scores(run: Run, trial: str | None = None) -> pd.DataFrame:
     """A row an arm, split and class: arms as `rank_arms` ranks them, classes as the run has them.
 
     Columns: `trial`, whose scores they are (the arm's best, at its best epoch, both by the metric
-    that the sweep selects by), `arm` (position in `run.record.arms`), one a factor as
-    `arm/<factor>`, `split` (validation, and test where `test.json` has the trial), `class`,
-    and every metric that the run has of single classes.
+    that the sweep selects by), `seeds` (how many repeats of it they are the mean of; missing of the
+    trial itself; no column if the run has no repeats), `arm` (position in `run.record.arms`), one a
+    factor as `arm/<factor>`, `split` (validation, and test where `test.json` has the trial or its
+    repeats), `class`, and every metric that the run has of single classes.
 
     Args:
         run: what `load` gave.
-        trial: name of the one trial to show; by default each arm's best.
+        trial: name of the one trial to show, itself; by default each arm's best.
 
     Raises:
         AnalysisError: the run has no metrics of single classes, or no such trial with a score.
     """
     kinds, classes = _kinds_and_classes(run)
-    arms = ["arm", *(f"arm/{factor}" for factor in run.record.factors)]
+    metrics, factors = list(run.record.metrics), run.record.factors
+    measured = {
+        "validation": best_metrics(run, run.record.metric),
+        "test": pd.DataFrame(run.test.values(), list(run.test), metrics, "float64"),
+    }
     rows = [
-        [scored["name"], *(scored[key] for key in arms), split, name]
-        + [scores.get(f"{kind}/{name}") for kind in kinds]
-        for scored in _scored_trials(run, trial).to_dict("records")
-        for split, scores in (("validation", scored), ("test", run.test.get(scored["name"])))
-        if scores is not None
+        (
+            *(one.trial, one.seeds, one.arm),
+            *(run.record.arms[one.arm][factor] for factor in factors),
+            *(split, name),
+            *(scores.get(f"{kind}/{name}") for kind in kinds),
+        )
+        for one in _shown(run, trial)
+        for split, scores in one.mean_of(measured)
         for name in classes
     ]
-    columns = ["trial", *arms, "split", "class", *kinds]
-    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(kinds, "float64"))
+    arms = ["arm", *(f"arm/{factor}" for factor in factors)]
+    columns = ["trial", "seeds", *arms, "split", "class", *kinds]
+    frame = pd.DataFrame(rows, columns=columns)
+    frame = frame.astype({"seeds": "Int64", **dict.fromkeys(kinds, "float64")})
+    return frame if len(run.repeats) else frame.drop(columns="seeds")
 
 
 def show_classes(
@@ -67,6 +84,7 @@ def show_classes(
         scores=_kinds_and_classes(run)[0],
         notes=(
             f"Trials are at their best epoch by {metric} on validation.",
+            *seed_notes(scores),
             *class_notes(run, unfinished),
             *_untested(scores),
         ),
@@ -74,6 +92,13 @@ def show_classes(
         contest=tuple(rivals) if scores["arm"].nunique() > 1 else alone,
     )
     return write(table, format, width=width, styled=styled)
+
+
+def seed_notes(scores: pd.DataFrame) -> list[str]:
+    """What the scores of an arm with repeats are, if there is one."""
+    if "seeds" not in scores or scores["seeds"].isna().all():
+        return []
+    return ["Of arms with repeats, scores are the mean over these, as in the ranking."]
 
 
 def class_notes(run: Run, unfinished: dict[int, Unfinished]) -> list[str]:
@@ -86,27 +111,50 @@ def _kinds_and_classes(run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
     parts = [name.partition("/") for name in run.record.metrics if "/" in name]
     if not parts:
         raise AnalysisError(
-            f"{run.path} has no metrics of single classes, such as IoU/water; it has "
+            "the run has no metrics of single classes, such as IoU/water; it has "
             f"{', '.join(run.record.metrics)}"
         )
     kinds, _, classes = zip(*parts, strict=True)
     return tuple(dict.fromkeys(kinds)), tuple(dict.fromkeys(classes))
 
 
-def _scored_trials(run: Run, trial: str | None) -> pd.DataFrame:
-    """Trials with their metrics at their best epoch: the one asked for, or each arm's best."""
+class _Shown(NamedTuple):
+    """A trial, and the models that stand for it: `seeds` repeats, or None of them and itself."""
+
+    trial: str
+    arm: int
+    seeds: int | None
+    models: list[str]
+
+    def mean_of(self, measured: dict[str, pd.DataFrame]) -> Iterator[tuple[str, pd.Series]]:
+        """Each split in which the models are scored, and their mean; `measured` has their rows."""
+        for split, scores in measured.items():
+            own = scores[scores.index.isin(self.models)]
+            if len(own):
+                yield split, own.mean()
+
+
+def _shown(run: Run, trial: str | None) -> list[_Shown]:
+    """The trial that is asked for, or each arm's best."""
+    if trial is not None:
+        return [_Shown(trial, _arm_of(run, trial), None, [trial])]
     metric = run.record.metric
-    at_best = best_epochs(run, metric)[["number", *run.record.metrics]]
-    scored = run.trials.merge(at_best, on="number")
-    if trial is None:
-        best = [standing.trial.number for standing in ranked_arms(run, metric)]
-        return scored.set_index("number", drop=False).loc[best]
-    names = run.trials["name"].tolist()
-    if trial not in names:
-        raise AnalysisError(f"{run.path} has no trial '{trial}'{did_you_mean(trial, names)}")
-    if trial not in set(scored["name"]):
+    models = models_of_arms(run, metric).groupby("arm")["name"].agg(list)
+    names = run.trials.set_index("number")["name"]
+    return [
+        _Shown(names[one.trial.number], one.arm, len(one.repeats) or None, models[one.arm])
+        for one in ranked_arms(run, metric)
+    ]
+
+
+def _arm_of(run: Run, trial: str) -> int:
+    """The arm of a trial that has a score."""
+    trials = run.trials.set_index("name")
+    if trial not in trials.index:
+        raise AnalysisError(f"{run.path} has no trial '{trial}'{did_you_mean(trial, trials.index)}")
+    if pd.isna(trials["score"][trial]):
         raise AnalysisError(f"trial {trial} of {run.path} has no score: it failed, or just began")
-    return scored[scored["name"] == trial]
+    return int(trials["arm"][trial])
 
 
 def _untested(scores: pd.DataFrame) -> list[str]:
@@ -119,6 +167,8 @@ def _compact(run: Run, scores: pd.DataFrame) -> pd.DataFrame:
     """The factors in one column, and what is the same as in the row above left blank."""
     arms = scores["arm"].map(lambda position: run.record.arms[position].title)
     numbers = scores["trial"].map(run.trials.set_index("name")["number"]).astype(str)
+    if "seeds" in scores:
+        numbers += scores["seeds"].map(lambda seeds: "" if pd.isna(seeds) else f" ({seeds} seeds)")
     names = pd.DataFrame({"arm": arms, "trial": numbers, "split": scores["split"]})
     same_trial = scores["trial"].eq(scores["trial"].shift())
     same_split = same_trial & scores["split"].eq(scores["split"].shift())

@@ -255,8 +255,10 @@ def _left_out(run: Run) -> list[str]:
     notes = [f"Left out: {one.arm.title} ({one.reason})." for one in run.record.skipped]
     if untried := untried_arms(run):
         notes.append(f"Planned, but without a trial: {', '.join(untried)}.")
+    if stopped := stopped_arms(run):
+        notes.append(f"Stopped by hand, with no more trials since: {', '.join(stopped)}.")
     trained = pd.concat([run.trials, run.repeats])
-    for status in ("failed", "diverged"):
+    for status in ("failed", "diverged", "stopped"):
         trials = trained[trained["status"] == status]
         # Many trials tend to end for one reason, which is said once.
         for reason, names in trials["name"].groupby(trials["reason"].fillna("no reason recorded")):
@@ -267,13 +269,19 @@ def _left_out(run: Run) -> list[str]:
 
 
 def untried_arms(run: Run) -> list[str]:
-    """Titles of the arms that got no trial and were not skipped."""
-    tried, skipped = set(run.trials["arm"]), {one.arm for one in run.record.skipped}
+    """Titles of the arms that got no trial and were neither skipped nor stopped by hand."""
+    tried = {*run.trials["arm"], *run.stopped}
+    skipped = {one.arm for one in run.record.skipped}
     return [
         arm.title
         for position, arm in enumerate(run.record.arms)
         if position not in tried and arm not in skipped
     ]
+
+
+def stopped_arms(run: Run) -> list[str]:
+    """Titles of the arms that were stopped by hand."""
+    return [run.record.arms[arm].title for arm in sorted(run.stopped)]
 
 
 def readable(arms: pd.DataFrame, *, marks: bool) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from datasets.samples.terrain import (
     sunlight,
 )
 
-PATCHES = {"train": 56, "validation": 32, "test": 32}
+PATCHES = {"train": 64, "validation": 32, "test": 64}
 WITHOUT_SCARS = 0.2  # share of the patches
 SIZE = 128
 PIXEL = 10.0  # metres
@@ -45,7 +45,7 @@ def write(root: Path, seed: int) -> None:
         masks.mkdir(parents=True)
         for number in range(1, count + 1):
             rng = np.random.default_rng([seed, index, number])
-            scars = 0 if rng.random() < WITHOUT_SCARS else int(rng.integers(1, 5))
+            scars = 0 if rng.random() < WITHOUT_SCARS else int(rng.integers(2, 5))
             image, mask = scene(rng, scars)
             _write_array(images / f"image_{number}.h5", "img", image)
             _write_array(masks / f"mask_{number}.h5", "mask", mask)
@@ -59,10 +59,10 @@ def scene(rng: np.random.Generator, scars: int) -> tuple[Field, NDArray[np.uint8
     elevation = _mountains(rng)
     slope = slope_degrees(elevation, PIXEL)
     scar = _scars(rng, elevation, slope, scars)
-    field = _fields(rng, slope, int(rng.integers(0, 3)))
+    field = _fields(rng, slope, int(rng.integers(0, 2)))
     ground = _vegetation(rng)
     ground = _lay(ground, SOIL * rng.uniform(0.85, 1.1), field)
-    ground = _lay(ground, SOIL * rng.uniform(0.9, 1.15), scar * rng.uniform(0.75, 1))
+    ground = _lay(ground, SOIL * rng.uniform(1, 1.2), scar * rng.uniform(0.9, 1))
     texture = 1 + 0.08 * fractal(rng, SIZE, 0.6)
     light = sunlight(elevation, PIXEL, rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(45, 70)))
     ground *= (texture * (0.3 + 0.7 * light))[..., None]
@@ -97,7 +97,7 @@ def _scars(rng: np.random.Generator, elevation: Field, slope: Field, count: int)
         if spot is None:
             break
         x, y = spot
-        length = float(np.clip(rng.lognormal(np.log(25), 0.4), 12, 50))
+        length = float(np.clip(rng.lognormal(np.log(42), 0.25), 28, 64))
         outline = patch_coverage(
             warp,
             spot,
@@ -109,7 +109,7 @@ def _scars(rng: np.random.Generator, elevation: Field, slope: Field, count: int)
             edge=0.6,
         )
         coverage = np.maximum(coverage, outline)
-        chance = chance * (ndimage.maximum_filter(outline, 25) < 0.1)  # room for the next scar
+        chance = chance * (ndimage.maximum_filter(outline, 41) < 0.1)  # room for the next scar
     return coverage
 
 

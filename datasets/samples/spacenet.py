@@ -46,7 +46,7 @@ ATLANTA_PIXEL = 0.5  # metres
 ATLANTA_GAIN = np.array([620, 760, 700, 950])  # digital numbers of a white surface, blue to nir
 ATLANTA_HAZE = np.array([420, 380, 300, 240])
 
-TILES = 48
+TILES = 72
 KHARTOUM = (32.52, 15.61)  # longitude and latitude
 KHARTOUM_PIXEL = 0.3  # metres
 KHARTOUM_DEGREES = 2.7e-6  # the same in degrees

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as Span
 
-from datasets.colours import class_colour
+from datasets.colours import class_colours
 from datasets.source import IGNORE
 from deploy.errors import ModelError
 from deploy.maps.classes import Part
@@ -60,7 +60,7 @@ def _write(
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         raw = whole.with_name("raw.tif")
         with rasterio.open(raw, "w", **_raw_profile(image)) as raster:
-            raster.write_colormap(1, colours(len(classes)))
+            raster.write_colormap(1, colours(classes))
             raster.update_tags(**tags)
             raster.set_band_description(1, "class")
             for window, part in parts:
@@ -102,7 +102,7 @@ def _raw_profile(image: Image) -> dict[str, object]:
     }
 
 
-def colours(classes: int) -> dict[int, tuple[int, int, int, int]]:
-    """RGBA of class ids 0 to `classes`, and of `IGNORE`, which is transparent."""
-    solid = {number: (*class_colour(number), 255) for number in range(classes + 1)}
+def colours(classes: tuple[str, ...]) -> dict[int, tuple[int, int, int, int]]:
+    """RGBA of class ids 0, 1, 2, …, and of `IGNORE`, which is transparent."""
+    solid = {number: (*colour, 255) for number, colour in enumerate(class_colours(classes))}
     return {**solid, IGNORE: (0, 0, 0, 0)}

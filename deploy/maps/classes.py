@@ -34,7 +34,9 @@ class Part(NamedTuple):
     classes: NDArray[np.uint8]
 
 
-def class_parts(image: Image, data: DataRecord, find: Find, batch: int) -> Iterator[Part]:
+def class_parts(
+    image: Image, data: DataRecord, find: Find, batch: int, threshold: float | None = None
+) -> Iterator[Part]:
     """The classes of an image, part by part; together they cover it once.
 
     Only a strip of at most `HELD_BYTES` is held: one row of tiles, cut into panels where the image
@@ -43,6 +45,7 @@ def class_parts(image: Image, data: DataRecord, find: Find, batch: int) -> Itera
     Args:
         data: what the model was trained on.
         batch: tiles that are shown to the model at once.
+        threshold: see `chosen_classes`.
 
     Raises:
         ModelError: the file is damaged.
@@ -50,11 +53,16 @@ def class_parts(image: Image, data: DataRecord, find: Find, batch: int) -> Itera
     height, width = data.window
     a_column = height * (4 * (len(data.classes) + 1) + len(data.bands) * image.dtype.itemsize)
     for panel in panels(image.width, width, OVERLAP, HELD_BYTES // a_column):
-        yield from _panel_parts(image, data, find, batch, panel)
+        yield from _panel_parts(image, data, find, batch, threshold, panel)
 
 
 def _panel_parts(
-    image: Image, data: DataRecord, find: Find, batch: int, panel: Panel
+    image: Image,
+    data: DataRecord,
+    find: Find,
+    batch: int,
+    threshold: float | None,
+    panel: Panel,
 ) -> Iterator[Part]:
     height, width = data.window
     weights = torch.outer(taper(height), taper(width))
@@ -69,13 +77,25 @@ def _panel_parts(
         for x, found in found_in_row(pixels, valid, lefts, width, data.image_size, batch, find):
             sums[:, :, x : x + width] += _weighted(found["probabilities"], weights)
         done = below - top
-        classes = sums[:, :done].argmax(axis=0).astype(np.uint8)
+        classes = chosen_classes(sums[:, :done], threshold)
         classes[~valid[:done]] = IGNORE
         window = Window(panel.start, top, panel.stop - panel.start, done)
         yield Part(window, classes[own])
         for plane in sums:
             plane[: height - done] = plane[done:]
             plane[height - done :] = 0
+
+
+def chosen_classes(sums: NDArray[np.float32], threshold: float | None) -> NDArray[np.uint8]:
+    """Class ids [H, W] from weighted sums of probabilities [K + 1, H, W].
+
+    Without a threshold, the most probable one of all. With one, the most probable one beside the
+    background, where its probability is at least `threshold`, and background elsewhere.
+    """
+    if threshold is None:
+        return sums.argmax(axis=0).astype(np.uint8)
+    sure = sums[1:].max(axis=0) >= threshold * sums.sum(axis=0)
+    return np.where(sure, 1 + sums[1:].argmax(axis=0), 0).astype(np.uint8)
 
 
 def taper(length: int) -> Tensor:

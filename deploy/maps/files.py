@@ -41,11 +41,13 @@ class MakeMaps(Protocol):
         folder: Path,
         stem: str,
         vectors: VectorFormat | None,
+        threshold: float | None,
         watch: Watch,
     ) -> list[Path]:
         """Write what is found into `folder`, as files whose names begin with `stem`.
 
-        `vectors` is how polygons are written; None leaves it to the task.
+        `vectors` is how polygons are written; None leaves it to the task. `threshold` is the
+        lowest score of an object, or probability of a class, that counts.
         """
 
 
@@ -55,13 +57,13 @@ def map_classes(
     folder: Path,
     stem: str,
     vectors: VectorFormat | None,
+    threshold: float | None,
     watch: Watch,
 ) -> list[Path]:
     """A class raster, and, if `vectors` are asked for, its areas."""
     raster = folder / f"{stem}.classes.tif"
-    parts = class_parts(image, trained.data, trained.find, trained.config["batch_size"])
-    source = f"{trained.run.name}/{trained.name}"
-    write_class_raster(raster, image, _watched(parts, watch), trained.classes, source)
+    parts = class_parts(image, trained.data, trained.find, trained.batch, threshold)
+    write_class_raster(raster, image, _watched(parts, watch), trained.classes, trained.source)
     if vectors is None:
         return [raster]
     features = features_of_areas(areas(class_strips(raster)), trained.classes, image.transform)
@@ -74,10 +76,11 @@ def map_objects(
     folder: Path,
     stem: str,
     vectors: VectorFormat | None,
+    threshold: float | None,
     watch: Watch,
 ) -> list[Path]:
     """The boxes; a GeoPackage by default."""
-    rows = object_rows(image, trained.data, trained.find, trained.config["batch_size"])
+    rows = object_rows(image, trained.data, trained.find, trained.batch, threshold)
     found = (row.objects for row in _watched(rows, watch))
     features = features_of_objects(found, trained.classes, image.transform)
     vectors = vectors or "gpkg"

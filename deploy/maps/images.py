@@ -1,4 +1,4 @@
-"""An image that a model is shown: which of its bands, in which type, and where it holds no data."""
+"""An image that a model is shown: in which type and scale, and where it holds no data."""
 
 import warnings
 from collections.abc import Iterator
@@ -15,9 +15,11 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
+from datasets import DATASETS, OwnFormat
 from datasets.rasters import STRICT
 from datasets.source import Window
 from deploy.errors import ModelError
+from deploy.maps.bands import Bands, bands_of
 from runs.records import DataRecord
 
 CACHE_MB = 64
@@ -25,6 +27,13 @@ CACHE_MB = 64
 
 KEPT_TYPES = ("uint8", "uint16")
 """Stored types that are shown to models as they are; every other is shown as float32."""
+
+SAMPLED = 16
+"""Rows and columns that are looked at to tell an image's scale."""
+
+OTHER_SCALE = 50
+"""Between scales in use (0 to 1, to 255, to 10,000) lies a factor of 39 or more; between a dark
+image and a bright one of the same scale, less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +102,20 @@ class Image:
         np.copyto(pixels, self.neutral[:, None, None], where=~valid)
         return pixels, valid
 
+    def sample(self, side: int) -> NDArray[np.generic]:
+        """Pixels [C, N] that hold data, of a grid of `side` × `side` over the image.
+
+        Raises:
+            ModelError: the file is damaged.
+        """
+        shape = (min(side, self.height), min(side, self.width))
+        try:
+            pixels = self.reader.read(self.bands, out_shape=(len(self.bands), *shape))
+            valid = self.reader.dataset_mask(out_shape=shape) > 0 if self._masked else True
+        except RasterioError as error:
+            raise ModelError(f"{self.name} cannot be read: {error.__cause__ or error}") from None
+        return pixels[:, valid & np.isfinite(pixels).all(axis=0)]
+
     @property
     def _masked(self) -> bool:
         flags = {flag for of_band in self.reader.mask_flag_enums for flag in of_band}
@@ -104,12 +127,22 @@ class Image:
 
 
 @contextmanager
-def open_image(file: Path, data: DataRecord) -> Iterator[Image]:
-    """Open an image file that GDAL can read.
+def open_image(file: Path, data: DataRecord, bands: Bands | None = None) -> Iterator[Image]:
+    """Open an image file that GDAL can read, or one in the format of the model's data set.
+
+    Args:
+        bands: see `image_of`.
 
     Raises:
-        ModelError: it cannot be read, or is not what the model was trained on, see `image_of`.
+        ModelError: it cannot be read, or is not what the model was trained on, see `image_of` and
+            `check_scale`.
+        DataError: it is in the data set's own format, and damaged.
     """
+    source = DATASETS.get(data.name)
+    if isinstance(source, OwnFormat) and file.suffix == source.suffix:
+        with _in_memory(source.read_image(file), source.bands) as reader:
+            yield _checked(reader, str(file), data, bands)
+        return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.Env(**STRICT, GDAL_CACHEMAX=CACHE_MB):
@@ -118,25 +151,80 @@ def open_image(file: Path, data: DataRecord) -> Iterator[Image]:
             except RasterioError as error:
                 raise ModelError(f"{file} cannot be read as an image: {error}") from None
             with reader:
-                yield image_of(reader, str(file), data)
+                yield _checked(reader, str(file), data, bands)
 
 
-def image_of(reader: DatasetReader, name: str, data: DataRecord) -> Image:
+@contextmanager
+def open_array(
+    pixels: NDArray[np.generic], data: DataRecord, bands: Bands | None = None
+) -> Iterator[Image]:
+    """Pixels [bands, H, W] in memory as an image; they are copied.
+
+    Raises:
+        ModelError: they have another shape, or are not what the model was trained on, see
+            `image_of` and `check_scale`.
+    """
+    wanted = len(data.bands)
+    if pixels.ndim != 3 or pixels.dtype.kind not in "uif" or not pixels.size:
+        raise ModelError(
+            f"the array is {pixels.dtype} of shape {pixels.shape}: give numbers of shape (bands, "
+            "height, width)"
+        )
+    if bands is None and pixels.shape[2] == wanted != pixels.shape[0]:
+        raise ModelError(
+            f"the array of shape {pixels.shape} has its bands last: give array.transpose(2, 0, 1), "
+            "which is (bands, height, width)"
+        )
+    with _in_memory(pixels) as reader:
+        yield _checked(reader, "the array", data, bands)
+
+
+@contextmanager
+def _in_memory(
+    pixels: NDArray[np.generic], names: tuple[str, ...] | None = None
+) -> Iterator[DatasetReader]:
+    """Pixels [C, H, W] as an open file, its bands described by `names`."""
+    if pixels.dtype == np.float16:  # unknown to GDAL
+        pixels = pixels.astype(np.float32)
+    count, height, width = pixels.shape
+    form = {"count": count, "height": height, "width": width, "dtype": pixels.dtype}
+    with (
+        warnings.catch_warnings(),
+        rasterio.Env(GDAL_CACHEMAX=CACHE_MB),
+        rasterio.MemoryFile() as memory,
+    ):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with memory.open(driver="GTiff", **form, photometric="minisblack", ALPHA="NO") as raster:
+            raster.write(pixels)
+            raster.descriptions = names or (None,) * count
+        with memory.open() as reader:
+            yield reader
+
+
+def _checked(reader: DatasetReader, name: str, data: DataRecord, bands: Bands | None) -> Image:
+    image = image_of(reader, name, data, bands)
+    check_scale(image, data)
+    return image
+
+
+def image_of(
+    reader: DatasetReader, name: str, data: DataRecord, bands: Bands | None = None
+) -> Image:
     """An open file as a model sees it.
 
-    Where the file describes its bands by all the names that the run has, those are taken, in the
-    run's order; else it must have as many bands as the run, or an alpha band beside them.
+    Args:
+        bands: which of the file's bands are the model's, see `bands.bands_of`.
 
     Raises:
         ModelError: it has other bands, another type, or is placed by ground control points.
     """
-    bands = _bands(reader, name, data.bands)
-    stored = reader.dtypes[bands[0] - 1]
+    numbers = bands_of(reader, name, data.bands, bands)
+    stored = reader.dtypes[numbers[0] - 1]
     dtype = stored if stored in KEPT_TYPES else "float32"
     if dtype != data.dtype:
         raise ModelError(
-            f"{name} holds {stored}, but the model was trained on {data.dtype}: "
-            "convert the image to the scale and type of the training data"
+            f"{name} holds {stored}, but the model was trained on {data.dtype}, "
+            f"{scale_in_words(data)}: convert the image to that scale and type"
         )
     if reader.crs is None and reader.gcps[0]:
         raise ModelError(
@@ -145,28 +233,32 @@ def image_of(reader: DatasetReader, name: str, data: DataRecord) -> Image:
         )
     kept = np.dtype(dtype)
     neutral = data.neutral if kept.kind == "f" else np.rint(data.neutral)
-    return Image(name, reader, bands, kept, neutral.astype(kept))
+    return Image(name, reader, numbers, kept, neutral.astype(kept))
 
 
-def _bands(reader: DatasetReader, name: str, wanted: tuple[str, ...]) -> tuple[int, ...]:
-    described = {
-        text.casefold(): number
-        for number, text in zip(reader.indexes, reader.descriptions, strict=True)
-        if text
-    }
-    if all(band.casefold() in described for band in wanted):
-        return tuple(described[band.casefold()] for band in wanted)
-    if reader.count == len(wanted):
-        return tuple(reader.indexes)
-    bands = [
-        number
-        for number, meaning in zip(reader.indexes, reader.colorinterp, strict=True)
-        if meaning != ColorInterp.alpha
-    ]
-    if len(bands) != len(wanted):
-        called = f", described as {', '.join(filter(None, reader.descriptions))}" * bool(described)
+def check_scale(image: Image, data: DataRecord) -> None:
+    """Raise `ModelError` if values are of another scale than those the model was trained on.
+
+    That is: in every band, their root mean square is more than `OTHER_SCALE` times larger, or
+    smaller. An image that is 0 everywhere has no scale.
+    """
+    values = image.sample(SAMPLED).astype(np.float64)
+    if not values.any():
+        return
+    times = np.sqrt((values**2).mean(axis=1)) / np.hypot(data.neutral, data.spread)
+    low, high = times.min(), times.max()
+    if low > OTHER_SCALE or high < 1 / OTHER_SCALE:
+        how = f"{low:,.0f} times larger" if low > 1 else f"{1 / high:,.0f} times smaller"
         raise ModelError(
-            f"{name} has {len(bands)} band{'s' * (len(bands) != 1)}{called}; the model was trained "
-            f"on {len(wanted)}: {', '.join(wanted)}"
+            f"{image.name} holds values {how} than the training data, "
+            f"{scale_in_words(data)}: convert the image to that scale"
         )
-    return tuple(bands)
+
+
+def scale_in_words(data: DataRecord) -> str:
+    """What the stored values of the training data were, as part of a sentence."""
+    about = (
+        f"{band} {mean:.3g} ± {spread:.2g}"
+        for band, mean, spread in zip(data.bands, data.neutral, data.spread, strict=True)
+    )
+    return f"about {', '.join(about)}"

@@ -63,12 +63,15 @@ class Row(NamedTuple):
 NOTHING = Objects(np.empty((0, 4)), np.empty(0), np.empty(0, np.int64), np.empty(0, np.bool_))
 
 
-def object_rows(image: Image, data: DataRecord, find: Find, batch: int) -> Iterator[Row]:
+def object_rows(
+    image: Image, data: DataRecord, find: Find, batch: int, threshold: float | None = None
+) -> Iterator[Row]:
     """The objects of an image, from top to bottom, as soon as no further tile can meet them.
 
     Args:
         data: what the model was trained on.
         batch: tiles that are shown to the model at once.
+        threshold: the lowest score that counts; None for the model's own.
 
     Raises:
         ModelError: the file is damaged.
@@ -77,7 +80,8 @@ def object_rows(image: Image, data: DataRecord, find: Find, batch: int) -> Itera
     tops = starts(image.height, height, OVERLAP)
     unsettled = NOTHING
     for top, below in pairwise((*tops, image.height)):
-        found = [unsettled, *_found_in_tiles(image, data, find, batch, top)]
+        tiles = _found_in_tiles(image, data, find, batch, top)
+        found = [unsettled, *(tile.of(tile.scores >= (threshold or 0)) for tile in tiles)]
         together = Objects(*(np.concatenate(values) for values in zip(*found, strict=True)))
         kept = together.of(merged(together))
         settled = (kept.boxes[:, 3] <= below) | (below == image.height)

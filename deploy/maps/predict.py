@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from deploy.errors import ModelError
+from deploy.maps.bands import Bands
 from deploy.maps.files import VectorFormat, Watch
 from deploy.maps.images import Image, open_image
 from deploy.maps.vectors import crs_member
@@ -18,24 +19,44 @@ from deploy.trained import Trained
 
 
 def predict_files(
-    trained: Trained, files: Sequence[Path], folder: Path, vectors: VectorFormat | None
+    trained: Trained,
+    files: Sequence[Path],
+    folder: Path,
+    vectors: VectorFormat | None,
+    *,
+    bands: Bands | None = None,
+    threshold: float | None = None,
 ) -> Iterator[Path]:
     """Write the maps of each image into `folder`, which exists, and yield their names when done.
 
     Every image is opened before the first is worked on; a bar shows how far it is, on a terminal.
 
+    Args:
+        vectors: how polygons are written; None leaves it to the task.
+        bands: which bands of each image are the model's, see `bands.bands_of`.
+        threshold: the lowest score of an object, or probability of a class, that counts.
+
     Raises:
-        ModelError: an image cannot be used, or two would give maps of one name.
+        ModelError: an image or an option cannot be used, or two would give maps of one name.
     """
+    check_threshold(threshold)
     make_maps = use_of(trained.task).maps
-    _check(trained, files, vectors)
+    _check(trained, files, vectors, bands)
     for file in files:
-        with open_image(file, trained.data) as image, _progress(image) as watch:
-            written = make_maps(trained, image, folder, file.stem, vectors, watch)
+        with open_image(file, trained.data, bands) as image, _progress(image) as watch:
+            written = make_maps(trained, image, folder, file.stem, vectors, threshold, watch)
         yield from written
 
 
-def _check(trained: Trained, files: Sequence[Path], vectors: VectorFormat | None) -> None:
+def check_threshold(threshold: float | None) -> None:
+    """Raise `ModelError` if it can be no probability."""
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ModelError(f"threshold {threshold:g}: it lies between 0 and 1")
+
+
+def _check(
+    trained: Trained, files: Sequence[Path], vectors: VectorFormat | None, bands: Bands | None
+) -> None:
     twice = [stem for stem, count in Counter(file.stem for file in files).items() if count > 1]
     if twice:
         raise ModelError(
@@ -43,7 +64,7 @@ def _check(trained: Trained, files: Sequence[Path], vectors: VectorFormat | None
             "predict them one at a time, with another --out for each"
         )
     for file in files:
-        with open_image(file, trained.data) as image:
+        with open_image(file, trained.data, bands) as image:
             if vectors == "geojson":
                 crs_member(image.crs)
 

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import rasterio
-from numpy.typing import NDArray
 
 from deploy.maps.class_raster import colours, write_class_raster
 from deploy.maps.classes import class_parts
@@ -15,6 +13,7 @@ from deploy.maps.objects import object_rows
 from deploy.maps.outlines import areas
 from deploy.maps.tiles import Find
 from deploy.maps.vectors import features_of_areas, features_of_objects, geojson
+from deploy.results import whole_mask
 from deploy.trained import Trained
 
 Answer = Callable[[Image, Trained, Find], bytes]
@@ -23,46 +22,34 @@ Answer = Callable[[Image, Trained, Find], bytes]
 def areas_of_classes(image: Image, trained: Trained, find: Find) -> bytes:
     """GeoJSON: the connected areas of each class."""
     features = features_of_areas(
-        areas([_mask(image, trained, find)]), trained.classes, image.transform
+        areas([whole_mask(image, trained, find)]), trained.classes, image.transform
     )
     return "".join(geojson(features, image.crs)).encode()
 
 
 def class_geotiff(image: Image, trained: Trained, find: Find) -> bytes:
     """The class raster that `python -m deploy predict` writes."""
-    parts = class_parts(image, trained.data, find, _batch(trained))
+    parts = class_parts(image, trained.data, find, trained.batch)
     with TemporaryDirectory() as folder:
         file = Path(folder) / "classes.tif"
-        source = f"{trained.run.name}/{trained.name}"
-        write_class_raster(file, image, parts, trained.classes, source)
+        write_class_raster(file, image, parts, trained.classes, trained.source)
         return file.read_bytes()
 
 
 def class_png(image: Image, trained: Trained, find: Find) -> bytes:
     """Class ids of each pixel, in the classes' colours; transparent where there is no data."""
-    mask = _mask(image, trained, find)
+    mask = whole_mask(image, trained, find)
     profile = {"driver": "PNG", "dtype": "uint8", "count": 1}
     with rasterio.MemoryFile() as memory:
         with memory.open(height=mask.shape[0], width=mask.shape[1], **profile) as raster:
-            raster.write_colormap(1, colours(len(trained.classes)))
+            raster.write_colormap(1, colours(trained.classes))
             raster.write(mask, 1)
         return memory.read()
 
 
 def objects(image: Image, trained: Trained, find: Find) -> bytes:
     """GeoJSON: boxes with class and score."""
-    rows = object_rows(image, trained.data, find, _batch(trained))
+    rows = object_rows(image, trained.data, find, trained.batch)
     found = (row.objects for row in rows)
     features = features_of_objects(found, trained.classes, image.transform)
     return "".join(geojson(features, image.crs)).encode()
-
-
-def _mask(image: Image, trained: Trained, find: Find) -> NDArray[np.uint8]:
-    mask = np.empty((image.height, image.width), np.uint8)
-    for (x, y, width, height), part in class_parts(image, trained.data, find, _batch(trained)):
-        mask[y : y + height, x : x + width] = part
-    return mask
-
-
-def _batch(trained: Trained) -> int:
-    return int(trained.config["batch_size"])

@@ -37,7 +37,7 @@ class Answers:
         # A pool of its own: threads that wait for the model must not keep it from getting one.
         self._model_thread = ThreadPoolExecutor(1)
         self._answering = ThreadPoolExecutor(AT_ONCE)
-        self._found.set_max_batch_size(int(self.trained.config["batch_size"]))
+        self._found.set_max_batch_size(self.trained.batch)
 
     async def __call__(self, request: Request) -> Response:
         """Route a request; if it is refused, the answer is {"error": "…"}."""

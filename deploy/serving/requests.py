@@ -10,7 +10,7 @@ from rasterio.io import MemoryFile
 
 from datasets.rasters import STRICT
 from deploy.errors import ModelError
-from deploy.maps.images import CACHE_MB, Image, image_of
+from deploy.maps.images import CACHE_MB, Image, check_scale, image_of
 from runs.errors import EosweepError
 from runs.records import DataRecord
 
@@ -100,6 +100,7 @@ def image_in(body: bytes, data: DataRecord) -> Iterator[Image]:
             except ModelError as error:
                 raise RefusalError(422, str(error)) from None
             try:
+                check_scale(image, data)
                 yield image
             except ModelError as error:
                 raise RefusalError(400, str(error)) from None

@@ -59,7 +59,7 @@ class Detectron2Detector(Model):
     Args:
         backbone: where the features come from; `backbone.image_size` also sizes the anchors.
         classes: the object classes, without background.
-        options: there are none.
+        options: of the layers above the backbone.
 
     Raises:
         EngineMissingError: detectron2 cannot be imported.
@@ -70,8 +70,7 @@ class Detectron2Detector(Model):
         from models.heads.detectron2_network import faster_rcnn
 
         super().__init__()
-        del options
-        self.network = faster_rcnn(backbone, len(classes.names))
+        self.network = faster_rcnn(backbone, len(classes.names), options)
 
     @property
     def backbone(self) -> Backbone:

@@ -25,7 +25,8 @@ from torch import Tensor, nn
 
 from datasets.batches import Batch
 from models.backbones import STRIDES, Backbone
-from models.heads.faster_rcnn import BOX_HEAD_WIDTH, FPN_CHANNELS, LEVELS, anchor_sizes, proposals
+from models.heads.faster_rcnn import LEVELS, anchor_sizes, box_head_width, proposals
+from models.heads.options import FasterRCNNOptions
 
 __all__ = ["EventStorage", "TimmFeatures", "faster_rcnn", "with_objects"]
 
@@ -75,20 +76,20 @@ class TimmFeatures(Detectron2Backbone):
         return STRIDES[-1]
 
 
-def faster_rcnn(backbone: Backbone, classes: int) -> GeneralizedRCNN:
+def faster_rcnn(backbone: Backbone, classes: int, options: FasterRCNNOptions) -> GeneralizedRCNN:
     """Faster R-CNN with a feature pyramid for `classes` classes, background not counted."""
     pyramid = FPN(
         TimmFeatures(backbone=backbone),
         BOTTOM_UP,
-        FPN_CHANNELS,
+        options.pyramid_channels,
         norm=lambda width: nn.GroupNorm(8, width),
         top_block=LastLevelMaxPool(),
     )
     size, bands = backbone.image_size, backbone.bands
     return GeneralizedRCNN(
         backbone=pyramid,
-        proposal_generator=_proposal_network(size),
-        roi_heads=_box_heads(size, classes),
+        proposal_generator=_proposal_network(size, options),
+        roi_heads=_box_heads(size, classes, options),
         # Images are standardised already; without a format no channels are swapped.
         pixel_mean=[0.0] * bands,
         pixel_std=[1.0] * bands,
@@ -96,14 +97,14 @@ def faster_rcnn(backbone: Backbone, classes: int) -> GeneralizedRCNN:
     )
 
 
-def _proposal_network(size: int) -> RPN:
+def _proposal_network(size: int, options: FasterRCNNOptions) -> RPN:
     strides = (*STRIDES, 2 * STRIDES[-1])
     anchors = DefaultAnchorGenerator(
         sizes=anchor_sizes(size), aspect_ratios=[(0.5, 1.0, 2.0)], strides=strides, offset=0.0
     )
     return RPN(
         in_features=RPN_LEVELS,
-        head=StandardRPNHead(in_channels=FPN_CHANNELS, num_anchors=3),
+        head=StandardRPNHead(in_channels=options.pyramid_channels, num_anchors=3),
         anchor_generator=anchors,
         anchor_matcher=Matcher([0.3, 0.7], [0, -1, 1], allow_low_quality_matches=True),
         box2box_transform=Box2BoxTransform(weights=(1.0, 1.0, 1.0, 1.0)),
@@ -116,10 +117,10 @@ def _proposal_network(size: int) -> RPN:
     )
 
 
-def _box_heads(size: int, classes: int) -> StandardROIHeads:
-    pooled = 7
-    shape = ShapeSpec(channels=FPN_CHANNELS, height=pooled, width=pooled)
-    head = FastRCNNConvFCHead(shape, conv_dims=[], fc_dims=[BOX_HEAD_WIDTH, BOX_HEAD_WIDTH])
+def _box_heads(size: int, classes: int, options: FasterRCNNOptions) -> StandardROIHeads:
+    pooled, width = 7, box_head_width(options)
+    shape = ShapeSpec(channels=options.pyramid_channels, height=pooled, width=pooled)
+    head = FastRCNNConvFCHead(shape, conv_dims=[], fc_dims=[width, width])
     predictor = FastRCNNOutputLayers(
         head.output_shape,
         box2box_transform=Box2BoxTransform(weights=(10.0, 10.0, 5.0, 5.0)),

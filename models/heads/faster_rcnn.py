@@ -27,21 +27,18 @@ FASTER_RCNN_LOSSES = {
 """Our name of each loss term → torchvision's."""
 
 LEVELS = ("p2", "p3", "p4", "p5")
-FPN_CHANNELS = 128
-BOX_HEAD_WIDTH = 512
 
 
 class Pyramid(nn.Module):
-    """Backbone and FPN: images [B, C, S, S] → five maps of `FPN_CHANNELS` at strides 4 … 64."""
+    """Backbone and FPN: images [B, C, S, S] → five maps [B, `channels`, s, s], strides 4 … 64."""
 
-    out_channels = FPN_CHANNELS
-
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: Backbone, channels: int) -> None:
         super().__init__()
         self.backbone = backbone
+        self.out_channels = channels
         self.fpn = FeaturePyramidNetwork(
             backbone.channels,
-            FPN_CHANNELS,
+            channels,
             extra_blocks=LastLevelMaxPool(),
             norm_layer=lambda width: nn.GroupNorm(8, width),
         )
@@ -78,15 +75,15 @@ class FasterRCNNDetector(Model):
     Args:
         backbone: where the features come from; `backbone.image_size` also sizes the anchors.
         classes: the object classes, without background.
-        options: there are none.
+        options: of the layers above the backbone.
     """
 
     def __init__(self, backbone: Backbone, classes: Classes, options: FasterRCNNOptions) -> None:
         super().__init__()
-        del options
         size, bands = backbone.image_size, backbone.bands
+        channels, width = options.pyramid_channels, box_head_width(options)
         self.network = FasterRCNN(
-            Pyramid(backbone),
+            Pyramid(backbone, channels),
             # Images are standardised and of one size already: these four settings turn off the
             # transform that torchvision puts in front.
             min_size=size,
@@ -100,17 +97,15 @@ class FasterRCNNDetector(Model):
             rpn_post_nms_top_n_test=proposals(size),
             box_batch_size_per_image=size // 2,
             box_roi_pool=MultiScaleRoIAlign(list(LEVELS), output_size=7, sampling_ratio=2),
-            box_head=TwoMLPHead(FPN_CHANNELS * 7**2, BOX_HEAD_WIDTH),
-            box_predictor=Float32Predictor(BOX_HEAD_WIDTH, len(classes.names) + 1),
-            rpn_head=Float32RPNHead(FPN_CHANNELS, num_anchors=3),
+            box_head=TwoMLPHead(channels * 7**2, width),
+            box_predictor=Float32Predictor(width, len(classes.names) + 1),
+            rpn_head=Float32RPNHead(channels, num_anchors=3),
         )
 
     @property
     def backbone(self) -> Backbone:
         """Below the pyramid."""
-        pyramid = self.network.backbone
-        assert isinstance(pyramid, Pyramid)
-        return pyramid.backbone
+        return self._pyramid.backbone
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The four loss terms of a batch by our names, unweighted, each a scalar."""
@@ -123,17 +118,28 @@ class FasterRCNNDetector(Model):
 
     def pass_through(self, images: Tensor) -> None:
         """All layers; the box head as for the regions that are sampled for training."""
-        maps = list(self.network.backbone(images).values())
+        maps = list(self._pyramid(images).values())
         self.network.rpn.head(maps)
         heads = self.network.roi_heads
         regions = len(images) * heads.fg_bg_sampler.batch_size_per_image
-        pooled = images.new_zeros(regions, FPN_CHANNELS, 7, 7)
+        pooled = images.new_zeros(regions, self._pyramid.out_channels, 7, 7)
         heads.box_predictor(heads.box_head(pooled))
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
         """Images [B, C, S, S] → an image: boxes [M, 4] (xyxy, px), scores [M], labels [M]."""
         return self.network(list(images))
+
+    @property
+    def _pyramid(self) -> Pyramid:
+        pyramid = self.network.backbone
+        assert isinstance(pyramid, Pyramid)
+        return pyramid
+
+
+def box_head_width(options: FasterRCNNOptions) -> int:
+    """Width of the two layers that classify a region."""
+    return 4 * options.pyramid_channels
 
 
 def anchor_sizes(image_size: int) -> tuple[tuple[int], ...]:

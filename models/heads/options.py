@@ -24,7 +24,14 @@ class HeadOptions(BaseModel, ABC):
 
 
 class FasterRCNNOptions(HeadOptions):
-    """Faster R-CNN has no options, and the same four loss terms in every implementation."""
+    """Of Faster R-CNN, the same in every implementation, and so are its four loss terms."""
+
+    pyramid_channels: int = Field(
+        128,
+        ge=8,
+        multiple_of=8,
+        description="of the feature pyramid; the box head is four times as wide",
+    )
 
     @property
     def terms(self) -> tuple[str, ...]:

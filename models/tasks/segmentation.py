@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from datasets.batches import Batch
-from datasets.colours import IGNORED_GREY, class_colour
+from datasets.colours import IGNORED_GREY, class_colours
 from datasets.source import IGNORE
 from models.heads import HEADS
 from models.metrics.confusion import CLASS_METRICS, METRICS, scores
@@ -15,12 +15,14 @@ from models.metrics.footprint_scores import FOOTPRINT_METRICS, Counts, footprint
 from models.metrics.footprints import footprints_in, match
 from models.metrics.scored import Keep, Scored
 from models.model import Model
-from models.tasks.task import Task
+from models.tasks.key import enlarged, with_key
+from models.tasks.task import Finds, Task
+from runs.classes import BACKGROUND
 from runs.tallies import PixelTally
 
 
 def score_segmenter(
-    model: Model,
+    model: Finds,
     data: Iterable[Batch],
     device: torch.device,
     classes: tuple[str, ...],
@@ -77,21 +79,26 @@ def _footprint_counts(batch: Batch, found: list[dict[str, Tensor]]) -> list[Coun
     return counts
 
 
-def draw_masks(model: Model, batch: Batch, pictures: Tensor, device: torch.device) -> Tensor:
-    """Pictures uint8 [B, 3, S, S] → [B, 3, S, 3 S]: picture, truth, prediction, side by side.
+def draw_masks(
+    model: Model,
+    batch: Batch,
+    pictures: Tensor,
+    device: torch.device,
+    classes: tuple[str, ...],
+) -> Tensor:
+    """Pictures uint8 [B, 3, S, S] → [B, 3, H, W]: image, truth, prediction, with a key.
 
     A class has one colour everywhere; pixels that are ignored are grey in the truth.
     """
     model.eval()
     found = torch.stack([image["mask"] for image in model.predict(batch.images.to(device))])
-    return torch.cat([pictures, _coloured(batch.masks), _coloured(found.cpu())], dim=3)
-
-
-def _coloured(masks: Tensor) -> Tensor:
-    """Masks uint8 [B, S, S] → uint8 [B, 3, S, S]."""
-    colours = [*(class_colour(number) for number in range(IGNORE)), IGNORED_GREY]
-    palette = torch.tensor(colours, dtype=torch.uint8)
-    return palette[masks.long()].permute(0, 3, 1, 2)
+    palette = torch.full((IGNORE + 1, 3), IGNORED_GREY[0], dtype=torch.uint8)
+    palette[: len(classes) + 1] = torch.tensor(class_colours(classes))
+    coloured = [palette[masks.long()].permute(0, 3, 1, 2) for masks in (batch.masks, found.cpu())]
+    panels = torch.cat([enlarged(part) for part in (pictures, *coloured)], dim=3)
+    key = list(zip((BACKGROUND, *classes), class_colours(classes), strict=True))
+    ignored = [("ignored", IGNORED_GREY)] if (batch.masks == IGNORE).any() else []
+    return with_key(panels, ("image", "ground truth", "prediction"), [*key, *ignored])
 
 
 def confusion(truths: Tensor, found: Tensor, classes: int) -> Tensor:

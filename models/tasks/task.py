@@ -15,6 +15,16 @@ from models.model import Model
 from runs.classes import BACKGROUND
 
 
+class Finds(Protocol):
+    """What scoring needs of a model, which may be one that PyTorch does not run."""
+
+    def eval(self) -> object:
+        """Called before the first image."""
+
+    def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
+        """As `Model.predict`."""
+
+
 class Evaluate(Protocol):
     """Score a model over all batches of a split together.
 
@@ -23,7 +33,7 @@ class Evaluate(Protocol):
 
     def __call__(
         self,
-        model: Model,
+        model: Finds,
         data: Iterable[Batch],
         device: torch.device,
         classes: tuple[str, ...],
@@ -33,12 +43,20 @@ class Evaluate(Protocol):
 
 
 class Draw(Protocol):
-    """Truth and prediction on `pictures` uint8 [B, 3, S, S] of a batch's images."""
+    """Truth and prediction on `pictures` uint8 [B, 3, S, S] of a batch's images.
+
+    `classes` are the names of class ids 1, 2, ….
+    """
 
     def __call__(
-        self, model: Model, batch: Batch, pictures: Tensor, device: torch.device
+        self,
+        model: Model,
+        batch: Batch,
+        pictures: Tensor,
+        device: torch.device,
+        classes: tuple[str, ...],
     ) -> Tensor:
-        """Pictures uint8 [B, 3, S, W]."""
+        """Pictures uint8 [B, 3, H, W], with a key: what each colour means."""
 
 
 @dataclass(frozen=True)

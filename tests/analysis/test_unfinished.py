@@ -17,6 +17,7 @@ A, B, C = ({"backbone": name} for name in "abc")
         ("waiting", "pruned", "its training is not finished yet, at epoch 2 of 6"),
         ("pruned", "running", "its training is not finished yet, at epoch 2 of 6"),
         ("diverged", "pruned", "it diverged at epoch 1 of 6"),
+        ("stopped", "pruned", "it was stopped by hand at epoch 2 of 6"),
     ],
 )
 def test_arm_is_said_to_have_dropped_out_only_if_nothing_of_it_goes_on(

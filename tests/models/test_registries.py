@@ -108,8 +108,8 @@ def test_a_model_is_scored_by_the_metrics_of_its_task(task: str, name: str, batc
     assert all(0 <= score <= 1 for score in scored.metrics.values())
     assert scored.tally.names.tolist() == kept == batch.names
     pictures = torch.zeros(2, 3, SIDE, SIDE, dtype=torch.uint8)
-    drawn = TASKS[task].draw(model, batch, pictures, CPU)
-    assert (drawn.dtype, drawn.shape[:3]) == (torch.uint8, (2, 3, SIDE))
+    drawn = TASKS[task].draw(model, batch, pictures, CPU, CLASSES.names)
+    assert (drawn.dtype, drawn.shape[:2]) == (torch.uint8, (2, 3))
 
 
 class PerfectModel(Model):

@@ -41,6 +41,9 @@ class Work:
         self.running[job.name] = job
         return job
 
+    def heed(self) -> None:
+        """Nobody stops anything."""
+
     def started(self, job: Job) -> None:
         self.begun.append(job.name)
 

@@ -65,6 +65,17 @@ def test_the_best_of_a_rung_continue_as_soon_as_they_are_known(
         assert not promoted_by_the_paper(reached, promoted, factor)
 
 
+def test_where_a_promoted_trial_was_stopped_another_is_promoted() -> None:
+    race = race_of(3)
+    for number, score in enumerate([0.9, 0.5, 0.4]):
+        race.enter(number, A, None, THREE_RUNGS)
+        race.reach(number, score)
+    assert (race.promote(), race.promote()) == (0, None)
+    race.withdraw(0)
+    assert (race.promote(), race.promote()) == (1, None)
+    assert race.finish() is None, "the second one runs to the end"
+
+
 @pytest.mark.parametrize(("planned", "continue_at"), [(0, 2), (8, 4), (9, 5), (20, 10)])
 def test_nobody_continues_before_half_of_those_expected_have_come(
     planned: int, continue_at: int

@@ -98,7 +98,7 @@ def test_of_equal_arms_the_one_that_was_first_to_reach_the_score_wins_everywhere
     trials = ended(tmp_path, ("a", 0.3), ("b", 0.5), ("a", 0.5))
     repeats = Ledger(trials.directory, "AP50", "repeats")
     assert [one.trial.name for one in trials.standings(repeats)] == ["001-b", "002-a"]
-    repeated = open_repeats(make_sweep(repeats={"top": 1, "seeds": 2}), trials, repeats)
+    repeated = open_repeats(make_sweep(repeats={"top": 1, "seeds": 2}), trials, repeats, ())
     assert [one.of for one in repeated] == ["001-b", "001-b"]
     kept = sorted(file.parent.name for file in tmp_path.glob("trials/*/weights.safetensors"))
     assert kept == ["001-b", "002-a"]  # one of each arm

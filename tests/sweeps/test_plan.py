@@ -20,6 +20,8 @@ from sweeps.run import context_of
 from sweeps.run_directory import begin_run_directory
 from sweeps.schema import Sweep
 from sweeps.slots import Machine
+from sweeps.space import arm_names
+from sweeps.stops import Stops
 from sweeps.trial import initial_model
 
 MakeSweep = Callable[..., Sweep]
@@ -119,7 +121,8 @@ def test_arms_of_one_slug_start_from_their_own_weights_and_have_their_own_names(
     plan = make_plan(sweep, tmp_path, cache, MACHINES)
     begin_run_directory(plan, "a test")
     context = context_of(plan).trials
-    proposals = Proposals(sweep, plan.arms, plan.directory)
+    stops = Stops(plan.directory, arm_names(sweep))
+    proposals = Proposals(sweep, plan.arms, plan.directory, stops)
     records = [proposals.propose(number) for number in range(4)]
     expected = load_file(file)
     for record in records:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.faults import SweepError
-from sweeps.read import read_sweep
+from sweeps.read import read_name, read_sweep
 from sweeps.schema import Sweep
 
 # What is replaced in the file, by what, and what the line about it must say.
@@ -59,6 +59,8 @@ FAULTS = [
     ("seed: 3", "variants: {start: {a: {}}}", "variants.start: compare has no factor 'start'"),
     ("[scratch, distillation]", "[source]", "add the section weights.source; it must give dataset"),
     ("seed: 3", "fixed: {dropout: 0.5}", "fixed.dropout: no arm has a head with this option"),
+    ("seed: 3", "track: [mlfow]", "track.0: there is no tracker 'mlfow'; did you mean 'mlflow'?"),
+    ("seed: 3", "track: [mlflow, mlflow]", "track.1: a tracker is listed twice"),
     ("seed: 3", "allocation: equal\nbudget: 1", "this is not YAML: found duplicate key"),
 ]
 
@@ -90,6 +92,14 @@ def line_of(file: Path, written: str, message: str) -> int:
     place = next((text for word, text in elsewhere.items() if word in message), written)
     before, _, _ = file.read_text().partition(place)
     return before.count("\n") + 1
+
+
+def test_a_tracker_that_is_not_installed_is_refused_with_the_command_that_installs_it(
+    sweep_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.check.installed", lambda name: False)
+    with pytest.raises(SweepError, match=r"track.0: wandb is not installed: .*pip install wandb$"):
+        read_sweep(sweep_file, ["track=[wandb]"])
 
 
 def test_all_faults_are_reported_at_once(sweep_file: Path) -> None:
@@ -211,3 +221,9 @@ def test_trials_that_could_only_repeat_others_are_refused(sweep_file: Path) -> N
                 "budget.trials=9",
             ],
         )
+
+
+def test_name_is_read_alone_and_can_be_overridden(sweep_file: Path) -> None:
+    sweep_file.write_text(sweep_file.read_text() + "no_such_key: 1\n")
+    assert read_name(sweep_file) == "tiny"
+    assert read_name(sweep_file, ["name=mine"]) == "mine"

@@ -18,7 +18,8 @@ from sweeps.ledger import Ledger
 from sweeps.proposals import Proposals
 from sweeps.schema import Sweep
 from sweeps.search import ReplayError, Search, Segment
-from sweeps.space import arms_of
+from sweeps.space import arm_names, arms_of
+from sweeps.stops import Stops
 
 MakeSweep = Callable[..., Sweep]
 Ends = Callable[[dict[str, Any], int], str]
@@ -41,7 +42,8 @@ def search_of(sweep: Sweep, run: Path, arms: list[Arm] | None = None) -> Search:
     directory = RunDirectory(run)
     costs = {arm: 10 + 7 * index for index, arm in enumerate(arms)}
     ledger = Ledger(directory, "AP50")
-    return Search(sweep, arms, costs, Proposals(sweep, arms, directory), ledger)
+    stops = Stops(directory, arm_names(sweep))
+    return Search(sweep, arms, costs, Proposals(sweep, arms, directory, stops), ledger)
 
 
 def work(search: Search, segment: Segment, ends: Ends = healthy) -> None:

@@ -3,19 +3,21 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib import rc_context
+from matplotlib.colors import to_rgb
 
 import analysis
-from analysis.figures import FIGURES, MARK, draw_figures, sketch_figures
+from analysis.figures import FIGURES, MARK, draw_figures, figures_of, sketch_figures
 from analysis.figures.files import FORMATS, write_figure
 from analysis.figures.packing import draw_packing
-from analysis.figures.style import DENSE, DOUBLE, MOST_ARMS, RC, SINGLE, looks_of
+from analysis.figures.style import DENSE, DOUBLE, LOOKS, MOST_ARMS, RANKS, RC, SINGLE, looks_of
 from runs.records import TestRecord
 from tests.analysis.figures.conftest import TUNE, searched
 from tests.analysis.made import make_run
 
-DRAWN = [name for name in FIGURES if name != "precision_recall"]
+DRAWN = list(figures_of("segmentation"))
 
 
 def test_every_figure_that_applies_is_written_with_its_words(
@@ -59,10 +61,10 @@ def test_figures_fit_a_paper_and_samples_are_marked(tested: analysis.Run) -> Non
 
 def test_what_does_not_apply_is_left_out_with_its_reason(folder: Path) -> None:
     sketches, left_out = sketch_figures(analysis.load(folder))
-    assert set(sketches) | set(left_out) == set(FIGURES)
-    assert left_out.keys() >= {"importance", "confusion", "precision_recall", "packing"}
+    assert set(sketches) | set(left_out) == set(figures_of("detection"))
+    assert left_out.keys() >= {"importance", "precision_recall", "packing"}
     assert "does not say when its epochs ended" in left_out["packing"]
-    assert "no tally of the test images" in left_out["confusion"]
+    assert "is not on record" in left_out["precision_recall"]
 
 
 def test_run_without_trials_has_no_figures(folder: Path) -> None:
@@ -70,7 +72,7 @@ def test_run_without_trials_has_no_figures(folder: Path) -> None:
         file.unlink()
     sketches, left_out = sketch_figures(analysis.load(folder))
     assert not sketches
-    assert set(left_out) == set(FIGURES)
+    assert set(left_out) == set(figures_of("detection"))
 
 
 def test_an_arm_looks_the_same_whatever_is_drawn_of_it(tmp_path: Path) -> None:
@@ -136,6 +138,19 @@ def test_arm_that_dropped_out_has_its_epoch_beside_its_row(halved: analysis.Run)
     sketches, _ = sketch_figures(halved)
     (axes,) = sketches["arms"].canvas.axes
     assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b", "c\n(epoch 2 of 6)"]
+
+
+@pytest.mark.parametrize("colour", [*(look.colour for look in LOOKS), RANKS(0.0), RANKS(1.0)])
+def test_no_line_is_too_pale_on_white(colour: str | tuple[float, ...]) -> None:
+    """At least 2 to 1, by the contrast of WCAG."""
+    linear = np.array(to_rgb(colour)) ** 2.2
+    assert 1.05 / (linear @ (0.2126, 0.7152, 0.0722) + 0.05) >= 2
+
+
+def test_parallel_coordinates_are_in_shades_of_that_scale(tested: analysis.Run) -> None:
+    sketches, _ = sketch_figures(tested)
+    (lines,) = sketches["parallel"].canvas.axes[0].collections
+    assert lines.get_cmap() == RANKS
 
 
 def test_lines_of_trials_that_were_trained_further_are_darker(halved: analysis.Run) -> None:

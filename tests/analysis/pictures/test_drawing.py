@@ -162,7 +162,7 @@ def test_without_test_scores_there_is_nothing_to_draw(
     masks: Prepared, make_run: MakeRun, tmp_path: Path
 ) -> None:
     run = make_run(masks, {}, tested=False)
-    with pytest.raises(AnalysisError, match="has no test scores yet"):
+    with pytest.raises(AnalysisError, match="there are no test scores yet"):
         draw_pictures(run, tmp_path / "pictures")
 
 

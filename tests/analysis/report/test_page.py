@@ -12,7 +12,7 @@ import pytest
 
 import analysis
 from analysis.__main__ import main
-from analysis.figures import FIGURES, sketch_figures
+from analysis.figures import FIGURES, figures_of, sketch_figures
 from analysis.report import write_report
 from tests.analysis.made import edit, make_run, trial, trial_file
 from tests.analysis.report.conftest import reported
@@ -157,13 +157,29 @@ def test_every_registered_figure_has_its_place_in_the_report(folder: Path) -> No
     sketches, left_out = sketch_figures(analysis.load(folder))
     page = reported(folder)
     anchors = [one.attributes.get("id", "") for one in page.all("figure")]
-    for name, figure in FIGURES.items():
+    for name, figure in figures_of("detection").items():
         section = page.section(figure.section)
         if name in sketches:
             assert anchors.count(f"figure-{name}") == 1, name
             assert sketches[name].title in section, name
         else:
-            assert f"No figure {name.replace('_', ' ')}: {left_out[name]}" in section, name
+            assert f"Not shown: {figure.what}. {left_out[name][0].upper()}" in section, name
+
+
+def test_what_is_not_shown_is_said_in_plain_words(folder: Path, tmp_path: Path) -> None:
+    """Neither a path nor a name of the code, of a run that lacks most."""
+    runs = [
+        make_run(tmp_path / "none", []),
+        make_run(tmp_path / "one", [trial({"head": "fpn"}, 0.5)]),
+        analysis.load(folder),
+    ]
+    for run in runs:
+        texts = [one.text for one in reported(run.path).all("li")]
+        told = [f"Not shown: {figure.what}" for figure in FIGURES.values()]
+        notes = [text for text in texts if text.startswith(tuple(told))]
+        assert len(notes) > 3
+        for note in notes:
+            assert re.fullmatch(r"Not shown: [^_/]+\. [A-Z0-9][^_/]+\.", note), note
 
 
 def test_run_directory_stays_as_it_was_if_the_report_goes_elsewhere(

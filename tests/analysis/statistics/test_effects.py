@@ -56,7 +56,7 @@ def test_effects_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
 
 
 def test_one_arm_has_no_effects(tmp_path: Path) -> None:
-    with pytest.raises(analysis.AnalysisError, match="no factor with two values"):
+    with pytest.raises(analysis.AnalysisError, match="no factor has two values"):
         effects(make_run(tmp_path / "run", [trial(arm("vgg11", "mae"), 0.1)]))
 
 

@@ -1,8 +1,11 @@
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import analysis
 from analysis.statistics.packing import packing
@@ -66,6 +69,39 @@ def test_time_in_which_the_sweep_was_stopped_is_cut_out(tmp_path: Path) -> None:
     assert found.spans["start"].tolist() == [0, 120]
     assert (found.seconds, found.resumed) == (200, (100,))
     assert found.idle == pytest.approx(1 - 180 / 200)
+
+
+@given(
+    stretches=st.lists(
+        st.tuples(
+            st.lists(st.integers(5, 60), min_size=1, max_size=4),  # epochs, in seconds
+            st.lists(st.integers(5, 4000), max_size=3),  # from the last one to each resumption
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_nothing_but_epochs_and_the_waits_after_resumptions_counts(
+    stretches: list[tuple[list[int], list[int]]],
+) -> None:
+    """Whatever was resumed, and however often before an epoch ended: a slot that always trained
+    was idle only from the last resumption to the epoch after it.
+    """
+    clock, spans, resumed, waits = 0, [], [], 0
+    for lengths, resumptions in stretches:
+        for length in lengths:
+            spans.append((clock, clock + length))
+            clock += length
+        if resumptions:
+            resumed += [clock + sum(resumptions[: at + 1]) for at in range(len(resumptions))]
+            clock, waits = resumed[-1] + 7, waits + 7
+    times = [datetime.fromtimestamp(START + at, UTC).isoformat() for at in resumed]
+    with TemporaryDirectory() as folder:
+        found = packing(make_run(Path(folder) / "run", [trained(*spans)], resumed=times))
+    busy = sum(end - start for start, end in spans)
+    waits -= 7 if stretches[-1][1] else 0  # no epoch came after the last one
+    assert found.seconds == pytest.approx(busy + waits)
+    assert found.idle == pytest.approx(waits / (busy + waits))
 
 
 def test_epochs_without_a_time_are_refused(folder: Path) -> None:

@@ -5,20 +5,22 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import integrate, stats
 
 from analysis.statistics.bootstrap import Bootstrap, bootstrap, resamples
+from analysis.statistics.seeds import angles, seed_noise
 from analysis.statistics.tallies import Tally
-from analysis.statistics.ties import compare_with, holm, obstacle
+from analysis.statistics.ties import (
+    Comparison,
+    ErrorParts,
+    compare_with,
+    in_errors,
+    obstacle,
+    p_of_largest,
+    step_down,
+)
 from runs.tallies import BoxTally, PixelTally
-
-IMAGES = np.array([str(number) for number in range(40)])
-
-
-def seeds(*scores: float) -> Bootstrap:
-    """Seeds that score alike on every image, so that only seeds vary."""
-    values = np.array(scores)
-    return Bootstrap(IMAGES, values, np.repeat(values[:, None], 100, axis=1))
+from tests.analysis.statistics.samples import IMAGES, seeds
 
 
 def one_seed(by_image: NDArray[np.float64]) -> Bootstrap:
@@ -29,59 +31,114 @@ def one_seed(by_image: NDArray[np.float64]) -> Bootstrap:
     )
 
 
-def test_holm_corrects_as_in_the_worked_example() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.7, 0.8]) == [1, 1]
+def compare(best: Bootstrap, *others: Bootstrap) -> list[Comparison]:
+    return compare_with(best, others, seed_noise([best, *others]))
+
+
+def error(once: float, seeds: float, images: int = 40, freedom: int = 4) -> ErrorParts:
+    """Of arms with one seed each."""
+    return ErrorParts(once, images, (seeds / 2, seeds / 2), (1, 1), freedom)
 
 
 def test_without_seeds_it_is_the_paired_t_test_over_images() -> None:
     rng = np.random.default_rng(0)
     best = rng.uniform(0.3, 0.9, 40)
     other = best - rng.normal(0.03, 0.08, 40)
-    (found,) = compare_with(one_seed(best), [one_seed(other)])
+    (found,) = compare(one_seed(best), one_seed(other))
     assert found.difference == pytest.approx((best - other).mean())
-    assert found.error == pytest.approx(stats.sem(best - other), rel=0.03)
     assert found.p == pytest.approx(stats.ttest_rel(best, other).pvalue, rel=0.15)
 
 
-def test_where_images_do_not_matter_it_is_welchs_test_over_seeds() -> None:
-    best, other = (0.61, 0.58, 0.65), (0.52, 0.50, 0.55, 0.51)
-    (found,) = compare_with(seeds(*best), [seeds(*other)])
-    expected = stats.ttest_ind(best, other, equal_var=False)
-    assert found.p == pytest.approx(expected.pvalue)
-    assert found.freedom == pytest.approx(expected.df)
+def test_where_images_do_not_matter_it_is_students_test_over_seeds() -> None:
+    best, other = (0.61, 0.58, 0.65), (0.51, 0.48, 0.55)  # of about the same variance
+    (found,) = compare(seeds(*best), seeds(*other))
+    expected = stats.ttest_ind(angles(np.array(best)), angles(np.array(other)))
+    assert found.p == pytest.approx(expected.pvalue, rel=0.05)
 
 
 def test_seeds_that_err_on_different_images_are_counted_once() -> None:
-    """The estimate of a two-way analysis of variance, of seeds by images."""
+    """The estimate of a two-way analysis of variance, of seeds by images; an angle is a score."""
     rng = np.random.default_rng(1)
-    hardness = rng.normal(0.5, 0.2, 40)
-    arms = [hardness + rng.normal(0, 0.02, (3, 1)) + rng.normal(0, 0.2, (3, 40)) for _ in "ab"]
+    hardness = rng.normal(0.5, 0.05, 40)
+    arms = [hardness + rng.normal(0, 0.01, (3, 1)) + rng.normal(0, 0.2, (3, 40)) for _ in "ab"]
     weights = resamples(40, 0, 20_000) / 40
     best, other = (Bootstrap(IMAGES, arm.mean(axis=1), arm @ weights.T) for arm in arms)
-    (found,) = compare_with(best, [other])
+    (found,) = compare(best, other)
     images = (arms[0] - arms[1]).mean(axis=0).var(ddof=1) / 40
-    between = sum(arm.mean(axis=1).var(ddof=1) / 3 for arm in arms)
     residuals = [arm - arm.mean(axis=0) for arm in arms]
-    twice = sum((one - one.mean(axis=1, keepdims=True)) ** 2 for one in residuals).sum()
-    both = images + between - twice / (2 * 39 * 3 * 40)
-    assert found.error == pytest.approx(np.sqrt(both), rel=0.03)
-    assert found.error < 0.9 * np.sqrt(images + between)
+    by_image = [((one.T - one.mean(axis=1)) ** 2).sum() / (39 * 40 * 2) for one in residuals]
+    own = [
+        max(arm.mean(axis=1).var(ddof=1), twice) for arm, twice in zip(arms, by_image, strict=True)
+    ]
+    between = sum(max(one, sum(own) / 2) / 3 for one in own)
+    both = images + between - sum(by_image) / 3
+    assert found.error.standard == pytest.approx(np.sqrt(both), rel=0.03)
+    assert found.error.standard < 0.9 * np.sqrt(images + between)
 
 
 def test_arm_with_one_seed_varies_as_those_with_several_do() -> None:
-    best, other = (0.6, 0.7, 0.8), 0.5
-    (found,) = compare_with(seeds(*best), [seeds(other)])
-    assert found.error == pytest.approx(np.sqrt(0.01 / 3 + 0.01))
+    best, other = (0.4, 0.5, 0.6), 0.5
+    (found,) = compare(seeds(*best), seeds(other))
+    variance = angles(np.array(best)).var(ddof=1)
+    assert found.error.standard == pytest.approx(np.sqrt(variance / 3 + variance))
+
+
+@pytest.mark.parametrize("size", [0.5, 3.0, 12.0])
+@pytest.mark.parametrize("freedom", [1, 2, 6])
+def test_of_one_variance_it_is_students_t(freedom: int, size: float) -> None:
+    over_seeds = p_of_largest(size, [error(0, 0.02, freedom=freedom)])
+    assert over_seeds == pytest.approx(2 * stats.t.sf(size, freedom), rel=1e-3)
+    over_images = p_of_largest(size, [error(0.02, 0, images=freedom + 1, freedom=0)])
+    assert over_images == pytest.approx(2 * stats.t.sf(size, freedom), rel=1e-3)
+
+
+def test_of_two_variances_it_is_the_test_of_behrens_and_fisher() -> None:
+    """Whose error is the sum of two values of Student's t, drawn."""
+    rng = np.random.default_rng(0)
+    drawn = 0.3 * rng.standard_t(39, 10**6) + 0.4 * rng.standard_t(4, 10**6)
+    expected = (abs(drawn) > 2.5 * 0.5).mean()
+    assert p_of_largest(2.5, [error(0.09, 0.16)]) == pytest.approx(expected, rel=0.01)
+
+
+def test_of_several_it_is_the_studentised_maximum_modulus() -> None:
+    def larger(ratio: float) -> float:
+        alone = 2 * stats.norm.cdf(3.2 * np.sqrt(ratio)) - 1
+        return float((1 - alone**5) * stats.chi2.pdf(4 * ratio, 4) * 4)
+
+    expected = integrate.quad(larger, 0, np.inf)[0]
+    assert p_of_largest(3.2, [error(0, 0.02)] * 5) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_correction_keeps_the_order_and_is_between_none_and_bonferronis(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    errors = [error(*rng.uniform(0, 0.02, 2)) for _ in range(6)]
+    apart = rng.normal(0, 0.5, 6)
+    sizes = np.array([in_errors(*pair) for pair in zip(apart, errors, strict=True)])
+    alone = [p_of_largest(*pair) for pair in zip(sizes, [[one] for one in errors], strict=True)]
+    found = np.array(step_down(apart.tolist(), errors))
+    assert (np.diff(found[np.argsort(-sizes)]) >= 0).all()
+    assert (found >= np.array(alone) - 1e-12).all()
+    assert found[sizes.argmax()] <= sum(p_of_largest(sizes.max(), [one]) for one in errors)
+    shuffled = rng.permutation(6)
+    again = step_down(apart[shuffled].tolist(), [errors[at] for at in shuffled])
+    assert again == pytest.approx(found[shuffled])
+
+
+def test_difference_that_is_clear_does_not_count_against_the_next_one() -> None:
+    errors = [error(0.01, 0.01)] * 3
+    _, middle, small = step_down([1e9, 0.4, 0.0], errors)
+    assert middle == pytest.approx(p_of_largest(in_errors(0.4, errors[0]), errors[:2]))
+    assert small == 1
 
 
 def test_arms_of_one_prediction_are_tied() -> None:
-    (found,) = compare_with(one_seed(np.linspace(0, 1, 40)), [one_seed(np.linspace(0, 1, 40))])
+    (found,) = compare(one_seed(np.linspace(0, 1, 40)), one_seed(np.linspace(0, 1, 40)))
     assert (found.difference, found.p, found.tied) == (0, 1, True)
 
 
 def test_arm_that_is_better_everywhere_by_the_same_is_no_tie() -> None:
-    (found,) = compare_with(seeds(0.6), [seeds(0.5)])
+    (found,) = compare(seeds(0.6), seeds(0.5))
     assert (found.p, found.tied) == (0, False)
 
 
@@ -139,7 +196,7 @@ def share_of_ties(
             bootstrap([model(world, arm) for _ in range(repeats)], metric, weights)
             for arm in (0, skill)
         )
-        ties += compare_with(best, [other])[0].tied
+        ties += compare(best, other)[0].tied
     return ties / worlds
 
 
@@ -147,12 +204,12 @@ def share_of_ties(
     ("model", "metric", "worlds"),
     [(World.segmenter, "mIoU", 200), (World.detector, "AP50", 100)],
 )
-def test_identical_arms_are_tied_about_95_times_of_100(
+def test_identical_arms_are_tied_95_times_of_100_or_more(
     model: Callable[[World, float], Tally], metric: str, worlds: int
 ) -> None:
-    """The bounds are three standard errors of a share of 0.95 wide."""
+    """But for three standard errors of a share of 0.95; `benchmarks/ties.py` simulates more."""
     share = share_of_ties(model, metric, 0, 3, worlds)
-    assert abs(share - 0.95) < 3 * np.sqrt(0.95 * 0.05 / worlds)
+    assert share > 0.95 - 3 * np.sqrt(0.95 * 0.05 / worlds)
 
 
 def test_without_repeats_seed_noise_is_taken_for_a_difference() -> None:

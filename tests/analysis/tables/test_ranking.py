@@ -4,7 +4,7 @@ import pytest
 
 import analysis
 from runs.directory import RunDirectory
-from runs.records import TestRecord
+from runs.records import ArmStop, TestRecord
 from tests.analysis.made import edit, trial_file
 
 
@@ -101,6 +101,15 @@ def test_score_of_a_stopped_training_is_never_in_bold(halved: analysis.Run, tria
     told = analysis.show_ranking(halved, format="markdown", trials=trials)
     assert "**0.5000**" in told
     assert not any(f"**{score}**" in told for score in ("0.5500", "0.6000", "0.7000"))
+
+
+def test_what_was_stopped_by_hand_is_said(halved: analysis.Run) -> None:
+    edit(trial_file(halved.path, 3), status="stopped", reason="by hand")
+    arm = halved.record.arms[halved.trials["arm"][3]]
+    RunDirectory(halved.path).write_stops([ArmStop(arm=arm, since=4)])
+    told = shown(halved.path)
+    assert f"Stopped by hand, with no more trials since: {arm.title}." in told
+    assert "Stopped (by hand): 003-" in told
 
 
 def test_paused_trials_are_unfinished(halved: analysis.Run) -> None:

@@ -74,3 +74,18 @@ def test_a_cut_box_gives_way_to_the_whole_one_however_sure_it_is() -> None:
     )
     assert merged(found).tolist() == [1, 2]
     assert merged(found._replace(labels=np.array([1, 2, 1]))).tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize(("threshold", "boxes"), [(None, 1), (0.89, 1), (0.91, 0)])
+def test_boxes_below_the_threshold_do_not_count(
+    knowing: Callable[..., Trained],
+    write_image: Callable[..., Path],
+    threshold: float | None,
+    boxes: int,
+) -> None:
+    """The model of these tests gives every box the score 0.9."""
+    trained = knowing("detection")
+    with open_image(write_image(40, 40, [(3, 5, 10, 12)]), trained.data) as image:
+        rows = object_rows(image, trained.data, trained.find, 4, threshold)
+        found = sum(len(row.objects.scores) for row in rows)
+    assert found == boxes

@@ -7,12 +7,13 @@ from shapely import Polygon, box
 from torch import Tensor
 
 from datasets.batches import Batch
-from datasets.colours import IGNORED_GREY, OKABE_ITO
+from datasets.colours import BLUE, GREEN, IGNORED_GREY
 from datasets.source import IGNORE
 from models.backbones import Backbone
 from models.metrics.confusion import METRICS, scores
 from models.metrics.footprint_scores import FOOTPRINT_METRICS
 from models.model import Model
+from models.tasks.key import LINE, enlargement
 from models.tasks.segmentation import confusion, draw_masks, score_segmenter
 
 CPU = torch.device("cpu")
@@ -105,12 +106,15 @@ def test_pictures_show_image_truth_and_prediction_in_the_colours_of_their_classe
     found, truth = with_squares((0, 0)), 2 * with_squares((0, 0))
     truth[0, -1] = IGNORE
     pictures = torch.full((1, 3, SIDE, SIDE), 77, dtype=torch.uint8)
-    shown = draw_masks(CopyingModel(3), batch_of(found, truth), pictures, CPU)
+    batch, classes = batch_of(found, truth), ("woodland", "water")
+    drawn = draw_masks(CopyingModel(3), batch, pictures, CPU, classes)
+    times = enlargement(SIDE)
+    shown = drawn[:, :, LINE : LINE + SIDE * times : times, ::times]
     assert (shown.shape, shown.dtype) == ((1, 3, SIDE, 3 * SIDE), torch.uint8)
     assert (shown[..., :SIDE] == 77).all()
     left, below = shown[0, :, 0, :], shown[0, :, -1, :]
-    assert tuple(left[:, SIDE].tolist()) == OKABE_ITO[1]
-    assert tuple(left[:, 2 * SIDE].tolist()) == OKABE_ITO[0]
+    assert tuple(left[:, SIDE].tolist()) == BLUE
+    assert tuple(left[:, 2 * SIDE].tolist()) == GREEN
     assert tuple(left[:, -1].tolist()) == (0, 0, 0)
     assert tuple(below[:, SIDE].tolist()) == IGNORED_GREY
     assert tuple(below[:, 2 * SIDE].tolist()) == (0, 0, 0)

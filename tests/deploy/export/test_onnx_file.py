@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from datasets import Prepared, open_split
-from deploy import export
 from deploy.errors import ModelError
-from deploy.export import export_onnx
+from deploy.export import onnx_file
+from deploy.export.onnx_file import write_onnx
 from deploy.forms import differences_of_objects
 from deploy.trained import open_trained
 
@@ -36,22 +36,23 @@ def test_a_segmenter_is_exported_with_its_normalisation(
     )
     run.add("000-test_resnet", 0.5)
     trained = open_trained(run.folder)
-    sentence = export_onnx(trained, tmp_path / "model.onnx")
+    sentence = write_onnx(trained, tmp_path / "model.onnx")
     assert "on 8 test images: " in sentence
     session = runtime.InferenceSession(tmp_path / "model.onnx")
     images = np.asarray(split.images[:3])
     (found,) = session.run(None, {"images": images.astype(np.float32)})
     expected = torch.stack([one["probabilities"] for one in trained.find(images)])
     assert np.allclose(found, expected, atol=1e-4)
-    described = session.get_modelmeta().custom_metadata_map
-    assert json.loads(described["classes"]) == ["landslide", "water"]
+    names = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+    assert len(names) == found.shape[1], "a name for each channel"
+    assert names == ["background", "landslide", "water"]
 
 
 def test_a_detector_is_exported(make_run: Callable[..., Any], tmp_path: Path) -> None:
     run = make_run("detection")
     run.add("000-test_resnet", 0.5)
     trained = open_trained(run.folder)
-    sentence = export_onnx(trained, tmp_path / "model.onnx")
+    sentence = write_onnx(trained, tmp_path / "model.onnx")
     assert "on 8 random images (the cache is gone): " in sentence
     session = runtime.InferenceSession(tmp_path / "model.onnx")
     images = np.random.default_rng(1).integers(0, 256, (1, 3, 32, 32), np.uint8)
@@ -67,16 +68,16 @@ def test_an_export_that_differs_is_not_written(
     run = make_run()
     run.add("000-test_resnet", 0.5)
     trained = open_trained(run.folder)
-    convert = export._trace
+    convert = onnx_file._trace
 
     def brighter(module: Any, *rest: Any) -> None:
         module.normalisation.mean -= 5
         convert(module, *rest)
         module.normalisation.mean += 5
 
-    monkeypatch.setattr(export, "_trace", brighter)
+    monkeypatch.setattr(onnx_file, "_trace", brighter)
     with pytest.raises(ModelError, match=r"outputs are up to .* from those of the original"):
-        export_onnx(trained, tmp_path / "model.onnx")
+        write_onnx(trained, tmp_path / "model.onnx")
     assert not list(tmp_path.glob("*.onnx")) and not list(tmp_path.glob(".partial*"))
 
 
@@ -92,13 +93,13 @@ def test_a_head_that_cannot_be_exported_is_named(
 
     monkeypatch.setattr(torch.onnx, "export", refuse)
     with pytest.raises(ModelError, match=r"'fpn' over 'test_resnet' cannot .*\(no such operator"):
-        export_onnx(trained, tmp_path / "model.onnx")
+        write_onnx(trained, tmp_path / "model.onnx")
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "PACKAGES", ("onnx", "onnx_of_another_world"))
+    monkeypatch.setattr(onnx_file, "PACKAGES", ("onnx", "onnx_of_another_world"))
     with pytest.raises(ModelError, match=r"needs onnx_of_another_world: pip install -r"):
-        export.check_packages()
+        onnx_file.check_packages()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import io
 import json
+import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from deploy.errors import ModelError
 from deploy.forms import ALLOWED, Form
 from deploy.tasks import use_of
 from deploy.trained import Trained
+from runs.classes import BACKGROUND
 from runs.files import whole_file
 
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
@@ -25,8 +27,8 @@ CHECKED = 8
 """Images that the exported model is compared on, at most."""
 
 
-def export_onnx(trained: Trained, file: Path) -> str:
-    """Write `trained` to `file`, whole or not at all; returns a sentence on how it was checked.
+def write_onnx(trained: Trained, file: Path) -> str:
+    """Write `trained` to `file`, whole or not at all; returns how far it is from the original.
 
     The folder of `file` exists.
 
@@ -51,7 +53,7 @@ def export_onnx(trained: Trained, file: Path) -> str:
                 "those of the original: nothing was written"
             )
         _describe(partial, trained)
-    return f"{file}: {trained.name}; largest difference from the original on {origin}: {found}"
+    return f"largest difference on {origin}: {found}"
 
 
 def check_packages() -> None:
@@ -85,7 +87,7 @@ def _convert(
     failures = []
     for convert in (_trace, _compile):
         try:
-            with _quiet():
+            with quiet():
                 convert(module, torch.from_numpy(images), form, file)
         except (RuntimeError, TypeError, ValueError, AssertionError) as error:
             failures.append(str(error).strip().splitlines()[0])
@@ -123,15 +125,20 @@ def _compile(module: nn.Module, images: Tensor, form: Form, file: Path) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress PyTorch's progress, and what it prints of a graph that it cannot export."""
+def quiet() -> Iterator[None]:
+    """Suppress progress, and what is printed of a graph that cannot be exported."""
     with (
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),
     ):
         warnings.simplefilter("ignore")
-        yield
+        before = logging.root.manager.disable
+        logging.disable()
+        try:
+            yield
+        finally:
+            logging.disable(before)
 
 
 def _largest_differences(
@@ -153,19 +160,23 @@ def _largest_differences(
 
 
 def _describe(file: Path, trained: Trained) -> None:
-    """Write into the file what its user needs to know."""
+    """Write into the file what its user needs to know.
+
+    `classes` are the names of class ids 0, 1, 2, …: of a segmenter's channels, and of the labels
+    that a detector gives, which has none of 0.
+    """
     import onnx
 
     model = onnx.load(file)
     data = trained.data
     properties = {
         "task": trained.task,
-        "classes": list(data.classes),
+        "classes": [BACKGROUND, *data.classes],
         "bands": list(data.bands),
         "dtype": data.dtype,
         "image_size": data.image_size,
         "window": list(data.window),
-        "source": f"{trained.run.name}/{trained.name}",
+        "source": trained.source,
     }
     onnx.helper.set_model_props(
         model, {key: json.dumps(value) for key, value in properties.items()}

@@ -1,0 +1,1 @@
+"""A trained model as ONNX, in several precisions, and what each of them costs."""
