@@ -21,10 +21,8 @@ def build_model(
     """
     head = TASKS[task].heads[config["head"]]
     backbone = Backbone(config["backbone"], bands, image_size)
-    options = head.options(
-        **{name: config[name] for name in head.options.model_fields if name in config}
-    )
-    return head.build(backbone, classes, options)
+    named = {name: config[name] for name in head.options.model_fields if name in config}
+    return head.build(backbone, classes, head.options(**named))
 
 
 def model_for(task: str, config: Mapping[str, Any], data: Prepared) -> Model:

@@ -107,7 +107,7 @@ class Agenda:
                 ledger.begin(training.number)
                 self.view.trial_started(ledger.records[training.number])
             case Score(record=record):
-                self.view.scoring(record, len(self._to_score))
+                self.view.scoring(record.name, len(self._to_score))
 
     def heed(self) -> None:
         """End what a person has asked to stop; what is in a slot ends at its next report."""

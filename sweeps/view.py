@@ -37,7 +37,7 @@ class View(Protocol):
     def arms_stopped(self, arms: Collection[Arm]) -> None:
         """The arms that are stopped by hand from now on; others are not, or no longer."""
 
-    def scoring(self, record: TrialRecord, left: int) -> None:
+    def scoring(self, name: str, left: int) -> None:
         """A trial or repeat is being scored on test; `left` others that have ended will be."""
 
     def scored(self, left: int) -> None:

@@ -66,8 +66,8 @@ class Lines:
         if arms:
             self._line(f"stopped by hand: {listed(arms)}")
 
-    def scoring(self, record: TrialRecord, left: int) -> None:
-        self._line(f"{record.name}: scoring on test" + (f", {left} more to do" if left else ""))
+    def scoring(self, name: str, left: int) -> None:
+        self._line(f"{name}: scoring on test" + (f", {left} more to do" if left else ""))
 
     def scored(self, left: int) -> None:
         """Does nothing: a line says when it begins."""

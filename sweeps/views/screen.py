@@ -57,6 +57,7 @@ class Screen:
         self.seconds_per_epoch: dict[str, float] = {}
         self.running: dict[str, TrialRecord] = {}
         self.to_score: int | None = None
+        self.on_test = ""
         self.stopped: Collection[Arm] = ()
         self.live = Live(
             console=console,
@@ -104,8 +105,8 @@ class Screen:
     def arms_stopped(self, arms: Collection[Arm]) -> None:
         self.stopped = arms
 
-    def scoring(self, record: TrialRecord, left: int) -> None:
-        self.to_score = left + 1
+    def scoring(self, name: str, left: int) -> None:
+        self.to_score, self.on_test = left, name
 
     def scored(self, left: int) -> None:
         self.to_score = left
@@ -181,7 +182,7 @@ class Screen:
     ) -> str:
         """Time left, from how long what is done has taken."""
         if self.to_score is not None and not self.running:
-            return f"{self.to_score} to be scored on test"
+            return f"scoring {self.on_test} on test, {self.to_score} more to do"
         seconds = seconds_left(
             left,
             done,
