@@ -52,7 +52,7 @@ def test_trial_that_reached_the_score_first_wins_everywhere(equal: analysis.Run)
     assert analysis.class_scores(equal)["trial"].drop_duplicates().tolist() == ["001-b", "002-a"]
     assert best_tallies(equal)[0] == 1
     assert [model.name for model in shown_models(equal, 2)] == ["001-b", "002-a"]
-    assert answer(equal, analysis.rank_runs([equal])).lead.startswith("b is best")
+    assert answer(analysis.rank_runs([equal])).lead.startswith("b is best")
 
 
 def test_figures_show_that_trial_as_the_best(equal: analysis.Run) -> None:
