@@ -16,15 +16,12 @@ import argparse
 import contextlib
 import signal
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runs.directory import RunDirectory
-    from sweeps.ledger import Ledger
     from sweeps.plan import Plan
 
 FAILED, NOT_RUN, OUT_OF_TIME, INTERRUPTED = 1, 2, 3, 130
@@ -108,10 +105,11 @@ def plan_and_run(options: argparse.Namespace) -> int:
         sweep = read_sweep(options.sweep, overrides, progress)
         from runs.directory import RunDirectory
         from sweeps.commands import typed_command
+        from sweeps.hints import show_what_is_resumed
         from sweeps.lock import exclusive
         from sweeps.plan import make_plan
         from sweeps.run_directory import begin_run_directory, check_run_directory
-        from sweeps.show import show_plan, show_what_is_resumed
+        from sweeps.show import show_plan
         from sweeps.slots import this_machine
 
         machines = [this_machine()] if nodes is None else nodes
@@ -172,6 +170,7 @@ def run_and_rank(plan: "Plan", console: "Console") -> int:
     """Run a plan, show its ranking and write its report."""
     from runs.shown import Shown
     from sweeps.cluster import cluster
+    from sweeps.hints import show_how_to_resume, show_where_to_look
     from sweeps.ledger import Ledger
     from sweeps.run import OutOfTimeError, RunError, run_plan
     from sweeps.search import ReplayError
@@ -238,36 +237,6 @@ def rank_and_report(run: Path, console: "Console") -> int:
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return 0
-
-
-def show_how_to_resume(plan: "Plan", ledgers: Iterable["Ledger"], why: str) -> None:
-    """Say how much of an unfinished run is kept, and print the command that continues it."""
-    from sweeps.commands import resuming_command
-
-    ended = sum(ledger.ended for ledger in ledgers)
-    begun = sum(bool(record.epochs) for ledger in ledgers for record in ledger.records.values())
-    print(
-        f"{why}: of {plan.trainings} trials {begun} have begun and {ended} have ended, and all is "
-        "kept. To continue:\n"
-        f"  {resuming_command()}",
-        file=sys.stderr,
-    )
-
-
-def show_where_to_look(dashboard: str, directory: "RunDirectory", console: "Console") -> None:
-    """Print where the run can be watched."""
-    from sweeps.commands import from_here, program
-
-    study = from_here(directory.study_file)
-    lines = [
-        f"TensorBoard    {program('tensorboard', '--logdir', from_here(directory.path))}",
-        f"Optuna         {program('optuna-dashboard', study)}",
-    ]
-    if dashboard:
-        token = f"it asks for the token that `{program('ray', 'get-auth-token')}` prints"
-        lines.insert(0, f"Ray dashboard  http://{dashboard}  ({token})")
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

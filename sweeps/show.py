@@ -1,8 +1,6 @@
 """The plan as text: what will be done, with what, and what is skipped."""
 
-import shlex
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,7 +8,6 @@ from rich.table import Table
 
 from models.pretraining.stage import Stage
 from runs.classes import BACKGROUND
-from runs.directory import RunDirectory
 from runs.skipped import by_reason
 from sweeps.commands import from_here
 from sweeps.halving import rungs_of
@@ -35,17 +32,6 @@ def show_plan(plan: Plan, console: Console) -> None:
             markup=False,
             soft_wrap=not console.is_terminal,
         )
-
-
-def show_what_is_resumed(
-    directory: RunDirectory, overrides: Sequence[str], changed: Sequence[str], console: Console
-) -> None:
-    """Print which run is resumed, with which overrides, and what changes."""
-    given = f" with {shlex.join(overrides)}" if overrides else ""
-    lines = [f"resuming {from_here(directory.path)}{given}"]
-    lines += [f"changed since its last command: {line}" for line in changed]
-    for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _facts(plan: Plan) -> list[tuple[str, str]]:

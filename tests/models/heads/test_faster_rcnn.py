@@ -20,3 +20,13 @@ def test_proposals_and_boxes_are_float32_under_autocast() -> None:
     assert {boxes.dtype for boxes in proposals} == {torch.float32}
     assert found["boxes"].dtype == found["scores"].dtype == torch.float32
     assert len(found["boxes"])
+
+
+def test_layers_above_the_backbone_are_as_wide_as_the_option_says() -> None:
+    backbone = Backbone("test_resnet", 3, 64)
+    options = FasterRCNNOptions(pyramid_channels=16)
+    model = FasterRCNNDetector(backbone, Classes(("low",), (), ()), options)
+    maps = model.network.backbone(torch.randn(1, 3, 64, 64))
+    assert {one.shape[1] for one in maps.values()} == {16}
+    assert model.network.roi_heads.box_head.fc7.out_features == 64
+    model.pass_through(torch.randn(2, 3, 64, 64))
