@@ -145,7 +145,6 @@ class Agenda:
             case Score(record=record):
                 self._scores[record.name] = dict(report.numbers)
                 self.plan.directory.write_test(TestRecord(scores=self._scores))
-                self.view.scored(len(self._to_score))
         return continues
 
     def fail(self, job: Job, reason: str) -> None:

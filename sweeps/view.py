@@ -39,6 +39,3 @@ class View(Protocol):
 
     def scoring(self, name: str, left: int) -> None:
         """A trial or repeat is being scored on test; `left` others that have ended will be."""
-
-    def scored(self, left: int) -> None:
-        """One was scored on test; `left` others that have ended will be."""

@@ -69,8 +69,5 @@ class Lines:
     def scoring(self, name: str, left: int) -> None:
         self._line(f"{name}: scoring on test" + (f", {left} more to do" if left else ""))
 
-    def scored(self, left: int) -> None:
-        """Does nothing: a line says when it begins."""
-
     def _line(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -108,9 +108,6 @@ class Screen:
     def scoring(self, name: str, left: int) -> None:
         self.to_score, self.on_test = left, name
 
-    def scored(self, left: int) -> None:
-        self.to_score = left
-
     def render(self) -> Group:
         """The whole view at this moment; a line less than the terminal has."""
         width, height = self.console.size

@@ -240,8 +240,6 @@ class Silent:
 
     def scoring(self, name: str, left: int) -> None: ...
 
-    def scored(self, left: int) -> None: ...
-
 
 @pytest.fixture(scope="module")
 def failing(
