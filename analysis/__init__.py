@@ -7,10 +7,11 @@ From a shell, `python -m analysis rank results/landslide_backbones`; from a note
     run.epochs.query("number == 3")       # the learning curve of trial 3
     print(analysis.show_ranking(run, metric="AP75", format="latex"))
 
-Scores on test have intervals and are compared by resampling the test images::
+Scores on test have intervals and are compared by resampling the scenes of the test images::
 
     tally = analysis.read_tally(run, "003-resnet18-mae")
-    tally.scores("AP50", analysis.resamples(len(tally.names), seed=0))     # a score a resample
+    weights = analysis.scene_resamples(tally.scenes.tolist(), seed=0)
+    tally.scores("AP50", weights)                                          # a score a resample
     best, other = (analysis.bootstrap([...], "AP50", weights) for ...)     # a tally a seed
     noise = analysis.seed_noise([best, other])                             # of all arms together
     analysis.interval(best, noise)                                         # 95 % CI
@@ -20,7 +21,7 @@ Scores on test have intervals and are compared by resampling the test images::
 from analysis.loading import AnalysisError, Run, load
 from analysis.ranking.arms import Ranking, rank_arms, rank_runs
 from analysis.ranking.trials import rank_trials
-from analysis.statistics.bootstrap import Bootstrap, bootstrap, resamples
+from analysis.statistics.bootstrap import Bootstrap, bootstrap, resamples, scene_resamples
 from analysis.statistics.intervals import interval
 from analysis.statistics.seeds import seed_noise
 from analysis.statistics.tallies import Tally, read_tally
@@ -47,6 +48,7 @@ __all__ = [
     "read_references",
     "read_tally",
     "resamples",
+    "scene_resamples",
     "seed_noise",
     "show_classes",
     "show_comparison",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from inspect import getdoc
 
 from analysis.commands import COMMANDS
-from runs.errors import EosweepError
+from runs.errors import EosweepError, told
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,6 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answer = COMMANDS[options.command].answer(options)
     except EosweepError as error:
         print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(told(error), file=sys.stderr)
         return 2
     try:
         print(answer, flush=True)

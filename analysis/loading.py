@@ -32,7 +32,9 @@ class Run:
         directory: where its files lie.
         record: `run.json`.
         trials: a row a trial, by number: `number`, `name`, `arm` (position in `record.arms`),
-            `status`, `reason`, `score`, `best_epoch`, `epochs` (how many it was trained),
+            `status`, `reason`, `retries` (how often it was resumed after its worker was lost),
+            `rejoined` (it had failed, and was tried again by `--retry-failed`), `score`,
+            `best_epoch`, `epochs` (how many it was trained),
             `reached` (the share of its epochs that it was trained, 1 of a finished one),
             `seconds`, `device`, `parameters` (of its model), then `arm/<factor>` and
             `config/<key>`. `score` is NaN where a trial has none.
@@ -149,6 +151,10 @@ def _trial_table(
             "arm": pd.Series(arms, dtype="int64"),
             "status": pd.Series([trial.status for trial in trials], dtype="str"),
             "reason": pd.Series([trial.reason for trial in trials], dtype="str"),
+            "retries": pd.Series([trial.retries for trial in trials], dtype="int64"),
+            "rejoined": pd.Series(
+                [trial.failed_with is not None for trial in trials], dtype="bool"
+            ),
             "score": pd.Series([trial.score for trial in trials], dtype="float64"),
             "best_epoch": pd.Series([trial.best_epoch for trial in trials], dtype="Int64"),
             "epochs": pd.Series([_trained(trial) for trial in trials], dtype="int64"),

@@ -103,7 +103,7 @@ def trial(number: int, rng: np.random.Generator) -> TrialRecord:
     config = {
         **{"number": number, "lr": lr, "weight_decay": decay},
         **{"batch_size": int(rng.choice([4, 8, 16])), "label_smoothing": rng.uniform(0, 0.2)},
-        **{"head": "fpn", "optimizer": "adamw", "epochs": EPOCHS, "augment": True, "seed": 0},
+        **{"head": "fpn", "optimizer": "adamw", "epochs": EPOCHS, "augment": "flips", "seed": 0},
     }
     epochs = curve(number, ceiling=0.7 - 0.1 * abs(np.log10(lr) + 3.5), rng=rng)
     failed = number % 50 == 49

@@ -58,12 +58,13 @@ def write_scene(file: Path, side: int, data: DataRecord) -> None:
 
 def measure(run: Path, scene: Path, out: Path, more: list[str]) -> tuple[float, float]:
     """Peak of the resident memory in MB, and seconds, of one command."""
-    command = [sys.executable, "-m", "deploy", "predict", run, scene, "--out", out, *more]
+    told = ["predict", str(run), str(scene), "--out", str(out), *more]
+    command = [sys.executable, "-m", "deploy", *told]
     start = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise SystemExit(f"{' '.join(map(str, command))} failed")
+        raise SystemExit(f"{' '.join(command)} failed")
     return usage.ru_maxrss / 1024, time.perf_counter() - start
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +136,7 @@ RULES: dict[str, Callable[[Sequence[Bootstrap]], list[float]]] = {"old": old_rul
 
 DESIGNS = [(2, 2, 2), (2, 2, 3), (8, 2, 2), (8, 2, 3), (8, 3, 3), (8, 8, 2), (8, 8, 3), (4, 4, 5)]
 
-SIZES: dict[str, dict[str, float | bool]] = {
+SIZES: dict[str, dict[str, Any]] = {
     "alike": {},
     "at .03": {"score": 0.03},
     "first × 2": {"first": 2.0},
@@ -143,7 +144,7 @@ SIZES: dict[str, dict[str, float | bool]] = {
     "single × 2": {"single": 2.0},
     "chosen": {"chosen": True},
 }
-POWERS: dict[str, dict[str, float]] = {
+POWERS: dict[str, dict[str, Any]] = {
     "by .1": {"lower": 0.4},
     "by .2": {"lower": 0.3},
     ".30, .02": {"score": 0.3, "lower": 0.02},
@@ -158,7 +159,8 @@ def percentages(study: Study, worlds: int) -> dict[str, float]:
         arms = world(study, rng)
         for name, rule in RULES.items():
             different = np.array(rule(arms)) < 0.05
-            found[name].append(different.any() if study.lower is None else different.mean())
+            share = different.any() if study.lower is None else different.mean()
+            found[name].append(float(share))
     return {name: 100 * float(np.mean(each)) for name, each in found.items()}
 
 

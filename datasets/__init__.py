@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
-from datasets.cache import Prepared, Split, open_split, prepare
+from datasets.cache import Prepared, Split, prepare
 from datasets.coco import Coco
+from datasets.eurosat import EuroSAT
 from datasets.landcoverai import LandCoverAI
 from datasets.landslide4sense import Landslide4Sense
+from datasets.seen import open_split, seen_by, stored_statistics
 from datasets.source import (
     IGNORE,
     DataError,
     Item,
+    KnowsClasses,
     Labelled,
     Listing,
     OwnFormat,
@@ -22,6 +25,7 @@ from datasets.source import (
     resolve_bands,
 )
 from datasets.spacenet import SpaceNet2, SpaceNet4
+from datasets.splits import Division
 from datasets.voc import LandslideVoc, Voc
 from datasets.xbd import XBD
 from runs.folders import build_once
@@ -34,6 +38,7 @@ _SOURCES: tuple[Source, ...] = (
     XBD(),
     SpaceNet2(),
     SpaceNet4(),
+    EuroSAT(),
     Coco(),
     Voc(),
 )
@@ -66,7 +71,9 @@ __all__ = [
     "DATASETS",
     "IGNORE",
     "DataError",
+    "Division",
     "Item",
+    "KnowsClasses",
     "Labelled",
     "Listing",
     "OwnFormat",
@@ -82,4 +89,6 @@ __all__ = [
     "prepare",
     "resolve_bands",
     "sample",
+    "seen_by",
+    "stored_statistics",
 ]

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from shapely import Polygon
 from torch import Tensor
 
-from datasets.augment import SYMMETRIES, transform_boxes, transform_image
+from datasets.augment.symmetries import SYMMETRIES, transform_boxes, transform_image
 from datasets.cache import Split
+from datasets.source import IGNORE
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,10 @@ class Batch:
         sizes: int64 [B, 2], height and width in pixels of the file, before resizing.
         footprints: B lists of outlines in pixels of the file; None if the data have none, or the
             images may be turned.
+        valid: bool [B, S, S], the pixels that hold data; None if all do. In the others, images are
+            0, and masks `IGNORE`.
+        rows: int64 [B], which images of their split they are; None if they are of none.
+        image_labels: bool [B, K], the classes of each image as a whole; None if the data have none.
     """
 
     images: Tensor
@@ -36,6 +41,9 @@ class Batch:
     names: list[str]
     sizes: NDArray[np.int64]
     footprints: list[list[Polygon]] | None
+    valid: Tensor | None = None
+    rows: NDArray[np.int64] | None = None
+    image_labels: Tensor | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
         """Copy every tensor to `device`."""
@@ -45,6 +53,8 @@ class Batch:
             masks=self.masks.to(device),
             boxes=[boxes.to(device) for boxes in self.boxes],
             labels=[labels.to(device) for labels in self.labels],
+            valid=None if self.valid is None else self.valid.to(device),
+            image_labels=None if self.image_labels is None else self.image_labels.to(device),
         )
 
 
@@ -96,14 +106,20 @@ def batch_of(split: Split, rows: NDArray[np.int64]) -> Batch:
 def _batch(split: Split, rows: NDArray[np.int64], symmetries: NDArray[np.int64]) -> Batch:
     images = np.empty((len(rows), *split.images.shape[1:]), dtype=np.float32)
     masks = np.empty((len(rows), *split.masks.shape[1:]), dtype=np.uint8)
+    valid = None if split.holes is None else np.ones(masks.shape, dtype=np.bool_)
     boxes, labels = [], []
     for index, (row, symmetry) in enumerate(zip(rows, symmetries, strict=True)):
         images[index] = transform_image(split.images[row], symmetry)
         masks[index] = transform_image(split.masks[row], symmetry)
+        if valid is not None and (with_data := split.valid(row)) is not None:
+            valid[index] = transform_image(with_data, symmetry)
+            masks[index][~valid[index]] = IGNORE
         found, ids = split.objects(row)
         boxes.append(torch.from_numpy(transform_boxes(found, symmetry, masks.shape[-1])))
         labels.append(torch.from_numpy(ids.copy()))
     _standardise(images, split)
+    if valid is not None:
+        np.copyto(images, 0, where=~valid[:, None])
     return Batch(
         torch.from_numpy(images),
         torch.from_numpy(masks),
@@ -112,6 +128,11 @@ def _batch(split: Split, rows: NDArray[np.int64], symmetries: NDArray[np.int64])
         [split.names[row] for row in rows],
         split.sizes[rows],
         footprints=None,
+        valid=None if valid is None else torch.from_numpy(valid),
+        rows=rows,
+        image_labels=None
+        if split.image_labels is None
+        else torch.from_numpy(split.image_labels[rows]),
     )
 
 

@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.rasters import RasterInfo, raster_info, read_raster
+from datasets.orientation import UPRIGHT
+from datasets.rasters import RasterInfo, raster_info, read_image
 from datasets.scenes import collected, refusal
 from datasets.source import Item, Label, Labelled, Problem, Window
 from datasets.tiling import clip_boxes
@@ -34,15 +35,17 @@ class Objects:
         boxes: float64 [M, 4], x0 y0 x1 y1 in pixel edges of the scene; not checked yet.
         labels: int64 [M], class ids from 1.
         name: of the box in a row, by which a person finds it in the file: "annotation 17".
+        corners: float64 [M, 4], the boxes as the file gives them, for messages; None: as `boxes`.
     """
 
     size: tuple[int, int] | None
     boxes: NDArray[np.float64]
     labels: NDArray[np.int64]
     name: Callable[[int], str]
+    corners: NDArray[np.float64] | None = None
 
 
-def read_scene(item: Item, parse: Callable[[], Objects]) -> Labelled:
+def read_scene(item: Item, title: str, parse: Callable[[], Objects]) -> Labelled:
     """The pixels of an item as stored, [bands, H, W], and what of its scene's boxes lies in it.
 
     Raises:
@@ -56,9 +59,9 @@ def read_scene(item: Item, parse: Callable[[], Objects]) -> Labelled:
         objects = parse()
     with collected(problems):
         info = raster_info(item.image)
-        image = read_raster(item.image, item.window)
+        image, valid = read_image(item.image, BoxScenes.bands, title, item.window)
     if objects is not None and image is not None:
-        problems += (Problem(item.image, fault) for fault in _faults(objects, info))
+        problems += (Problem(item.image, fault) for fault in box_faults(objects, info))
     if problems or objects is None or image is None:
         raise refusal(problems)
     whole = Window(0, 0, info.width, info.height)
@@ -66,7 +69,7 @@ def read_scene(item: Item, parse: Callable[[], Objects]) -> Labelled:
         objects.boxes.astype(np.float32), objects.labels, item.window or whole
     )
     place = info.place and info.place.within(item.window)
-    return Labelled(image=image, mask=None, boxes=boxes, labels=labels, place=place)
+    return Labelled(image, None, boxes, labels, place=place, valid=valid, remark=info.remark)
 
 
 def listed(things: Iterable[object], most: int = 5) -> str:
@@ -76,13 +79,16 @@ def listed(things: Iterable[object], most: int = 5) -> str:
     return ", ".join(names[:most]) + rest
 
 
-def _faults(objects: Objects, info: RasterInfo) -> Iterator[str]:
-    """At most one sentence: boxes of an image of another size need not be looked at."""
+def box_faults(objects: Objects, info: RasterInfo) -> Iterator[str]:
+    """Why the boxes of an image cannot be used: at most one clause."""
     if objects.size is not None and objects.size != (info.height, info.width):
         height, width = objects.size
+        stored = objects.size == info.orientation.size(info.height, info.width)
+        turned = " upright, as its EXIF orientation says" * (info.orientation != UPRIGHT)
+        as_stored = ", which is how it is stored: annotate it upright, or remove the tag"
         yield (
-            f"is {info.height} × {info.width} (height × width), but its annotations are of an"
-            f" image of {height} × {width}"
+            f"is {info.height} × {info.width} (height × width){turned}, but its annotations are of"
+            f" an image of {height} × {width}{as_stored * stored}"
         )
         return
     x0, y0, x1, y1 = objects.boxes.T
@@ -98,8 +104,9 @@ def _faults(objects: Objects, info: RasterInfo) -> Iterator[str]:
         "empty or reversed": finite & reversed_or_empty,
         "out of the image": finite & ~reversed_or_empty & outside,
     }
+    given = objects.boxes if objects.corners is None else objects.corners
     faults = [
-        f"{objects.name(int(row))} {_corners(objects.boxes[row])} is {kind}"
+        f"{objects.name(int(row))} {_in_words(given[row])} is {kind}"
         for kind, faulty in kinds.items()
         for row in np.flatnonzero(faulty)
     ]
@@ -108,7 +115,7 @@ def _faults(objects: Objects, info: RasterInfo) -> Iterator[str]:
         yield f"has boxes (x0, y0, x1, y1) that do not fit its {size} pixels: {listed(faults)}"
 
 
-def _corners(box: NDArray[np.float64]) -> str:
+def _in_words(box: NDArray[np.float64]) -> str:
     return f"({', '.join(f'{value:g}' for value in box)})"
 
 

@@ -10,13 +10,15 @@ has none:
                                         `val` may be `valid` or `validation`); other files, such as
                                         COCO's captions, are then not read
     {train,val,test}.json               likewise
+    {train,valid,test}/_annotations.coco.json, beside the images of the split, as Roboflow writes
     one file of any other name, or      all of it is `train`; the sweep makes the splits, by scene
     several of them in annotations/
 
 For a `file_name`, the folders tried in turn are, with the split as the JSON file spells it
 (`train2017`) and then without the year: images/{split}, {split}, images, and the root.
 
-Classes are the category names in the order of their ids, and all files must give the same. An image
+Classes are the category names in the order of their ids, and all files must give the same; of id 0,
+only if it is used, as Roboflow gives that to a category of all others. An image
 without annotations is a scene without objects. Regions marked `iscrowd` are no objects: they are
 left out and counted, not ignored, so that detections in them count as false.
 
@@ -38,13 +40,16 @@ from numpy.typing import NDArray
 
 from datasets.box_scenes import BoxScenes, Objects, listed, read_scene, relative
 from datasets.samples import coco as synthetic
-from datasets.scenes import cut_scene, unusable
+from datasets.scenes import cut_scene, state_of, uncut_name, unusable
 from datasets.source import SPLITS, DataError, Item, Labelled, Listing, Problem, Tiling, natural_key
+from runs.errors import counted
 
 SPLIT_FILE = re.compile(r"(?:instances_)?((train|val(?:id(?:ation)?)?|test)(?:\d{4})?)")
+BESIDE = "_annotations.coco.json"
 LOOKED_FOR = (
     "annotations/instances_{train,val,test}.json, annotations/{train,val,test}.json, other"
-    " annotations/*.json, {train,val,test}.json, or a single *.json"
+    " annotations/*.json, {train,val,test}.json, a single *.json, or"
+    " {train,valid,test}/_annotations.coco.json"
 )
 
 Entry = dict[str, Any]
@@ -88,14 +93,15 @@ class Annotations:
     boxes: NDArray[np.float64]
     crowds: int
 
-    def objects(self, file_name: str) -> Objects:
-        """The boxes of one image."""
+    def objects(self, file_name: str, classes: tuple[str, ...] = ()) -> Objects:
+        """The boxes of one image; their labels index `classes` from 1, or all the categories."""
         rows = self.rows[file_name]
         ids = self.ids[rows]
+        left_out = len(self.categories) - len(classes) if classes else 0  # the first ones
         return Objects(
             size=self.sizes[file_name],
             boxes=self.boxes[rows],
-            labels=self.labels[rows],
+            labels=self.labels[rows] - left_out,
             name=lambda index: f"annotation {ids[index]}",
         )
 
@@ -118,36 +124,31 @@ class Coco(BoxScenes):
         """Every listed image, by split. A scene is an image."""
         layout, files, notes = _split_files(root)
         annotations = {file: load(file) for file, _, _ in files}
-        classes = _common_classes(root, annotations)
-        images = _images(root, files, annotations)
+        classes, unused = _common_classes(root, annotations)
+        images, problems = _images(root, files, annotations)
         splits: dict[str, list[Item]] = {}
         for split_file in files:
             scenes = sorted(images[split_file.file].items(), key=lambda pair: natural_key(pair[0]))
             for file_name, image in scenes:
-                scene = f"{split_file.file.stem}/{file_name}"
+                scene = f"{_prefix(split_file.file)}{file_name}"
                 item = Item(scene, image, split_file.file, scene)
                 splits.setdefault(split_file.split, []).extend(cut_scene(item, tiling))
         if not splits.get("train"):
             names = listed(relative(file, root) for file, _, _ in files)
             raise DataError(f"{root}: {names} list no images to train on")
-        crowds = {relative(file, root): content.crowds for file, content in annotations.items()}
-        notes += tuple(
-            f"{count} crowd regions (iscrowd) in {file} are left out: they are no objects, and"
-            " detections in them count as false"
-            for file, count in crowds.items()
-            if count
-        )
-        return Listing(
-            layout, classes, {name: tuple(splits[name]) for name in SPLITS if name in splits}, notes
-        )
+        notes += unused
+        for file, content in annotations.items():
+            if content.crowds:
+                notes += (_crowds(relative(file, root), content),)
+        by_split = {name: tuple(splits[name]) for name in SPLITS if name in splits}
+        return Listing(layout, classes, by_split, notes, problems)
 
-    def read(self, item: Item, classes: tuple[str, ...]) -> Labelled:  # noqa: ARG002
+    def read(self, item: Item, classes: tuple[str, ...]) -> Labelled:
         """Image [3, H, W] as stored; the boxes of its scene that lie in its window."""
         assert item.label is not None, item
         label = item.label
-        return read_scene(
-            item, lambda: load(label).objects(item.scene.removeprefix(f"{label.stem}/"))
-        )
+        file_name = uncut_name(item).removeprefix(_prefix(label))
+        return read_scene(item, self.title, lambda: load(label).objects(file_name, classes))
 
     def write_sample(self, root: Path, seed: int) -> None:
         """Write synthetic towns with annotations/instances_{train,val,test}.json."""
@@ -161,11 +162,7 @@ def load(file: Path) -> Annotations:
         DataError: naming the file and every entry that cannot be used: not JSON, a list or key that
             is missing or of another type, an id given twice, an id of no image or category.
     """
-    try:
-        status = file.stat()
-    except OSError as error:
-        raise unusable(file, f"cannot be read: {error.strerror}") from None
-    return _parse(file, status.st_size, status.st_mtime_ns)
+    return _parse(file, *state_of(file))
 
 
 @lru_cache(maxsize=4)
@@ -203,7 +200,7 @@ def _lists(file: Path) -> dict[str, list[Entry]]:
     """The three lists, every entry with the keys of `FIELDS`, no id twice."""
     try:
         content = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:  # ValueError: not JSON, or not text
+    except (OSError, ValueError, RecursionError) as error:  # not there, not JSON, not text
         raise unusable(file, f"cannot be read: {error}") from None
     lists: dict[str, list[Entry]] = {}
     for key in FIELDS:
@@ -263,6 +260,8 @@ def _split_files(root: Path) -> tuple[str, list[SplitFile], tuple[str, ...]]:
     """Layout, the JSON files in the order of their splits, and notes."""
     folder = root / "annotations" if any((root / "annotations").glob("*.json")) else root
     files = sorted(folder.glob("*.json"), key=lambda file: natural_key(file.name))
+    if not files and (beside := _beside(root)):
+        return "COCO JSON beside the images", beside, ()
     if not files:
         fault = "holds no COCO JSON" if root.is_dir() else "is not a folder"
         raise DataError(f"No COCO data: {root} {fault}; looked for {LOOKED_FOR}")
@@ -284,17 +283,48 @@ def _split_files(root: Path) -> tuple[str, list[SplitFile], tuple[str, ...]]:
     return "COCO JSON by split", named, notes
 
 
+def _beside(root: Path) -> list[SplitFile]:
+    """The files in the folders of the splits, in the order of the splits."""
+    hits = [(file, SPLIT_FILE.fullmatch(file.parent.name)) for file in root.glob(f"*/{BESIDE}")]
+    found = [SplitFile(file, _split(hit), hit[1]) for file, hit in hits if hit]
+    for split, count in Counter(one.split for one in found).items():
+        if count > 1:
+            twice = listed(sorted(one.spelling for one in found if one.split == split))
+            raise DataError(f"{root} has {count} folders for the split {split}: {twice}")
+    return sorted(found, key=lambda one: SPLITS.index(one.split))
+
+
+def _split(hit: re.Match[str]) -> str:
+    return "val" if hit[2].startswith("val") else hit[2]
+
+
+def _prefix(file: Path) -> str:
+    """What begins the names of a file's images: files in folders of splits are named alike."""
+    return f"{file.parent.name if file.name == BESIDE else file.stem}/"
+
+
+def _crowds(name: str, content: Annotations) -> str:
+    """A note on the crowd regions of a file."""
+    if not len(content.ids):
+        return (
+            f"every annotation in {name} is a crowd region (iscrowd), and so no object: write"
+            " iscrowd: 0 if they are single objects"
+        )
+    regions = counted(content.crowds, "crowd region")
+    return f"{regions} (iscrowd) in {name} left out: no object, and detections in it count as false"
+
+
 def _named(files: list[Path]) -> list[SplitFile]:
     """Those of `files` whose names are splits; only instances_* if there are any."""
     hits = [(file, hit) for file in files if (hit := SPLIT_FILE.fullmatch(file.stem))]
     instances = [pair for pair in hits if pair[0].stem.startswith("instances_")]
-    return [
-        SplitFile(file, "val" if hit[2].startswith("val") else hit[2], hit[1])
-        for file, hit in instances or hits
-    ]
+    return [SplitFile(file, _split(hit), hit[1]) for file, hit in instances or hits]
 
 
-def _common_classes(root: Path, annotations: dict[Path, Annotations]) -> tuple[str, ...]:
+def _common_classes(
+    root: Path, annotations: dict[Path, Annotations]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The classes, and a note if category 0 is none of them."""
     (first, content), *others = annotations.items()
     for file, other in others:
         if other.categories != content.categories:
@@ -305,36 +335,51 @@ def _common_classes(root: Path, annotations: dict[Path, Annotations]) -> tuple[s
             )
     if not content.categories:
         raise DataError(f"{first} has no categories: there is nothing to detect")
-    return tuple(name for _, name in content.categories)
+    names = tuple(name for _, name in content.categories)
+    used = any((one.labels == 1).any() for one in annotations.values())
+    if content.categories[0][0] or used or len(names) == 1:
+        return names, ()
+    return names[1:], (f"category 0, {names[0]!r}, is not used by any annotation and no class",)
 
 
 def _images(
     root: Path, files: list[SplitFile], annotations: dict[Path, Annotations]
-) -> dict[Path, dict[str, Path]]:
-    """For each JSON file, where its images lie, by file name."""
+) -> tuple[dict[Path, dict[str, Path]], tuple[Problem, ...]]:
+    """For each JSON file, where its images lie, by file name; and those that are not there.
+
+    Raises:
+        DataError: an image is listed twice, or none is there.
+    """
     found: dict[Path, dict[str, Path]] = {file: {} for file, _, _ in files}
     listed_by: dict[Path, str] = {}
-    problems: list[Problem] = []
+    missing: list[Problem] = []
+    twice: list[Problem] = []
     for file, split, spelling in files:
         folders = [root / folder for folder in _folders(split, spelling)]
+        if file.name == BESIDE:
+            folders = [file.parent]
+        looked = ", ".join(relative(folder, root) for folder in folders)
         for file_name in annotations[file].sizes:
             image = _find_image(folders, file_name)
             entry = f"{relative(file, root)} ({file_name})"
             if image is None:
-                problems.append(Problem(root / file_name, f"is not there: {entry}"))
+                missing.append(_missing(file, folders[-1], file_name, looked))
             elif image in listed_by:
-                problems.append(Problem(image, f"is listed twice: {listed_by[image]}, {entry}"))
+                twice.append(Problem(image, f"is listed twice: {listed_by[image]}, {entry}"))
             else:
                 found[file][file_name] = image
                 listed_by[image] = entry
-    if problems:
-        looked = ", ".join(dict.fromkeys(f for _, *s in files for f in _folders(*s)))
-        raise DataError(
-            f"{root}: {len(problems)} listed images cannot be used (looked for in {looked}, and"
-            f" nowhere outside): {listed(f'{file} {why}' for file, why in problems)}",
-            problems,
-        )
-    return found
+    if twice or not listed_by:
+        faults = [*twice, *missing]
+        told = listed(f"{relative(file, root)} {why}" for file, why in faults)
+        raise DataError(f"{root}: images cannot be used: {told}", faults)
+    return found, tuple(missing)
+
+
+def _missing(file: Path, folder: Path, file_name: str, looked: str) -> Problem:
+    if not _inside(file_name):
+        return Problem(file, f"lists {file_name}: images are looked for in {looked} alone")
+    return Problem(folder / file_name, f"is listed in {file.name}, but not in {looked}")
 
 
 def _folders(split: str, spelling: str) -> tuple[str, ...]:
@@ -344,7 +389,12 @@ def _folders(split: str, spelling: str) -> tuple[str, ...]:
 
 
 def _find_image(folders: list[Path], file_name: str) -> Path | None:
-    path = PurePosixPath(file_name)
-    if path.is_absolute() or ".." in path.parts:
+    if not _inside(file_name):
         return None
-    return next((folder / path for folder in folders if (folder / path).is_file()), None)
+    files = (folder / file_name for folder in folders)
+    return next((file for file in files if file.is_file()), None)
+
+
+def _inside(file_name: str) -> bool:
+    path = PurePosixPath(file_name)
+    return not path.is_absolute() and ".." not in path.parts

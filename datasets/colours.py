@@ -1,10 +1,12 @@
 """One colour a class, the same in every picture and map, however many classes there are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from runs.errors import did_you_mean
 
 Colour = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
@@ -21,6 +23,9 @@ ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 )
 """Told apart with any colour vision: Okabe & Ito 2008, "Color Universal Design"."""
 
+NO_COLOURS: Mapping[str, Colour] = {}
+"""Where none is chosen, each class has the usual one."""
+
 OKABE_ITO = (ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE)
 IGNORED_GREY = (153, 153, 153)
 
@@ -31,14 +36,24 @@ MOST = 254
 """Classes that a mask of bytes can hold beside the background and what is ignored."""
 
 
-def class_colours(classes: Sequence[str]) -> list[Colour]:
+def class_colours(classes: Sequence[str], chosen: Mapping[str, Colour]) -> list[Colour]:
     """RGB of class ids 0, 1, 2, …: black, then a colour of its own for each of `classes`.
 
-    It is the usual one of what the class is called, or else the next that no class has yet.
+    It is the `chosen` one, or the usual one of what the class is called, or else the next that no
+    class has yet.
     """
-    usual = [USUAL.get(name) for name in classes]
-    others = iter([colour for colour in _palette() if colour not in usual])
-    return [BLACK, *(colour or next(others) for colour in usual)]
+    taken = set(chosen.values())
+    usual = {name: colour for name, colour in USUAL.items() if colour not in taken} | {**chosen}
+    known = [usual.get(name) for name in classes]
+    others = iter([colour for colour in _palette() if colour not in {*known, *taken}])
+    return [BLACK, *(colour or next(others) for colour in known)]
+
+
+def check_colours(classes: Sequence[str], chosen: Mapping[str, Colour]) -> None:
+    """ValueError: a colour is chosen for what is no class."""
+    for name in chosen:
+        if name not in classes:
+            raise ValueError(f"there is no class {name!r}{did_you_mean(name, classes)}")
 
 
 @cache

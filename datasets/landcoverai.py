@@ -24,9 +24,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from datasets.rasters import RasterInfo, raster_info, read_raster
+from datasets.box_scenes import listed
+from datasets.rasters import (
+    MISPLACED,
+    RasterInfo,
+    displacement,
+    raster_info,
+    read_image,
+    read_raster,
+)
 from datasets.samples import landcoverai as synthetic
 from datasets.scenes import collected, refusal, unusable
 from datasets.source import (
@@ -41,6 +48,7 @@ from datasets.source import (
     Window,
     natural_key,
 )
+from runs.errors import counted
 
 TILE = 512
 LISTS = ", ".join(f"{split}.txt" for split in SPLITS)
@@ -65,14 +73,17 @@ class LandCoverAI:
         if len(missing) == len(SPLITS):
             everything = _in_order([*tree.tiles.values(), *tree.damaged.values()])
             if not everything:
-                raise DataError(f"{root} holds no tile of {TILE} × {TILE} pixels with a mask")
+                raise DataError(
+                    f"{root} holds no tile of {TILE} × {TILE} pixels with a mask"
+                    + "".join(f"; {note}" for note in tree.notes)
+                )
             note = f"{LISTS} are missing: the splits are made here, by orthophoto"
             return Listing(tree.layout, self.classes, {"train": everything}, (*tree.notes, note))
         if "train.txt" in missing:
             raise DataError(f"{lists['train']} is missing, though another list is beside it")
-        splits = _listed(lists, tree)
+        splits, problems = _listed(lists, tree)
         notes = [*tree.notes, *(f"{name} is missing" for name in missing), *_shared(splits)]
-        return Listing(tree.layout, self.classes, splits, tuple(notes))
+        return Listing(tree.layout, self.classes, splits, tuple(notes), problems)
 
     def read(self, item: Item, classes: tuple[str, ...]) -> Labelled:  # noqa: ARG002
         """Image uint8 [3, 512, 512] and mask uint8 [512, 512], as stored."""
@@ -85,17 +96,19 @@ class LandCoverAI:
                 headers.append(raster_info(file))
         if not problems:
             problems += _faults(item.image, item.label, *headers, whole=item.window is None)
-        pixels: list[NDArray[np.generic]] = []
-        for file in (item.image, item.label) if not problems else ():
-            with collected(problems):
-                pixels.append(read_raster(file, item.window))
         if problems:
             raise refusal(problems)
-        image, mask = (values.astype(np.uint8, copy=False) for values in pixels)
+        with collected(problems):
+            image, valid = read_image(item.image, self.bands, self.title, item.window)
+        with collected(problems):
+            mask = read_raster(item.label, item.window).astype(np.uint8, copy=False)
+        if problems:
+            raise refusal(problems)
         if (mask != mask[0]).any():
             raise unusable(item.label, "has bands that differ, and so tells no class ids")
         place = headers[0].place
-        return Labelled(image, mask[0], place=place and place.within(item.window))
+        within = place and place.within(item.window)
+        return Labelled(image, mask[0], place=within, valid=valid, remark=headers[0].remark)
 
     def write_sample(self, root: Path, seed: int) -> None:
         """Write synthetic orthophotos and lists."""
@@ -117,11 +130,13 @@ class _Tree(NamedTuple):
         tiles: all whole tiles that have a mask, by name.
         damaged: orthophotos whose size cannot be read, by stem. As items of a list, or whole, they
             fail when they are read, and there they can be skipped.
+        small: height and width of orthophotos that hold no whole tile, by stem.
     """
 
     layout: str
     tiles: dict[str, Item]
     damaged: dict[str, Item]
+    small: dict[str, tuple[int, int]]
     notes: list[str]
 
     def tile(self, name: str) -> Item | None:
@@ -138,7 +153,8 @@ def _look(root: Path) -> _Tree:
         notes = _unpaired(images, masks, "orthophotos")
         if (root / "output").is_dir():
             notes.append("the tiles in output are not read: the orthophotos they are cut from are")
-        return _Tree("orthophotos", *_windows(images, masks), notes)
+        tiles, damaged, small = _windows(images, masks)
+        return _Tree("orthophotos", tiles, damaged, small, notes + _too_small(small))
     if images := _by_stem(root / "output", ".jpg"):
         masks = _by_stem(root / "output", "_m.png")
         tiles = {
@@ -146,7 +162,7 @@ def _look(root: Path) -> _Tree:
             for name, image in images.items()
             if name in masks
         }
-        return _Tree("tiles", tiles, {}, _unpaired(images, masks, "tiles"))
+        return _Tree("tiles", tiles, {}, {}, _unpaired(images, masks, "tiles"))
     fault = "has neither of its layouts" if root.is_dir() else "is not a folder"
     raise DataError(
         f"No LandCover.ai data: {root} {fault}; looked for images/*.tif with masks/*.tif"
@@ -162,35 +178,59 @@ def _by_stem(folder: Path, ending: str) -> dict[str, Path]:
 
 def _unpaired(images: dict[str, Path], masks: dict[str, Path], what: str) -> list[str]:
     bare, orphans = len(images.keys() - masks.keys()), len(masks.keys() - images.keys())
-    notes = [f"{bare} {what} have no mask and are unused"] if bare else []
-    return notes + ([f"{orphans} masks have no image and are unused"] if orphans else [])
+    notes = [f"{what} without a mask, unused: {bare}"] if bare else []
+    return notes + ([f"masks without an image, unused: {orphans}"] if orphans else [])
+
+
+def _too_small(small: dict[str, tuple[int, int]]) -> list[str]:
+    """A note if orthophotos hold no tile."""
+    if not small:
+        return []
+    named = listed(f"{stem} ({h} × {w})" for stem, (h, w) in small.items())
+    return [
+        f"unused, as smaller than a tile of {TILE} × {TILE} px: {named}; the data set `raster` cuts"
+        " scenes of any size"
+    ]
 
 
 def _windows(
     images: dict[str, Path], masks: dict[str, Path]
-) -> tuple[dict[str, Item], dict[str, Item]]:
-    """Whole tiles of all orthophotos that have a mask, and the damaged ones; reads headers."""
+) -> tuple[dict[str, Item], dict[str, Item], dict[str, tuple[int, int]]]:
+    """Of all orthophotos that have a mask: whole tiles, the damaged ones, the small ones.
+
+    Reads headers.
+    """
     tiles: dict[str, Item] = {}
     damaged: dict[str, Item] = {}
-    for stem in images.keys() & masks.keys():
+    small: dict[str, tuple[int, int]] = {}
+    for stem in sorted(images.keys() & masks.keys(), key=natural_key):
         whole = Item(stem, images[stem], masks[stem], scene=stem)
         try:
             info = raster_info(images[stem])
         except DataError:
             damaged[stem] = whole
             continue
+        if min(info.height, info.width) < TILE:
+            small[stem] = info.height, info.width
         for number, window in full_windows(info.height, info.width):
             name = f"{stem}_{number}"
             tiles[name] = replace(whole, name=name, window=window)
-    return tiles, damaged
+    return tiles, damaged, small
 
 
 def _in_order(items: Iterable[Item]) -> tuple[Item, ...]:
     return tuple(sorted(items, key=lambda item: natural_key(item.name)))
 
 
-def _listed(lists: dict[str, Path], tree: _Tree) -> dict[str, tuple[Item, ...]]:
-    """The items of each list that is there. DataError at the first line that is wrong."""
+def _listed(
+    lists: dict[str, Path], tree: _Tree
+) -> tuple[dict[str, tuple[Item, ...]], tuple[Problem, ...]]:
+    """The items of each list that is there, and those that it names but are not.
+
+    Raises:
+        DataError: a tile is named twice.
+    """
+    problems: list[Problem] = []
     seen: dict[str, str] = {}
     splits: dict[str, tuple[Item, ...]] = {}
     for split, file in lists.items():
@@ -199,24 +239,27 @@ def _listed(lists: dict[str, Path], tree: _Tree) -> dict[str, tuple[Item, ...]]:
         items: list[Item] = []
         for name, line in _names(file):
             if name in seen:
-                raise DataError(f"{line}: tile {name!r} is named already in {seen[name]}")
-            item = tree.tile(name)
-            if item is None:
-                raise DataError(f"{line}: there is no tile {name!r}: {_why(name, tree)}")
-            seen[name] = line
-            items.append(item)
+                raise DataError(
+                    f"{file}, line {line}: tile {name!r} is named already in {seen[name]}"
+                )
+            seen[name] = f"{file}, line {line}"
+            if (item := tree.tile(name)) is not None:
+                items.append(item)
+            else:
+                reason = f"names in line {line} {name!r}, which is no tile: {_why(name, tree)}"
+                problems.append(Problem(file, reason))
         splits[split] = _in_order(items)
-    return splits
+    return splits, tuple(problems)
 
 
-def _names(file: Path) -> list[tuple[str, str]]:
-    """The tiles that a list names, each with the place where it does."""
+def _names(file: Path) -> list[tuple[str, int]]:
+    """The tiles that a list names, each with the number of its line."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file} cannot be read as a list of tiles: {error}") from None
     lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), start=1))
-    names = [(name, f"{file}, line {number}") for number, name in lines if name]
+    names = [(name, number) for number, name in lines if name]
     if not names:
         raise DataError(f"{file} names no tile: fill it, or remove all of {LISTS}")
     return names
@@ -227,6 +270,9 @@ def _why(name: str, tree: _Tree) -> str:
     hit = re.fullmatch(r"(.+)_(0|[1-9]\d*)", name)
     if hit is None:
         return "a line must be the name of an orthophoto, an underscore and a number"
+    if size := tree.small.get(hit[1]):
+        height, width = size
+        return f"{hit[1]} is {height} × {width} px, smaller than a tile of {TILE} × {TILE}"
     siblings = [item for item in tree.tiles.values() if item.scene == hit[1]]
     if not siblings:
         return f"there is no {hit[1]} with image and mask"
@@ -246,7 +292,7 @@ def _shared(splits: dict[str, tuple[Item, ...]]) -> list[str]:
     if not shared:
         return []
     return [
-        f"{shared} of {len(union)} orthophotos have tiles in more than one split: the lists divide"
+        f"orthophotos with tiles in more than one split: {shared} of {len(union)}; the lists divide"
         " the data by tile, so that scores are those of places next to the training tiles"
     ]
 
@@ -255,10 +301,12 @@ def _faults(
     image_file: Path, mask_file: Path, image: RasterInfo, mask: RasterInfo, *, whole: bool
 ) -> Iterator[Problem]:
     """What keeps image and mask from being an item; `whole` if they must be tiles themselves."""
-    if (image.count, image.dtype) != (3, "uint8"):
-        yield Problem(image_file, f"has {image.count} bands of {image.dtype}, not 3 of uint8")
+    if image.dtype != "uint8":
+        yield Problem(image_file, f"holds {image.dtype}, not uint8")
     if mask.count not in (1, 3) or mask.dtype != "uint8":
-        yield Problem(mask_file, f"has {mask.count} bands of {mask.dtype}, not one of uint8")
+        yield Problem(
+            mask_file, f"has {counted(mask.count, 'band')} of {mask.dtype}, not one of uint8"
+        )
     size, other = (f"{info.height} × {info.width} pixels" for info in (image, mask))
     if size != other:
         yield Problem(mask_file, f"has {other}, but its image {image_file.name} has {size}")
@@ -268,8 +316,8 @@ def _faults(
         yield Problem(
             mask_file, f"is in {_code(mask)}, but its image {image_file.name} in {_code(image)}"
         )
-    elif not image.transform.almost_equals(mask.transform, precision=1e-3):
-        yield Problem(mask_file, f"does not lie where its image {image_file.name} lies")
+    elif size == other and (off := displacement(image, mask)) > MISPLACED:
+        yield Problem(mask_file, f"lies {off:.3g} pixels from its image {image_file.name}")
 
 
 def _code(info: RasterInfo) -> str:

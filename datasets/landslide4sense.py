@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 
 from datasets.samples import landslide4sense as synthetic
 from datasets.source import DataError, Item, Label, Labelled, Listing, Problem, Tiling
+from runs.errors import counted
+from runs.hdf5 import array_fault
 
 PATCH = 128
 LAYOUTS = {
@@ -48,6 +50,7 @@ class Landslide4Sense:
     title = "Landslide4Sense"
     bands: tuple[str, ...] = (*(f"B{i}" for i in range(1, 13)), "slope", "DEM")
     rgb = (3, 2, 1)
+    sensor = "sentinel-2"
     labels: frozenset[Label] = frozenset({"masks"})
     tiled = False
     suffix = ".h5"
@@ -61,11 +64,15 @@ class Landslide4Sense:
         for split, (image_folder, mask_folder) in LAYOUTS[layout].items():
             images = _numbered(root / image_folder, "image")
             if split != "train" and images and not (root / mask_folder).is_dir():
-                notes.append(f"{len(images)} images in {image_folder} have no masks and are unused")
+                notes.append(
+                    f"in {image_folder}, {counted(len(images), 'image')} without masks, unused"
+                )
                 continue
             masks = _numbered(root / mask_folder, "mask")
             if orphans := len(masks.keys() - images.keys()):
-                notes.append(f"{orphans} masks in {mask_folder} have no image and are unused")
+                notes.append(
+                    f"in {mask_folder}, {counted(orphans, 'mask')} without an image, unused"
+                )
             if images:
                 splits[split] = tuple(
                     Item(name := f"{split}/image_{number}", image, masks.get(number), name)
@@ -145,6 +152,8 @@ def _read_array(file: Path, key: str, shape: tuple[int, ...]) -> NDArray[np.gene
                 return Problem(file, f"has no array {key!r}, only {sorted(stored)}")
             if data.shape != shape or data.dtype.kind not in "biuf":
                 return Problem(file, f"holds {data.shape} of {data.dtype}, not {shape} of numbers")
+            if fault := array_fault(stored, key):
+                return Problem(file, f"cannot be read: {fault}")
             values: NDArray[np.generic] = data[()]
             return values
     except (OSError, RuntimeError) as error:  # h5py raises either for a damaged file

@@ -5,10 +5,13 @@ what lets boxes be made from the resized mask and drawn on the resized image.
 """
 
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+
+Value = TypeVar("Value", bound=np.generic)
 
 
 def resize_image(image: NDArray[np.generic], size: int) -> NDArray[np.generic]:
@@ -26,8 +29,10 @@ def resize_image(image: NDArray[np.generic], size: int) -> NDArray[np.generic]:
     return np.asarray(resized, dtype=image.dtype)
 
 
-def resize_mask(mask: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+def resize_mask(mask: NDArray[Value], size: int) -> NDArray[Value]:
     """Nearest neighbour, [H, W] to [size, size]."""
+    if mask.shape == (size, size):
+        return mask
     rows, columns = (
         np.floor((np.arange(size) + 0.5) * length / size).astype(np.intp) for length in mask.shape
     )

@@ -28,6 +28,12 @@ def cut_scene(item: Item, tiling: Tiling | None) -> list[Item]:
     ]
 
 
+def uncut_name(item: Item) -> str:
+    """The name that the scene of `item` had before `cut_scene`."""
+    window = item.window
+    return item.name if window is None else item.name.removesuffix(f"_{window.x}_{window.y}")
+
+
 @contextmanager
 def collected(problems: list[Problem]) -> Iterator[None]:
     """Go on after an error about files, so that all of an item's faults are said at once."""
@@ -43,6 +49,19 @@ def refusal(problems: Iterable[Problem]) -> DataError:
     return DataError("; ".join(f"{file} {reason}" for file, reason in problems), problems)
 
 
+def state_of(file: Path) -> tuple[int, int]:
+    """Size and time of the last change: what is parsed once is kept under them.
+
+    Raises:
+        DataError: naming the file, if it is not there.
+    """
+    try:
+        status = file.stat()
+    except OSError as error:
+        raise unusable(file, f"cannot be read: {error.strerror}") from None
+    return status.st_size, status.st_mtime_ns
+
+
 def unusable(file: Path, reason: str) -> DataError:
     """The error for one file; `reason` is a clause that follows its name."""
-    return refusal([Problem(file, reason)])
+    return DataError.of_file(file, reason)

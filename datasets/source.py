@@ -5,10 +5,10 @@ bands a person meant.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,11 @@ class DataError(EosweepError):
         super().__init__(message)
         self.problems = tuple(problems)
 
+    @classmethod
+    def of_file(cls, file: Path, reason: str) -> Self:
+        """The error for one file; `reason` is a clause that follows its name."""
+        return cls(f"{file} {reason}", [Problem(file, reason)])
+
 
 class Tiling(NamedTuple):
     """How scenes are cut on reading: side of a tile and overlap of neighbours, in pixels of the
@@ -57,6 +62,12 @@ class Window(NamedTuple):
     width: int
     height: int
 
+    def inside(self, height: int, width: int) -> "Window":
+        """What of it lies in an image of this size, beyond whose right and lower border it may
+        reach."""
+        x, y = self.x, self.y
+        return Window(x, y, min(self.width, width - x), min(self.height, height - y))
+
 
 @dataclass(frozen=True)
 class Item:
@@ -66,7 +77,8 @@ class Item:
         name: unique in the data set and the same on every machine.
         image: the file that holds it.
         label: the file that holds its labels; None where there is none.
-        scene: items of one scene never lie in different splits.
+        scene: items of one scene never lie in different splits. Where the splits are made of
+            blocks on the ground, it is the block.
         window: the part of `image` that is meant; None for all of it.
     """
 
@@ -106,12 +118,18 @@ class Labelled:
     Attributes:
         image: [C, H, W], uint8, uint16 or float32, bands in the source's order.
         mask: uint8 [H, W], class ids, 0 background, `IGNORE` not counted; None if the data have
-            boxes only.
+            none.
         boxes: float32 [M, 4], x0 y0 x1 y1 in pixel edges; None where an object is a connected
-            component of the mask.
+            component of the mask, or there are no objects.
         labels: int64 [M], class ids of the boxes; None where `boxes` is.
         footprints: outlines of single objects in this item's pixels; None if the data have none.
         place: where on Earth this item's pixels lie; None if its files do not say.
+        valid: bool [H, W], the pixels that hold data; None: all. The others count in no loss, no
+            metric and no statistic.
+        image_labels: int64 [L], class ids of the image as a whole, rising; None if the data have
+            none.
+        remark: what to tell of images like this one, as a clause that follows "3 images are"; empty
+            if there is nothing to tell.
     """
 
     image: NDArray[np.generic]
@@ -120,6 +138,9 @@ class Labelled:
     labels: NDArray[np.int64] | None = None
     footprints: tuple[Polygon, ...] | None = None
     place: Place | None = None
+    valid: NDArray[np.bool_] | None = None
+    image_labels: NDArray[np.int64] | None = None
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,15 +153,39 @@ class Listing:
         splits: items of every split that the data bring labels for, sorted naturally; keys are
             among "train", "val", "test", and "train" is always there.
         notes: what a reader of the results should know, e.g. files that were left out.
+        problems: files that cannot be used, found out while listing.
+        settings: what, beside the files, shapes what is read; plain values.
+
+    Raises:
+        DataError: two classes differ only in case or blanks.
     """
 
     layout: str
     classes: tuple[str, ...]
     splits: dict[str, tuple[Item, ...]]
     notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    settings: object = None
+
+    def __post_init__(self) -> None:
+        """Two spellings of one class would be learnt as two."""
+        spelt: dict[str, str] = {}
+        for name in self.classes:
+            other = spelt.setdefault(re.sub(r"[\s_-]", "", name).casefold(), name)
+            if other != name:
+                raise DataError(
+                    f"classes {other!r} and {name!r} differ only in case or blanks: give both one"
+                    " name in the labels"
+                )
 
 
-Label = Literal["masks", "boxes", "footprints"]
+Label = Literal["masks", "boxes", "footprints", "image labels"]
+"""`image labels` are classes of an image as a whole, one or several."""
+
+
+def brings(labels: Collection[Label], needed: Label) -> bool:
+    """Whether data with `labels` have those that are needed: patches of a mask have boxes."""
+    return needed in labels or (needed == "boxes" and "masks" in labels)
 
 
 class Source(Protocol):
@@ -159,8 +204,8 @@ class Source(Protocol):
         """Names of the bands, in the order in which `read` gives them."""
 
     @property
-    def rgb(self) -> tuple[int, int, int]:
-        """Indices of red, green and blue in `bands`."""
+    def rgb(self) -> tuple[int, int, int] | None:
+        """Indices of red, green and blue in `bands`; None if they are not known."""
 
     @property
     def labels(self) -> frozenset[Label]:
@@ -174,7 +219,7 @@ class Source(Protocol):
         """List the items under `root`, cut by `tiling` if it is given.
 
         Raises DataError if the data are not there, or a file that lists others (a split, an
-        annotation file) is unusable or names what is missing.
+        annotation file) is unusable. What can be left out is in the listing's `problems`.
         """
 
     def read(self, item: Item, classes: tuple[str, ...]) -> Labelled:
@@ -204,6 +249,29 @@ class OwnFormat(Source, Protocol):
         """Pixels [C, H, W], bands as in `bands`. DataError: the file cannot be used."""
 
 
+@runtime_checkable
+class KnowsSensor(Source, Protocol):
+    """A data set of one sensor, whose bands are called as that sensor's."""
+
+    @property
+    def sensor(self) -> str:
+        """Key in `datasets.spectrum.SENSORS`."""
+
+
+@runtime_checkable
+class KnowsClasses(Source, Protocol):
+    """A data set that tells the classes of an item without reading its pixels.
+
+    Splits of it are drawn such that each has each class.
+    """
+
+    def classes_in(self, item: Item, classes: tuple[str, ...]) -> frozenset[int]:
+        """Ids from 1 of the classes that the item's labels hold; `classes` as `find` listed them.
+
+        Raises DataError if its labels cannot be read.
+        """
+
+
 def natural_key(name: str) -> tuple[tuple[str, int], ...]:
     """Sort key under which image_2 comes before image_10."""
     return tuple((text, int(digits or -1)) for text, digits in re.findall(r"(\D*)(\d*)", name))
@@ -220,12 +288,18 @@ def resolve_bands(source: Source, spec: str | Sequence[str | int]) -> tuple[int,
             named twice, or none at all.
     """
     if isinstance(spec, str):
+        shown = (0, 1, 2) if source.rgb is None else source.rgb
         if spec not in ("all", "rgb"):
             raise DataError(
                 f"bands: {spec!r} is neither 'all' nor 'rgb' nor a list of names, such as"
-                f" [{', '.join(source.bands[i] for i in source.rgb)}]"
+                f" [{', '.join(source.bands[i] for i in shown if i < len(source.bands))}]"
             )
-        return tuple(range(len(source.bands))) if spec == "all" else source.rgb
+        if spec == "rgb" and source.rgb is None:
+            raise DataError(
+                "bands: rgb: it is not known which bands are red, green and blue; there are"
+                f" {', '.join(source.bands)}: name them, or write all"
+            )
+        return tuple(range(len(source.bands))) if spec == "all" else shown
     indices = tuple(_band_index(source, band) for band in spec)
     if not indices:
         raise DataError(f"bands: the list is empty; {source.title} has {', '.join(source.bands)}")

@@ -32,15 +32,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import rasterio.warp
 import shapely
-from numpy.typing import NDArray
-from rasterio._err import CPLE_BaseError  # no public name, yet `warp.transform` raises it
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 from shapely import Polygon
 
-from datasets.rasters import RasterInfo, raster_info, read_raster
+from datasets.rasters import RasterInfo, raster_info, read_image
 from datasets.samples import spacenet as synthetic
 from datasets.scenes import collected, cut_scene, refusal, unusable
 from datasets.source import (
@@ -54,7 +51,8 @@ from datasets.source import (
     Window,
     natural_key,
 )
-from datasets.vectors import Outline, burn, moved, parse_json, polygons_of, read_bytes
+from datasets.vectors import Outline, burn, in_pixels, parse_json, polygons_of, read_bytes
+from runs.errors import counted
 
 CLASSES = ("building",)
 LONGITUDE_LATITUDE = "EPSG:4326"
@@ -82,7 +80,7 @@ class SpaceNet2:
 
     def read(self, item: Item, classes: tuple[str, ...]) -> Labelled:  # noqa: ARG002
         """Image uint16 [3, H, W], mask of buildings, and the outline of each."""
-        return _read(item)
+        return _read(item, self.bands, self.title)
 
     def write_sample(self, root: Path, seed: int) -> None:
         """Write a synthetic Khartoum."""
@@ -116,7 +114,7 @@ class SpaceNet4:
 
     def read(self, item: Item, classes: tuple[str, ...]) -> Labelled:  # noqa: ARG002
         """Image uint16 [4, H, W], mask of buildings, and the outline of each."""
-        return _read(item)
+        return _read(item, self.bands, self.title)
 
     def write_sample(self, root: Path, seed: int) -> None:
         """Write a synthetic Atlanta."""
@@ -150,10 +148,11 @@ def _listing(
     notes = []
     if without := sum(tile.label is None for tile in tiles):
         notes.append(
-            f"{without} of {len(tiles)} tiles have no GeoJSON and are taken to have no buildings"
+            f"without a GeoJSON, and so taken to have no buildings: {without} of"
+            f" {counted(len(tiles), 'tile')}"
         )
     if orphans := len(footprints) - len(used):
-        notes.append(f"{orphans} GeoJSON files have no image and are unused")
+        notes.append(f"{counted(orphans, 'GeoJSON file')} without an image, unused")
     items = tuple(part for tile in tiles for part in cut_scene(tile, tiling))
     return Listing(layout, CLASSES, {"train": items}, tuple(notes))
 
@@ -165,12 +164,12 @@ class _Features(NamedTuple):
     outlines: list[Outline]
 
 
-def _read(item: Item) -> Labelled:
+def _read(item: Item, bands: tuple[str, ...], title: str) -> Labelled:
     problems: list[Problem] = []
     image, features = None, None
     with collected(problems):
         info = raster_info(item.image)
-        image = read_raster(item.image, item.window)
+        image, valid = read_image(item.image, bands, title, item.window)
     with collected(problems):
         features = _read_features(item.label)
     if image is None or features is None:
@@ -178,7 +177,9 @@ def _read(item: Item) -> Labelled:
     window = item.window or Window(0, 0, info.width, info.height)
     mask, footprints = burn(_to_pixels(item, features, info), window)
     place = info.place and info.place.within(item.window)
-    return Labelled(image, mask, footprints=footprints, place=place)
+    return Labelled(
+        image, mask, footprints=footprints, place=place, valid=valid, remark=info.remark
+    )
 
 
 def _read_features(file: Path | None) -> _Features:
@@ -225,21 +226,13 @@ def _to_pixels(item: Item, features: _Features, info: RasterInfo) -> tuple[Polyg
     if item.label is None or not features.outlines:
         return ()
     if info.crs is None:
+        how = f"placed by {info.placed_by}" if info.placed_by else "not georeferenced"
+        warp = "; warp it first (gdalwarp)" if info.placed_by else ""
         raise unusable(
-            item.image, f"is not georeferenced: the footprints in {item.label} have no place on it"
+            item.image, f"is {how}: the footprints in {item.label} have no place on it{warp}"
         )
-    to_pixels = ~info.transform
-
-    def project(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-        coordinates = rasterio.warp.transform(features.crs, info.crs, *corners.T)
-        return moved(np.stack(coordinates, axis=1), to_pixels)
-
     names, shapes = zip(*features.outlines, strict=True)
-    try:
-        placed = shapely.transform(np.array(shapes), project)
-    except CPLE_BaseError as error:
-        system = f"the reference system of {item.image.name}"
-        raise unusable(item.label, f"has coordinates beyond {system}: {error}") from None
+    placed = in_pixels(item.label, np.array(shapes), features.crs, info)
     polygons = polygons_of(item.label, list(map(Outline, names, placed)))
     _refuse_elsewhere(item.label, polygons, info)
     return polygons

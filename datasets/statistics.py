@@ -5,6 +5,7 @@ bit patterns are counted, which sort as the numbers do, the upper half of the bi
 lower half where a percentile was found to lie.
 """
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.source import DataError
+from datasets.view import Pixels
 
 CHUNK = 2**22  # values taken at a time
 HALF = 2**16
@@ -35,22 +37,26 @@ class Statistics(NamedTuple):
 
 
 def training_statistics(
-    images: NDArray[np.generic], stretch: tuple[float, float] | None
+    images: Pixels, stretch: tuple[float, float] | None, without_data: int = 0
 ) -> Statistics:
     """Statistics of images [N, C, S, S], uint8, uint16 or float32.
 
     Args:
+        without_data: how many pixels hold none, and do not count: they are 0 in every band of
+            integers, and NaN in every band of floats.
         stretch: percentiles in [0, 100] that become 0 and 1. Pixels that are 0 in every band hold
             no data and do not count for them.
 
     Raises:
-        DataError: if percentiles are asked for and no pixel holds data.
+        DataError: if no pixel holds data, or percentiles are asked for and all are 0.
     """
+    if without_data == _pixels(images):
+        raise DataError("the training images hold no data: every pixel is nodata")
     if images.dtype.kind == "u":
-        limits, mean, std = _of_integers(images, stretch)
+        limits, mean, std = _of_integers(images, stretch, without_data)
     else:
         limits = None if stretch is None else _float_percentiles(images, stretch)
-        mean, std = _float_moments(images, limits)
+        mean, std = _float_moments(images, limits, without_data)
     constant = std <= 1e-6 * np.abs(mean)
     std[constant] = 1
     return Statistics(limits, mean, std, constant)
@@ -63,20 +69,21 @@ def stretched(values: NDArray[np.generic], limits: Floats) -> Floats:
 
 
 def _of_integers(
-    images: NDArray[np.generic], stretch: tuple[float, float] | None
+    images: Pixels, stretch: tuple[float, float] | None, without_data: int
 ) -> tuple[Floats | None, Floats, Floats]:
-    channels, size = images.shape[1], 256**images.itemsize
+    channels, size = images.shape[1], 256**images.dtype.itemsize
     counts = np.zeros((channels, size), dtype=np.int64)
     empty = 0
     for chunk in _chunks(images):
         empty += int((~chunk.any(axis=1)).sum())
         for band in range(channels):
             counts[band] += np.bincount(chunk[:, band].ravel(), minlength=size)
+    counts[:, 0] -= without_data
     values = np.broadcast_to(np.arange(size, dtype=np.float64), counts.shape)
     limits = None
     if stretch is not None:
         with_data = counts.copy()
-        with_data[:, 0] -= empty
+        with_data[:, 0] -= empty - without_data
         ranks, weight = _ranks(int(with_data[0].sum()), stretch)
         found = np.stack([_position(of_band, ranks)[0] for of_band in with_data], axis=-1)
         limits = _interpolated(found.astype(np.float64), weight)
@@ -86,7 +93,7 @@ def _of_integers(
     return limits, mean, np.sqrt((shares * (values - mean[:, None]) ** 2).sum(axis=1))
 
 
-def _float_percentiles(images: NDArray[np.generic], stretch: tuple[float, float]) -> Floats:
+def _float_percentiles(images: Pixels, stretch: tuple[float, float]) -> Floats:
     channels = images.shape[1]
     upper = np.zeros((channels, HALF), dtype=np.int64)
     for band, keys in _keys(images):
@@ -104,29 +111,35 @@ def _float_percentiles(images: NDArray[np.generic], stretch: tuple[float, float]
     return _interpolated(_from_keys(found).astype(np.float64), weight)
 
 
-def _float_moments(images: NDArray[np.generic], limits: Floats | None) -> tuple[Floats, Floats]:
+def _float_moments(
+    images: Pixels, limits: Floats | None, without_data: int
+) -> tuple[Floats, Floats]:
     channels = images.shape[1]
     total, squares = np.zeros(channels), np.zeros(channels)
     for chunk in _chunks(images):
         values = chunk.reshape(*chunk.shape[:2], -1).astype(np.float64)
         if limits is not None:
             values = stretched(values, limits)
-        total += values.sum(axis=(0, 2))
-        squares += np.square(values).sum(axis=(0, 2))
-    pixels = images.size / channels
+        total += np.nansum(values, axis=(0, 2))
+        squares += np.nansum(np.square(values), axis=(0, 2))
+    pixels = _pixels(images) - without_data
     mean = total / pixels
     return mean, np.sqrt(np.clip(squares / pixels - mean**2, 0, None))
 
 
-def _chunks(images: NDArray[np.generic]) -> Iterator[NDArray[np.generic]]:
-    step = max(1, CHUNK // images[0].size)
+def _pixels(images: Pixels) -> int:
+    return math.prod(images.shape) // images.shape[1]
+
+
+def _chunks(images: Pixels) -> Iterator[NDArray[np.generic]]:
+    step = max(1, CHUNK // math.prod(images.shape[1:]))
     return (images[start : start + step] for start in range(0, len(images), step))
 
 
-def _keys(images: NDArray[np.generic]) -> Iterator[tuple[int, NDArray[np.uint32]]]:
+def _keys(images: Pixels) -> Iterator[tuple[int, NDArray[np.uint32]]]:
     """Each band's pixels with data, a chunk at a time, as integers that sort as the floats do."""
     for chunk in _chunks(images):
-        with_data = chunk.any(axis=1)
+        with_data = chunk.any(axis=1) & ~np.isnan(chunk[:, 0])
         for band in range(images.shape[1]):
             bits = chunk[:, band][with_data].view(np.uint32)
             yield band, bits ^ np.where(bits >> 31, np.uint32(2**32 - 1), np.uint32(2**31))

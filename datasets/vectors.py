@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import rasterio.warp
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError  # no public name, yet `warp.transform` raises it
+from rasterio.crs import CRS
 from rasterio.features import rasterize
 from shapely import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
+from datasets.rasters import RasterInfo
 from datasets.scenes import unusable
 from datasets.source import Window
 from datasets.tiling import clip_footprints
@@ -46,7 +50,7 @@ def parse_json(file: Path, text: bytes) -> dict[str, Any]:
     """The object that `text`, the content of `file`, holds. DataError if it holds none."""
     try:
         content = json.loads(text)
-    except ValueError as error:  # of the syntax as of the encoding
+    except (ValueError, RecursionError) as error:  # of the syntax, the encoding or the depth
         raise unusable(file, f"is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise unusable(file, f"holds a JSON {type(content).__name__}, not an object")
@@ -76,6 +80,35 @@ def moved(points: NDArray[np.float64], transform: Affine) -> NDArray[np.float64]
     """Points [N, 2] under an affine transform."""
     a, b, c, d, e, f = transform[:6]
     return points @ np.array([[a, d], [b, e]]) + (c, f)
+
+
+def in_pixels(
+    file: Path, shapes: NDArray[np.object_], crs: CRS, info: RasterInfo
+) -> NDArray[np.object_]:
+    """Geometries of `file`, in coordinates of `crs`, in the pixels of a georeferenced image.
+
+    Only corners are moved: an edge stays straight. (0, 0) is the corner of the first pixel. Of
+    longitudes, which repeat every 360°, each corner has the one nearest to the image.
+
+    Raises:
+        DataError: naming `file`, if a corner has no place in the image's reference system.
+    """
+    to_pixels = ~info.transform
+    centre, _ = info.transform @ (info.width / 2, info.height / 2)
+
+    def project(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+        coordinates = np.stack(rasterio.warp.transform(crs, info.crs, *corners.T), axis=1)
+        if info.crs is not None and info.crs.is_geographic:
+            coordinates[:, 0] += 360 * np.rint((centre - coordinates[:, 0]) / 360)
+        return moved(coordinates, to_pixels)
+
+    try:
+        placed: NDArray[np.object_] = shapely.transform(shapes, project)
+    except CPLE_BaseError as error:
+        raise unusable(
+            file, f"has coordinates beyond the reference system of its image: {error}"
+        ) from None
+    return placed
 
 
 def burn(polygons: Sequence[Polygon], window: Window) -> Burned:

@@ -2,7 +2,8 @@
 
 One XML file an image, `object/name`, `object/difficult` and `object/bndbox/{xmin,ymin,xmax,ymax}`;
 `size/{width,height}` is compared with the image, all other elements are left alone. An XML belongs
-to the image of its own stem: its `filename` is often another's. One of these layouts:
+to the image of its own stem: its `filename` is often another's, and asked only where several images
+have that stem. One of these layouts:
 
     Annotations/*.xml with images in JPEGImages/, images/, or images1/, images2/, … beside it, and
         ImageSets/Main/{train,val,test}.txt with one stem a line, if the data bring their splits
@@ -32,7 +33,7 @@ each into a folder of its name. 167 of the XML files have another's `filename`.
 import math
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -42,6 +43,7 @@ from datasets.box_scenes import BoxScenes, Objects, listed, read_scene, relative
 from datasets.samples import voc as synthetic
 from datasets.scenes import cut_scene, unusable
 from datasets.source import SPLITS, DataError, Item, Labelled, Listing, Problem, Tiling, natural_key
+from runs.errors import counted
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 ANNOTATIONS = ("Annotations", "annotations")
@@ -74,6 +76,15 @@ class Tree(NamedTuple):
     layout: str
     splits: dict[str, tuple[Pair, ...]]
     notes: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+class Pairs(NamedTuple):
+    """Scenes by stem, in natural order, and what is to be said of the other files."""
+
+    by_stem: dict[str, Pair]
+    notes: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
 
 class Voc(BoxScenes):
@@ -88,7 +99,7 @@ class Voc(BoxScenes):
         """Every image with an XML file, by split. A scene is an image."""
         tree = _look(root)
         pairs = [pair for pairs in tree.splits.values() for pair in pairs]
-        names, difficult = _survey(pair.xml for pair in pairs)
+        names, difficult = survey(pair.xml for pair in pairs)
         classes = self.classes or tuple(sorted(names))
         if not classes:
             raise DataError(f"No XML file under {root} names an object: there is nothing to find")
@@ -99,16 +110,16 @@ class Voc(BoxScenes):
         notes = tree.notes
         if difficult:
             notes += (
-                f"{difficult} objects are marked difficult and count like any other; the VOC"
+                f"{counted(difficult, 'object')} marked difficult, counted like any other; the VOC"
                 " challenge leaves them out",
             )
-        return Listing(tree.layout, classes, splits, notes)
+        return Listing(tree.layout, classes, splits, notes, tree.problems)
 
     def read(self, item: Item, classes: tuple[str, ...]) -> Labelled:
         """Image [3, H, W] as stored; the boxes of its scene that lie in its window."""
         assert item.label is not None, item
         label = item.label
-        return read_scene(item, lambda: parse(label, classes))
+        return read_scene(item, self.title, lambda: parse(label, classes))
 
     def write_sample(self, root: Path, seed: int) -> None:
         """Write synthetic landslides and bare fields in the layout of the original."""
@@ -150,13 +161,13 @@ def parse(file: Path, classes: tuple[str, ...]) -> Objects:
     if faults:
         raise unusable(file, f"cannot be used: {listed(faults)}")
     corners = [[_number(one, f"bndbox/{corner}") for corner in CORNERS] for one in elements]
-    boxes = np.array(corners, dtype=np.float64).reshape(-1, 4)
-    boxes[:, :2] -= 1
+    given = np.array(corners, dtype=np.float64).reshape(-1, 4)
     return Objects(
         size=(int(size[0]), int(size[1])) if size[0] and size[1] else None,
-        boxes=boxes,
+        boxes=given - (1, 1, 0, 0),
         labels=np.array([classes.index(_name(one)) + 1 for one in elements], dtype=np.int64),
         name=lambda row: f"object {row + 1} of {file.name}",
+        corners=given,
     )
 
 
@@ -196,7 +207,7 @@ def _number(element: ET.Element, path: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _survey(files: Iterable[Path]) -> tuple[set[str], int]:
+def survey(files: Iterable[Path]) -> tuple[set[str], int]:
     """All names of objects, and how many are marked difficult; unusable files count nothing.
 
     Reading an unusable file says what is wrong with it, and there it can be skipped.
@@ -223,8 +234,9 @@ def _look(root: Path) -> Tree:
     if split_folders:
         return _split_tree(root, split_folders)
     if _by_stem([root], XML):
-        pairs, notes = _pairs(root, [root])
-        return Tree("images and XML side by side", {"train": tuple(pairs.values())}, notes)
+        pairs, notes, problems = _pairs(root, [root])
+        train = {"train": tuple(pairs.values())}
+        return Tree("images and XML side by side", train, notes, problems)
     fault = "has none of its layouts" if root.is_dir() else "is not a folder"
     raise DataError(f"No Pascal VOC data: {root} {fault}; looked for {LOOKED_FOR}")
 
@@ -232,80 +244,107 @@ def _look(root: Path) -> Tree:
 def _voc_tree(root: Path, annotations: Path) -> Tree:
     folders = [at for at in root.iterdir() if at.is_dir() and IMAGE_FOLDER.fullmatch(at.name)]
     folders.sort(key=lambda at: natural_key(at.name))
-    pairs, notes = _pairs(annotations, folders)
+    pairs, notes, problems = _pairs(annotations, folders)
     lists = {split: root / "ImageSets" / "Main" / f"{split}.txt" for split in SPLITS}
     lists = {split: file for split, file in lists.items() if file.is_file()}
     if not lists:
-        return Tree("VOC folders", {"train": tuple(pairs.values())}, notes)
+        return Tree("VOC folders", {"train": tuple(pairs.values())}, notes, problems)
     if "train" not in lists:
         raise DataError(f"{root / 'ImageSets' / 'Main'} has no train.txt: nothing to train on")
-    chosen = _chosen(lists, annotations, pairs)
+    chosen, more = _chosen(lists, pairs, {one.file.stem for one in problems})
     if spare := len(pairs) - sum(map(len, chosen.values())):
-        notes += (f"{spare} XML files are in no list of ImageSets/Main and are unused",)
-    return Tree("VOC folders with lists", chosen, notes)
+        notes += (f"{counted(spare, 'XML file')} in no list of ImageSets/Main, unused",)
+    return Tree("VOC folders with lists", chosen, notes, problems + more)
 
 
 def _split_tree(root: Path, folders: list[Path]) -> Tree:
     splits: dict[str, tuple[Pair, ...]] = {}
     notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
     for folder in folders:
         split = SPLIT_FOLDERS[folder.name]
         if split in splits:
             names = ", ".join(at.name for at in folders if SPLIT_FOLDERS[at.name] == split)
             raise DataError(f"{root} has several folders for the split {split}: {names}")
-        pairs, more = _pairs(folder, [folder])
+        pairs, more, faults = _pairs(folder, [folder])
         splits[split] = tuple(pairs.values())
         notes += tuple(f"in {folder.name}, {note}" for note in more)
+        problems += faults
     if "train" not in splits:
         raise DataError(f"{root} has {', '.join(splits)}, but no folder train with XML files")
-    return Tree("a folder for each split", splits, notes)
+    return Tree("a folder for each split", splits, notes, problems)
 
 
-def _pairs(annotations: Path, folders: list[Path]) -> tuple[dict[str, Pair], tuple[str, ...]]:
-    """XML files by stem, each with its image in one of `folders`, and a note on spare images."""
+def _pairs(annotations: Path, folders: list[Path]) -> Pairs:
+    """XML files by stem, each with its image in one of `folders`.
+
+    Raises:
+        DataError: no XML file has an image.
+    """
     files, images = _by_stem([annotations], XML), _by_stem(folders, IMAGES)
-    problems = []
+    places = ", ".join(folder.name for folder in folders) or "JPEGImages or images"
+    pairs: dict[str, Pair] = {}
+    notes: list[str] = []
+    problems: list[Problem] = []
     for stem, (xml, *_) in files.items():
-        if stem not in images:
-            problems.append(Problem(xml, "has no image of its stem"))
-        elif len(images[stem]) > 1:
-            names = ", ".join(f"{file.parent.name}/{file.name}" for file in images[stem])
-            problems.append(Problem(xml, f"has several images of its stem: {names}"))
-    if problems:
-        places = ", ".join(folder.name for folder in folders) or "JPEGImages or images"
-        raise DataError(
-            f"{annotations}: {len(problems)} of {len(files)} XML files lack the one image of theirs"
-            f" (looked in {places}): {listed(f'{xml.name} {why}' for xml, why in problems)}",
-            problems,
-        )
-    spare = len(images.keys() - files.keys())
-    notes = (f"{spare} images have no XML file and are unused",) if spare else ()
-    return {stem: Pair(xml, images[stem][0]) for stem, (xml, *_) in files.items()}, notes
+        candidates = images.get(stem, [])
+        meant = candidates if len(candidates) < 2 else _named_by(xml, candidates)
+        names = ", ".join(f"{file.parent.name}/{file.name}" for file in candidates)
+        if len(meant) == 1:
+            pairs[stem] = Pair(xml, meant[0])
+            if len(candidates) > 1:
+                notes.append(f"{xml.name} is of {meant[0].name}, as its filename says, of {names}")
+        elif candidates:
+            reason = f"has several images of its stem, and its filename names none: {names}"
+            problems.append(Problem(xml, reason))
+        else:
+            problems.append(Problem(xml, f"has no image of its stem (looked in {places})"))
+    if problems and not pairs:
+        faults = listed(f"{xml.name} {why}" for xml, why in problems)
+        raise DataError(f"{annotations}: no XML file has an image: {faults}", problems)
+    if spare := len(images.keys() - files.keys()):
+        notes.append(f"{counted(spare, 'image')} without an XML file, unused")
+    return Pairs(pairs, tuple(notes), tuple(problems))
+
+
+def _named_by(xml: Path, images: list[Path]) -> list[Path]:
+    """Those of `images` that an XML file names; none if it cannot be read."""
+    try:
+        name = PurePath(_annotation(xml).findtext("filename", "").strip()).name
+    except DataError:
+        return []
+    return [image for image in images if image.name == name]
 
 
 def _chosen(
-    lists: dict[str, Path], annotations: Path, pairs: dict[str, Pair]
-) -> dict[str, tuple[Pair, ...]]:
-    """The pairs that each list names, in natural order."""
-    problems: list[Problem] = []
+    lists: dict[str, Path], pairs: dict[str, Pair], unpaired: set[str]
+) -> tuple[dict[str, tuple[Pair, ...]], tuple[Problem, ...]]:
+    """The pairs that each list names, in natural order, and names that have no XML file.
+
+    Args:
+        unpaired: stems of XML files that are known to lack their image.
+
+    Raises:
+        DataError: a stem is listed twice.
+    """
+    missing: list[Problem] = []
+    twice: list[Problem] = []
     owners: dict[str, str] = {}
     for split, file in lists.items():
         for stem in _lines(file):
-            if stem not in pairs:
-                problems.append(Problem(file, f"names {stem}, but there is no {stem}.xml"))
-            elif stem in owners:
-                problems.append(Problem(file, f"names {stem}, as {owners[stem]}.txt does already"))
+            if stem in owners:
+                twice.append(Problem(file, f"names {stem}, as {owners[stem]}.txt does already"))
+            elif stem not in pairs.keys() | unpaired:
+                missing.append(Problem(file, f"names {stem}, but there is no {stem}.xml"))
             owners[stem] = split
-    if problems:
-        folder, faults = (
-            lists["train"].parent,
-            listed(f"{file.name} {why}" for file, why in problems),
-        )
-        raise DataError(f"The lists in {folder} do not fit {annotations}: {faults}", problems)
-    return {
+    if twice:
+        faults = listed(f"{file.name} {why}" for file, why in twice)
+        raise DataError(f"{lists['train'].parent}: an image is in one split: {faults}", twice)
+    chosen = {
         split: tuple(pair for stem, pair in pairs.items() if owners.get(stem) == split)
         for split in lists
     }
+    return chosen, tuple(missing)
 
 
 def _lines(file: Path) -> list[str]:

@@ -35,7 +35,7 @@ from rasterio.crs import CRS
 from shapely import Polygon
 
 from datasets.places import fitted
-from datasets.rasters import read_raster
+from datasets.rasters import read_image
 from datasets.samples import xbd as synthetic
 from datasets.scenes import collected, cut_scene, refusal, unusable
 from datasets.source import (
@@ -51,6 +51,7 @@ from datasets.source import (
     natural_key,
 )
 from datasets.vectors import Outline, burn, parse_json, polygons_of, read_bytes
+from runs.errors import counted
 
 PARTS = {"train": ("train", "tier3"), "val": ("hold",), "test": ("test",)}
 SCENE = r"(.+_\d{8})_pre_disaster"
@@ -91,8 +92,9 @@ class XBD:
         x, y, width, height = window = item.window or Window(0, 0, width, height)
         mask, footprints = burn(scene.buildings, window)
         tile = scene.image[:, y : y + height, x : x + width].copy()
+        valid = scene.valid if scene.valid is None else scene.valid[y : y + height, x : x + width]
         place = scene.place and scene.place.within(item.window)
-        return Labelled(tile, mask, footprints=footprints, place=place)
+        return Labelled(tile, mask, footprints=footprints, place=place, valid=valid)
 
     def write_sample(self, root: Path, seed: int) -> None:
         """Write synthetic scenes as a `train` part."""
@@ -104,10 +106,10 @@ def _scenes(root: Path, part: str, notes: list[str]) -> list[Item]:
     images = _by_scene(root / part / "images", "png")
     labels = _by_scene(root / part / "labels", "json")
     if images and not labels:
-        notes.append(f"{len(images)} images in {part}/images have no labels and are unused")
+        notes.append(f"in {part}/images, {counted(len(images), 'image')} without labels, unused")
         return []
     if orphans := len(labels.keys() - images.keys()):
-        notes.append(f"{orphans} labels in {part}/labels have no image and are unused")
+        notes.append(f"in {part}/labels, {counted(orphans, 'file')} without an image, unused")
     return [Item(f"{part}/{scene}", images[scene], labels.get(scene), scene) for scene in images]
 
 
@@ -131,21 +133,22 @@ def _refuse_shared_scenes(root: Path, splits: dict[str, tuple[Item, ...]]) -> No
 
 
 class _Scene(NamedTuple):
-    """A whole scene: image [3, H, W], outlines in its pixels, its place if the files give it."""
+    """A whole scene: image [3, H, W], which pixels hold data, outlines in its pixels, its place."""
 
     image: NDArray[np.generic]
+    valid: NDArray[np.bool_] | None
     buildings: tuple[Polygon, ...]
     place: Place | None
 
 
 # A PNG is read from its first row whichever tile is wanted: a scene is read once for all its tiles.
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=8)
 def _read_scene(image_file: Path, label: Path | None, stamps: object) -> _Scene:  # noqa: ARG001
     """The scene, from memory if it is the last one that was read and has the same `stamps`."""
     problems: list[Problem] = []
-    image, buildings, place = None, None, None
+    image, valid, buildings, place = None, None, None, None
     with collected(problems):
-        image = read_raster(image_file)
+        image, valid = read_image(image_file, XBD.bands, XBD.title)
     with collected(problems):
         if label is None:
             raise unusable(image_file, "has no labels: its JSON is missing")
@@ -156,7 +159,7 @@ def _read_scene(image_file: Path, label: Path | None, stamps: object) -> _Scene:
             place = _place(content["features"], image.shape[1:])
     if problems or image is None or buildings is None:
         raise refusal(problems)
-    return _Scene(image, buildings, place)
+    return _Scene(image, valid, buildings, place)
 
 
 def _stamp(file: Path | None) -> tuple[int, int] | None:

@@ -58,7 +58,8 @@ Show images to a trained model, tile by tile, and write what it finds. A segment
 gives NAME.classes.tif: class ids on the image's grid, tiled, compressed and with
 overviews, and with --format its areas as polygons too. A detector gives
 NAME.objects.gpkg, or .geojson: boxes with class and score, in the image's coordinate
-reference system. An image needs the bands of the training data, in their order or
+reference system. A classifier gives NAME.labels.csv: the classes of each tile, and with
+--format geojson its outline too. An image needs the bands of the training data, in their order or
 described by their names, or chosen with --bands; and their type and scale, which are
 printed first. Files in the data set's own format (.h5 of Landslide4Sense) are read too."""
     parser.epilog = """examples:
@@ -73,7 +74,8 @@ printed first. Files in the data set's own format (.h5 of Landslide4Sense) are r
         type=float,
         metavar="P",
         help="lowest score of a box (default: all the model gives); of a segmenter, the lowest "
-        "probability of a class, below which a pixel is background (default: the most probable)",
+        "probability of a class, below which a pixel is background (default: the most probable); "
+        "of a classifier, that of a class which a tile has (default: the model's own rule)",
     )
     parser.add_argument(
         "--bands",
@@ -84,7 +86,7 @@ printed first. Files in the data set's own format (.h5 of Landslide4Sense) are r
     parser.add_argument(
         "--format",
         choices=("gpkg", "geojson"),
-        help="of polygons and boxes (default: gpkg for boxes, no polygons of classes)",
+        help="of polygons and boxes (default: gpkg for boxes, no polygons of classes or tiles)",
     )
     _add_device(parser)
     parser.set_defaults(act=_predict)
@@ -120,7 +122,8 @@ def _add_export(parser: ArgumentParser) -> None:
 Write a trained model for other programs. As onnx, in float32, half and int8, its
 normalisation inside: the input are stored values, float32 [N, bands, size, size]. A
 segmenter's output are the probabilities of each pixel's classes, a detector's (of one
-image) boxes, scores and labels; the file's metadata name the classes by id. A table, and
+image) boxes, scores and labels, a classifier's how sure it is of each class, and which
+an image has; the file's metadata name the classes by id. A table, and
 comparison.json, say what each costs on one core: score on test, latency, memory. As hub:
 weights, configuration and card in one folder, which deploy.load opens."""
     parser.epilog = """examples:
@@ -192,6 +195,9 @@ which model answers. What cannot be answered is refused with {"error": "…"}.""
     parser.add_argument(
         "--max-megabytes", type=float, default=64, metavar="N", help="of a body (default: 64)"
     )
+    parser.add_argument(
+        "--max-seconds", type=float, default=60, metavar="N", help="to send it in (default: 60)"
+    )
     _add_device(parser)
     parser.set_defaults(act=_serve)
 
@@ -208,6 +214,7 @@ def _serve(options: Namespace) -> None:
         host=options.host,
         port=options.port,
         max_bytes=round(options.max_megabytes * 1e6),
+        max_seconds=options.max_seconds,
     )
 
 

@@ -3,6 +3,8 @@
 Mitchell et al. 2019, "Model Cards for Model Reporting".
 """
 
+import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import mean, stdev
@@ -11,6 +13,7 @@ from deploy.choice import choose_training
 from runs.classes import BACKGROUND
 from runs.directory import RunDirectory
 from runs.errors import EosweepError
+from runs.plain import markdown, plain
 from runs.records import RunRecord, TrialRecord
 
 Loading = Callable[[Path, RunRecord, TrialRecord], Iterator[str]]
@@ -62,15 +65,16 @@ def _card(run: Path, name: str | None, loading: Loading) -> str:
 
 def _heading(record: RunRecord, training: TrialRecord) -> Iterator[str]:
     config = training.config
-    yield f"# {record.name}: {training.name}"
+    yield f"# {markdown(record.name)}: {markdown(training.name)}"
     yield ""
     if record.sample:
         yield SAMPLE
-    arm = ", ".join(f"{factor} {value}" for factor, value in training.arm.items())
+    arm = ", ".join(f"{factor} {markdown(str(value))}" for factor, value in training.arm.items())
     yield (
-        f"A model for {record.task}: head `{config['head']}` over backbone `{config['backbone']}`, "
-        f"trained on {record.data.name}. It is of the arm {arm}, one of {len(record.arms)} that "
-        f"the sweep {record.name} compared by {record.metric} on validation images."
+        f"A model for {record.task}: head {_code(config['head'])} over backbone "
+        f"{_code(config['backbone'])}, trained on {record.data.name}. It is of the arm {arm}, one "
+        f"of {len(record.arms)} that the sweep {markdown(record.name)} compared by "
+        f"{markdown(record.metric)} on validation images."
     )
 
 
@@ -85,17 +89,23 @@ def _scores(directory: RunDirectory, record: RunRecord, own: TrialRecord) -> Ite
         f"the best by {record.metric} on validation: the scores there are chosen to be high, and "
         "those on test, which was looked at once, are the ones to expect on such images."
     )
+    if record.metric_over == "scenes":
+        yield (
+            "They are of whole scenes: tiles are stitched over their overlap, as in a map, and "
+            "each pixel is counted once."
+        )
     yield ""
     yield from _table(
         ("metric", "validation", "test"),
         [
-            (metric, _number(found.get(metric)), _number(tested.get(metric)))
+            (markdown(metric), _number(found.get(metric)), _number(tested.get(metric)))
             for metric in record.metrics
         ],
     )
     yield ""
     images = record.data.counts.get("test")
-    yield f"95 % interval of {record.metric} on test, over its {images} images: {interval}."
+    metric = markdown(record.metric)
+    yield f"95 % interval of {metric} on test, over its {images} images: {interval}."
     others = [one for one in directory.repeats() if one.of == (own.of or own.name)]
     found_again = [tests.get(one.name, {}).get(record.metric) for one in others]
     values = [value for value in found_again if value is not None]
@@ -115,7 +125,7 @@ def _data(record: RunRecord) -> Iterator[str]:
     yield from _listed(
         f"data set: {data.name}{' (the synthetic sample)' * record.sample}",
         f"images: {', '.join(f'{count} {split}' for split, count in data.counts.items())}",
-        f"bands, in this order: {', '.join(data.bands)}; stored as {data.dtype}",
+        f"bands, in this order: {markdown(', '.join(data.bands))}; stored as {data.dtype}",
         f"windows of {height} × {width} px of the files, resized to {data.image_size} × "
         f"{data.image_size} px",
         f"SHA-256 of what was used: `{data.fingerprint}`",
@@ -124,15 +134,26 @@ def _data(record: RunRecord) -> Iterator[str]:
     if data.class_pixels:
         total = sum(data.class_pixels)
         rows = [
-            (str(number), name, f"{pixels / total:.2%}")
+            (str(number), markdown(name), f"{pixels / total:.2%}")
             for number, (name, pixels) in enumerate(
                 zip((BACKGROUND, *data.classes), data.class_pixels, strict=True)
             )
         ]
         yield from _table(("id", "class", "share of training pixels"), rows)
+    elif data.class_images:
+        yield from _table(
+            ("id", "class", "training images"),
+            [
+                (str(number), markdown(name), f"{images:,}")
+                for number, (name, images) in enumerate(
+                    zip(data.classes, data.class_images, strict=True), 1
+                )
+            ],
+        )
     else:
         yield from _table(
-            ("id", "class"), [(str(number), name) for number, name in enumerate(data.classes, 1)]
+            ("id", "class"),
+            [(str(number), markdown(name)) for number, name in enumerate(data.classes, 1)],
         )
 
 
@@ -142,7 +163,7 @@ def _training(record: RunRecord, training: TrialRecord) -> Iterator[str]:
     yield "## Training"
     yield ""
     yield from _listed(
-        f"initial weights: {f'stage `{weights}`' if weights else 'none (at random)'}",
+        f"initial weights: {f'stage {_code(weights)}' if weights else 'none (at random)'}",
         f"parameters: {size}",
         f"{len(training.epochs)} epochs in {training.seconds:,.0f} s on "
         f"{training.device or 'a device that is not recorded'}; it ended as: {training.status}",
@@ -150,7 +171,8 @@ def _training(record: RunRecord, training: TrialRecord) -> Iterator[str]:
     )
     yield ""
     yield from _table(
-        ("setting", "value"), [(key, f"`{value}`") for key, value in training.config.items()]
+        ("setting", "value"),
+        [(markdown(key), _code(value)) for key, value in training.config.items()],
     )
 
 
@@ -160,8 +182,8 @@ def _use(record: RunRecord, training: TrialRecord) -> Iterator[str]:
     yield "## Intended use"
     yield ""
     yield (
-        f"Finding {', '.join(data.classes)} in images like those it was trained on: of the same "
-        "sensor and processing, with pixels of the same size on the ground."
+        f"Finding {markdown(', '.join(data.classes))} in images like those it was trained on: of "
+        "the same sensor and processing, with pixels of the same size on the ground."
     )
     yield ""
     yield "## Limits"
@@ -185,14 +207,15 @@ def _use(record: RunRecord, training: TrialRecord) -> Iterator[str]:
 
 def _use_of_run(run: Path, record: RunRecord, training: TrialRecord) -> Iterator[str]:
     yield "```"
-    yield f"python -m deploy predict {run} IMAGE.tif --trial {training.name}"
-    yield f"python -m deploy export {run} --trial {training.name}"
+    folder, name = shlex.quote(plain(str(run))), shlex.quote(plain(training.name))
+    yield f"python -m deploy predict {folder} IMAGE.tif --trial {name}"
+    yield f"python -m deploy export {folder} --trial {name}"
     yield "```"
     yield ""
     yield "```python"
     yield "import deploy"
     yield ""
-    yield f'model = deploy.load_winner("{run}", "{training.name}")'
+    yield f"model = deploy.load_winner({json.dumps(str(run))}, {json.dumps(training.name)})"
     yield from _prediction(record)
 
 
@@ -218,8 +241,8 @@ def _origin(run: Path, record: RunRecord) -> Iterator[str]:
     yield ""
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     yield from _listed(
-        f"run: {run.name}, started {record.started}, seed {record.seed}",
-        f"command: `{record.command}`",
+        f"run: {markdown(run.name)}, started {record.started}, seed {record.seed}",
+        f"command: {_code(record.command)}",
         f"revision: {record.git or 'not recorded'}",
         f"versions: {versions}",
     )
@@ -227,11 +250,11 @@ def _origin(run: Path, record: RunRecord) -> Iterator[str]:
 
 def _interval(run: Path, name: str, record: RunRecord) -> str:
     """Of the metric on test, by a bootstrap over the images; else why there is none."""
-    from analysis import bootstrap, interval, load, read_tally, resamples
+    from analysis import bootstrap, interval, load, read_tally, scene_resamples
 
     try:
         tally = read_tally(load(run), name)
-        draws = resamples(len(tally.names), record.seed)
+        draws = scene_resamples(tally.scenes.tolist(), record.seed)
         sample = bootstrap([tally], record.metric, draws)
     except EosweepError as error:
         return f"not computed ({error})"
@@ -250,10 +273,16 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
+def _code(value: object) -> str:
+    """In the type of code, in a cell as well; nothing in it is Markdown."""
+    text = plain(str(value)).replace("`", "'").replace("|", r"\|")
+    return f"`{text}`"
+
+
 def _listed(*lines: str) -> Iterator[str]:
-    yield from (f"- {line}" for line in lines)
+    yield from (f"- {plain(line)}" for line in lines)
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     for cells in (header, ["---"] * len(header), *rows):
-        yield "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+        yield "| " + " | ".join(cells) + " |"

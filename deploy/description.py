@@ -63,11 +63,11 @@ def describe(directory: RunDirectory, name: str | None) -> Description:
         metric=record.metric,
         score=training.score,
         epoch=training.best_epoch,
-        data=record.data,
+        data=record.data.seen_by(training.config),
     )
 
 
-def parse_description(text: str, origin: str) -> Description:
+def parse_description(text: bytes, origin: str) -> Description:
     """What a file holds. ModelError naming it and the field: it is damaged."""
     try:
         return Description.model_validate_json(text)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deploy.trained import Trained
+from models.heads.classifiers import Classifier
 from models.heads.segmenters import SegmentationModel
 from models.losses.pixels import class_logits
 
@@ -45,6 +46,20 @@ class FoundObjects(nn.Module):
         return found["boxes"], found["scores"], found["labels"]
 
 
+class FoundLabels(nn.Module):
+    """Stored values float32 [N, C, S, S] → confidences [N, K] and classes bool [N, K] of 1 … K."""
+
+    def __init__(self, trained: Trained) -> None:
+        super().__init__()
+        self.model, self.normalisation = trained.model, trained.normalisation
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Classifier.predict`, which gives images one by one."""
+        assert isinstance(self.model, Classifier)
+        classes, confidences = self.model.told(self.normalisation(images))
+        return confidences, classes
+
+
 @dataclass(frozen=True)
 class Form:
     """How the models of a task are exported.
@@ -56,6 +71,7 @@ class Form:
         found: its outputs → an entry an image, as `Model.predict` of the task gives it.
         differences: the largest differences between its outputs and the original's, by what they
             are of, see `ALLOWED`.
+        background: whether the outputs tell of class id 0, background, too.
     """
 
     module: Callable[[Trained], nn.Module]
@@ -63,6 +79,7 @@ class Form:
     batch: int
     found: Callable[[Arrays], list[dict[str, Tensor]]]
     differences: Callable[[Arrays, Arrays], dict[str, float]]
+    background: bool = True
 
 
 def found_classes(outputs: Arrays) -> list[dict[str, Tensor]]:
@@ -81,8 +98,17 @@ def found_objects(outputs: Arrays) -> list[dict[str, Tensor]]:
     return [{name: torch.from_numpy(one) for name, one in zip(names, outputs, strict=True)}]
 
 
+def found_labels(outputs: Arrays) -> list[dict[str, Tensor]]:
+    """The classes of each image, and how sure they are."""
+    confidences, classes = map(torch.from_numpy, outputs)
+    return [
+        {"classes": given, "confidences": sure}
+        for given, sure in zip(classes, confidences, strict=True)
+    ]
+
+
 def differences_of_probabilities(found: Arrays, expected: Arrays) -> dict[str, float]:
-    """Of each pixel and class."""
+    """Of each class, of each pixel or image."""
     return {"probability": float(np.abs(found[0] - expected[0]).max())}
 
 
@@ -110,6 +136,14 @@ def differences_of_objects(found: Arrays, expected: Arrays) -> dict[str, float]:
 
 PROBABILITIES = Form(
     Probabilities, ("probabilities",), 2, found_classes, differences_of_probabilities
+)
+LABELS = Form(
+    FoundLabels,
+    ("confidences", "classes"),
+    2,
+    found_labels,
+    differences_of_probabilities,
+    background=False,
 )
 OBJECTS = Form(
     FoundObjects, ("boxes", "scores", "labels"), 1, found_objects, differences_of_objects

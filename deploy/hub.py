@@ -47,7 +47,7 @@ def open_hub(folder: Path, device: torch.device = CPU) -> Trained:
     """
     file = folder / CONFIG
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_bytes()
     except OSError as error:
         hint = ": it is a run directory, see load_winner" if RunDirectory(folder).begun() else ""
         raise ModelError(f"{file} cannot be read ({error.strerror}){hint}") from None

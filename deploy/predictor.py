@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.maps.bands import Bands
+from datasets.bands import Bands
 from deploy.maps.images import open_array, open_image, scale_in_words
 from deploy.maps.predict import check_threshold
 from deploy.results import Result
@@ -40,10 +40,11 @@ class Predictor:
             bands: which bands of the image are the model's, in its order: numbers from 1, or names
                 that describe them in the file.
             threshold: the lowest score of an object that counts; of a segmenter, the lowest
-                probability of a class, below which a pixel is background.
+                probability of a class, below which a pixel is background; of a classifier, that
+                of a class which a tile has.
 
         Returns:
-            Of a segmenter a `ClassMap`, of a detector `FoundBoxes`.
+            Of a segmenter a `ClassMap`, of a detector `FoundBoxes`, of a classifier `TileLabels`.
 
         Raises:
             ModelError: the image cannot be read, or is not as the training data were.

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from deploy.maps.classes import class_parts
 from deploy.maps.images import Image
+from deploy.maps.labels import labelled_tiles
 from deploy.maps.objects import object_rows
 from deploy.maps.tiles import Find
 from deploy.trained import Trained
@@ -43,7 +44,24 @@ class FoundBoxes:
     names: tuple[str, ...]
 
 
-Result = ClassMap | FoundBoxes
+@dataclass(frozen=True, eq=False)
+class TileLabels:
+    """The classes of each tile of an image, or of the image where it is one tile.
+
+    Attributes:
+        windows: int64 [N, 4], x, y, width and height of each tile, in pixels of the image.
+        labels: of each tile, the names of its classes.
+        confidences: float32 [N, K], how sure the model is of each class, in [0, 1].
+        names: of class ids 1, 2, …, the columns of `confidences`.
+    """
+
+    windows: NDArray[np.int64]
+    labels: tuple[tuple[str, ...], ...]
+    confidences: NDArray[np.float32]
+    names: tuple[str, ...]
+
+
+Result = ClassMap | FoundBoxes | TileLabels
 
 
 def class_map(image: Image, trained: Trained, threshold: float | None) -> ClassMap:
@@ -63,6 +81,19 @@ def found_boxes(image: Image, trained: Trained, threshold: float | None) -> Foun
         scores[order].astype(np.float32),
         np.concatenate([objects.labels for objects in found])[order],
         names_of_ids(trained),
+    )
+
+
+def tile_labels(image: Image, trained: Trained, threshold: float | None) -> TileLabels:
+    """The labels that `python -m deploy predict` writes."""
+    tiles = list(labelled_tiles(image, trained.data, trained.find, trained.batch, threshold))
+    return TileLabels(
+        np.array([tile.window for tile in tiles], dtype=np.int64).reshape(-1, 4),
+        tuple(tile.names(trained.classes) for tile in tiles),
+        np.array([tile.confidences for tile in tiles], np.float32).reshape(
+            -1, len(trained.classes)
+        ),
+        trained.classes,
     )
 
 

@@ -4,11 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from deploy.errors import ModelError
-from deploy.forms import OBJECTS, PROBABILITIES, Form
-from deploy.maps.files import MakeMaps, map_classes, map_objects
+from deploy.forms import LABELS, OBJECTS, PROBABILITIES, Form
+from deploy.maps.files import MakeMaps, map_classes, map_labels, map_objects
 from deploy.maps.images import Image
-from deploy.results import Result, class_map, found_boxes
-from deploy.serving.answers import Answer, areas_of_classes, class_geotiff, class_png, objects
+from deploy.results import Result, class_map, found_boxes, tile_labels
+from deploy.serving.answers import (
+    Answer,
+    areas_of_classes,
+    class_geotiff,
+    class_png,
+    labels_of_tiles,
+    objects,
+)
 from deploy.trained import Trained
 
 
@@ -40,6 +47,9 @@ USES: dict[str, Use] = {
         {"geojson": areas_of_classes, "tif": class_geotiff, "png": class_png},
     ),
     "detection": Use(map_objects, found_boxes, OBJECTS, "object-detection", {"geojson": objects}),
+    "classification": Use(
+        map_labels, tile_labels, LABELS, "image-classification", {"geojson": labels_of_tiles}
+    ),
 }
 
 

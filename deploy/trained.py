@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from torch import Tensor
 
+from datasets import Split
+from datasets.seen import open_seen
+from datasets.spectrum import Band
+from datasets.view import Scaling, View
 from deploy.description import Description, describe
 from deploy.errors import ModelError
 from deploy.normalisation import Normalisation
@@ -63,6 +66,15 @@ class Trained:
     def batch(self) -> int:
         """Images that it was trained on at once, and is shown at once."""
         return int(self.config["batch_size"])
+
+    def split(self, name: str) -> Split:
+        """A split of the data as the model saw them. DataError: the cache is gone."""
+        bands, stretch = self.config.get("bands"), self.config.get("stretch")
+        view = View(
+            bands=None if bands is None else self.data.groups[bands],
+            scaling=None if stretch is None else Scaling(**dict(self.data.scalings[stretch])),
+        )
+        return open_seen(Path(self.data.cache), name, view)
 
     def find(self, images: NDArray[np.generic]) -> list[dict[str, Tensor]]:
         """What the model finds in stored values [B, C, S, S], S = `data.image_size`.
@@ -120,8 +132,13 @@ def build_trained(described: Description, weights: Path, device: torch.device = 
 
 def _build(described: Description, folder: Path) -> Model:
     data = described.data
-    classes = Classes(data.classes, data.class_pixels, data.class_areas)
-    size = (len(data.bands), data.image_size)
+    classes = Classes(
+        *(data.classes, data.class_pixels, data.class_areas),
+        images=data.class_images,
+        multi_label=data.multi_label,
+    )
+    bands = [Band(**band.model_dump()) for band in data.spectrum] or data.bands
+    size = (bands, data.image_size)
     try:
         return build_model(described.task, described.config, *size, classes)
     except KeyError as error:
@@ -136,7 +153,7 @@ def _build(described: Description, folder: Path) -> Model:
 def _fill(model: Model, described: Description, file: Path) -> None:
     try:
         epoch = int(load_same(model, file)["epoch"])
-    except (OSError, KeyError, ValueError, SafetensorError) as error:
+    except (OSError, KeyError, ValueError) as error:
         raise ModelError(f"{file} cannot be read: {error}") from None
     if epoch != described.epoch:
         raise ModelError(

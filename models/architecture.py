@@ -8,10 +8,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from safetensors import safe_open
-from safetensors.torch import load_file
 from torch import nn
 
+from models.tensors import read_tensors
 from runs.errors import EosweepError
 
 ARCHITECTURE = "architecture"
@@ -33,10 +32,10 @@ def load_same(model: nn.Module, file: Path) -> dict[str, str]:
 
     Raises:
         ArchitectureChangedError: naming both hashes and the first tensors that differ.
+        TensorsDamagedError: the file is not the one that was written.
     """
-    with safe_open(file, "pt") as opened:
-        metadata: dict[str, str] = opened.metadata() or {}
-        stored = {name: list(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+    state, metadata = read_tensors(file)
+    stored = {name: list(tensor.shape) for name, tensor in state.items()}
     built = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
     was, now = metadata.get(ARCHITECTURE), architecture(model)
     if was != now or stored != built:
@@ -51,5 +50,5 @@ def load_same(model: nn.Module, file: Path) -> dict[str, str]:
             f"({len(differing)} tensors differ{': ' if first else ''}{first}): "
             "check out the revision that run.json names"
         )
-    model.load_state_dict(load_file(file))
+    model.load_state_dict(state)
     return metadata

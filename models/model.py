@@ -19,15 +19,26 @@ class Classes:
         names: of class ids 1, 2, …
         pixels: training pixels of class ids 0, 1, 2, …; ignored ones do not count.
         areas: of each class id, all labelled pixels of the training images that hold it.
+        images: training images of class ids 1, 2, …, where images are labelled as a whole.
+        multi_label: whether an image may have several such labels, or none.
     """
 
     names: tuple[str, ...]
     pixels: tuple[int, ...]
     areas: tuple[int, ...]
+    images: tuple[int, ...] = ()
+    multi_label: bool = False
 
 
 class Model(nn.Module, ABC):
-    """A network that is trained on batches and finds something in images."""
+    """A network that is trained on batches and finds something in images.
+
+    Attributes:
+        reads_maps: of the backbone, it uses what calling it gives, and nothing inside: only then
+            can the maps of a frozen network be kept.
+    """
+
+    reads_maps: bool = True
 
     @property
     @abstractmethod

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 from torch import nn
@@ -13,15 +14,24 @@ Decay = Literal["cosine", "exponential", "none"]
 
 SGD_MOMENTUM = 0.9
 EXPONENTIAL_END = 0.01
+ONE_RATE: Mapping[nn.Parameter, float] = MappingProxyType({})
 
 
 def make_optimizer(
-    module: nn.Module, name: OptimizerName, lr: float, weight_decay: float
+    module: nn.Module,
+    name: OptimizerName,
+    lr: float,
+    weight_decay: float,
+    factors: Mapping[nn.Parameter, float] = ONE_RATE,
 ) -> Optimizer:
     """An optimiser over the trainable parameters of `module`.
 
     Parameters of one axis (norms, biases) are not decayed: to pull a scale or an offset towards
     zero regularises nothing.
+
+    Args:
+        factors: of `lr`, for parameters that have another rate. The first groups are of those that
+            have `lr` itself.
 
     Raises:
         ValueError: nothing in `module` is trainable.
@@ -29,12 +39,17 @@ def make_optimizer(
     trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if not trainable:
         raise ValueError(f"no parameter of {type(module).__name__} is trainable")
-    decayed = [parameter for parameter in trainable if parameter.ndim > 1]
-    others = [parameter for parameter in trainable if parameter.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
+    by_factor: dict[float, list[nn.Parameter]] = {1.0: []}
+    for parameter in trainable:
+        by_factor.setdefault(factors.get(parameter, 1.0), []).append(parameter)
+    groups: list[dict[str, Any]] = []
+    for factor, parameters in by_factor.items():
+        decayed = [parameter for parameter in parameters if parameter.ndim > 1]
+        others = [parameter for parameter in parameters if parameter.ndim <= 1]
+        groups += [
+            {"params": decayed, "lr": factor * lr, "weight_decay": weight_decay},
+            {"params": others, "lr": factor * lr, "weight_decay": 0.0},
+        ]
     match name:
         case "adamw":
             # fused: a single pass over the weights; unfused it takes a tenth of a CPU's step.
@@ -46,7 +61,9 @@ def make_optimizer(
 def warmup_and_decay(
     optimizer: Optimizer, warmup_steps: int, total_steps: int, decay: Decay = "cosine"
 ) -> LambdaLR:
-    """A schedule stepped once a batch: linear rise over `warmup_steps`, then the decay.
+    """A schedule of all groups: linear rise over `warmup_steps`, then the decay.
+
+    It is stepped once an optimiser step.
 
     cosine: half a cosine to 0 (Loshchilov & Hutter 2017); exponential: by the same factor each
     step, to a hundredth. The first step already has a rate above zero, and so has the last.

@@ -7,16 +7,23 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
+from timm.utils import ModelEmaV3
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
-from datasets.batches import batch_count, batch_of, batches
+from datasets.augment.augmentation import Augmentation
+from datasets.batches import Batch, batch_count, batch_of, batches
 from datasets.cache import Split
+from models.features import FeatureStore, Feed, feeding, unfed
+from models.fine_tuning import rate_factors
 from models.metrics.scored import Keep, Scored
 from models.model import Model
 from models.optimisation import (
@@ -41,10 +48,18 @@ class Recipe:
         lr: the highest learning rate, reached after `warmup_epochs`.
         lr_decay: how it falls from there, see `warmup_and_decay`.
         frozen: the backbone's network is left as it is, its batch statistics included.
+        batch_size: images that go through the model at once.
         clip_norm: the gradient's norm is clipped to this.
-        augment: rotate and flip training images at random.
+        augment: the random changes of training images.
         loss_weights: a factor for each loss term by name; 1 for a term that is not named.
         seed: shuffling, augmentation and the regions that are sampled.
+        backbone_lr, layer_decay: see `rate_factors`.
+        freeze_epochs: the backbone's network is left as it is for so many epochs, then trained. Its
+            moments in the optimiser begin there; the schedule goes on.
+        ema: see `average_of`; 0 for none.
+        effective_batch: images of an optimiser step, a multiple of `batch_size`; None for one batch
+            a step.
+        keep_features: of a frozen network, see `models.features`.
     """
 
     epochs: int
@@ -56,9 +71,24 @@ class Recipe:
     weight_decay: float
     warmup_epochs: float
     clip_norm: float
-    augment: bool
+    augment: Augmentation
     loss_weights: Mapping[str, float]
     seed: int
+    backbone_lr: float = 1.0
+    layer_decay: float = 1.0
+    freeze_epochs: int = 0
+    ema: float = 0.0
+    effective_batch: int | None = None
+    keep_features: bool = True
+
+    def freezes(self, epoch: int) -> bool:
+        """Whether the backbone's network is left as it is in an epoch, which count from 1."""
+        return self.frozen or epoch <= self.freeze_epochs
+
+    @property
+    def changes_images(self) -> bool:
+        """Whether a training image is another one in each epoch."""
+        return self.augment.changes_images
 
 
 @dataclass(frozen=True)
@@ -67,20 +97,67 @@ class Epoch:
 
     Attributes:
         number: from 1.
-        metrics: the task's metrics on validation, `loss` and `loss/<term>` (unweighted means over
-            the epoch's batches), `lr` at its end, `seconds`. Of a diverged epoch only `seconds`.
+        metrics: the task's metrics on validation, `loss` and `loss/<term>` (means over the epoch's
+            optimiser steps; of a step, over its images), `lr` at its end (of layers without a
+            factor), `seconds`. Of a diverged epoch only `seconds`.
         diverged: a loss or a gradient was not finite; the epoch was stopped and is the last.
         state: everything that is needed to resume after this epoch, tensors and plain values only.
+        model: what was scored, and is to be saved: the model, or the average of its weights.
     """
 
     number: int
     metrics: dict[str, float]
     diverged: bool
     state: Callable[[], dict[str, Any]]
+    model: Model
 
 
 class _DivergedError(ArithmeticError):
     pass
+
+
+def keeps_features(model: Model, recipe: Recipe) -> bool:
+    """Whether the network gives the same for an image in every epoch, and this is to be kept."""
+    same = recipe.epochs > 0 and recipe.frozen and not recipe.changes_images
+    return same and recipe.keep_features and model.reads_maps
+
+
+def average_of(model: Model, decay: float) -> ModelEmaV3:
+    """A copy of `model` whose weights and statistics become moving averages of its own.
+
+    The decay rises with the optimiser steps t as 1 - t ** (-2/3), up to `decay`: the average
+    forgets the initial weights also in a short training, and before its first rung.
+    """
+    return ModelEmaV3(model, decay, use_warmup=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _Trained:
+    """What changes from step to step."""
+
+    model: Model
+    optimizer: Optimizer
+    schedule: LambdaLR
+    average: ModelEmaV3 | None
+
+    @property
+    def scored(self) -> Model:
+        return self.model if self.average is None else cast(Model, self.average.module)
+
+    def step(self) -> None:
+        self.optimizer.step()
+        self.schedule.step()
+        if self.average is not None:
+            self.average.update(self.model, step=self.schedule.last_epoch)
+
+    def state(self, epoch: int) -> dict[str, Any]:
+        state = training_state(epoch, self.model, self.optimizer, self.schedule)
+        return state | ({} if self.average is None else {"ema": self.scored.state_dict()})
+
+    def restore(self, state: Mapping[str, Any]) -> int:
+        if self.average is not None:
+            self.scored.load_state_dict(state["ema"])
+        return restore(state, self.model, self.optimizer, self.schedule)
 
 
 def train(
@@ -91,40 +168,87 @@ def train(
     recipe: Recipe,
     device: torch.device,
     resume: Mapping[str, Any] | None = None,
+    *,
+    whole_scenes: bool = False,
+    features: FeatureStore | None = None,
 ) -> Iterator[Epoch]:
-    """Train `model` in place; yield each epoch once it is evaluated on `validation`.
+    """Train `model` in place; yield each epoch once it is evaluated on `validation`, see `score`.
 
     Every epoch seeds itself from (seed, epoch): a training that continues from `resume`, the
     `state()` of an earlier epoch, gives what an uninterrupted one gives.
+
+    Args:
+        features: where to keep what a frozen network gives; None: it runs in every step.
     """
     start = time.perf_counter()
     model.to(device)
+    evaluate = partial(
+        score,
+        task=task,
+        split=validation,
+        batch_size=recipe.batch_size,
+        device=device,
+        whole_scenes=whole_scenes,
+    )
     if recipe.epochs == 0:
-        metrics = score(model, task, validation, recipe.batch_size, device).metrics
+        metrics = evaluate(model).metrics
         metrics |= {"seconds": time.perf_counter() - start}
-        yield Epoch(0, metrics, diverged=False, state=lambda: {"epoch": 0})
+        yield Epoch(0, metrics, diverged=False, state=lambda: {"epoch": 0}, model=model)
         return
     if resume is None:
         model.before_training(training, recipe.seed, device)
+    learning = [one for one in model.backbone.network.parameters() if one.requires_grad]
     if recipe.frozen:
         model.backbone.network.requires_grad_(False)
-    steps = batch_count(training, recipe.batch_size)
-    optimizer = make_optimizer(model, recipe.optimizer, recipe.lr, recipe.weight_decay)
-    warmup_steps = min(round(recipe.warmup_epochs * steps), steps * recipe.epochs - 1)
-    schedule = warmup_and_decay(optimizer, warmup_steps, steps * recipe.epochs, recipe.lr_decay)
-    done = 0 if resume is None else restore(resume, model, optimizer, schedule)
+    trained = _begin(model, recipe, len(optimiser_steps(training, recipe)))
+    done = 0 if resume is None else trained.restore(resume)
+    train_feed: Feed = unfed
+    feed: Feed = unfed
+    if features is not None and keeps_features(model, recipe):
+        with _autocast(device):
+            kept = features.of(model, {"train": training, "val": validation}, device)
+        train_feed = feeding(model.backbone, kept["train"])
+        feed = feeding(trained.scored.backbone, kept["val"])
     for number in range(done + 1, recipe.epochs + 1):
-        state = partial(training_state, number, model, optimizer, schedule)
+        state = partial(trained.state, number)
+        for parameter in learning:
+            parameter.requires_grad_(not recipe.freezes(number))
         try:
-            metrics = _train_epoch(model, training, recipe, number, optimizer, schedule, device)
+            metrics = _train_epoch(trained, training, recipe, number, device, train_feed)
         except _DivergedError:
             seconds = {"seconds": time.perf_counter() - start}
-            yield Epoch(number, seconds, diverged=True, state=state)
+            yield Epoch(number, seconds, diverged=True, state=state, model=trained.scored)
             return
-        metrics |= score(model, task, validation, recipe.batch_size, device).metrics
-        metrics |= {"lr": float(schedule.get_last_lr()[0]), "seconds": time.perf_counter() - start}
-        yield Epoch(number, metrics, diverged=False, state=state)
+        metrics |= evaluate(trained.scored, feed=feed).metrics
+        lr = trained.schedule.get_last_lr()[0]
+        metrics |= {"lr": float(lr), "seconds": time.perf_counter() - start}
+        yield Epoch(number, metrics, diverged=False, state=state, model=trained.scored)
         start = time.perf_counter()
+
+
+def _begin(model: Model, recipe: Recipe, steps: int) -> _Trained:
+    """What is trained, before the first of `steps` optimiser steps an epoch."""
+    factors = rate_factors(model.backbone, recipe.backbone_lr, recipe.layer_decay)
+    optimizer = make_optimizer(model, recipe.optimizer, recipe.lr, recipe.weight_decay, factors)
+    warmup_steps = min(round(recipe.warmup_epochs * steps), steps * recipe.epochs - 1)
+    schedule = warmup_and_decay(optimizer, warmup_steps, steps * recipe.epochs, recipe.lr_decay)
+    average = average_of(model, recipe.ema) if recipe.ema else None
+    return _Trained(model, optimizer, schedule, average)
+
+
+def optimiser_steps(training: Split, recipe: Recipe) -> list[list[int]]:
+    """How many images each batch of each optimiser step of an epoch has; the last may have fewer.
+
+    Raises:
+        ValueError: `effective_batch` is not a multiple of `batch_size`.
+    """
+    each = recipe.batch_size
+    together, rest = divmod(recipe.effective_batch or each, each)
+    if rest:
+        raise ValueError(f"effective_batch {recipe.effective_batch} is no multiple of {each}")
+    images = min(len(training), batch_count(training, each) * each)
+    sizes = [min(each, images - start) for start in range(0, images, each)]
+    return [sizes[start : start + together] for start in range(0, len(sizes), together)]
 
 
 def score(
@@ -134,13 +258,22 @@ def score(
     batch_size: int,
     device: torch.device,
     keep: Keep | None = None,
+    *,
+    whole_scenes: bool = False,
+    feed: Feed = unfed,
 ) -> Scored:
     """Score `model`, which is on `device`, over all of `split` together.
 
-    `keep` is given the names of each batch's images and what was found in them.
+    Args:
+        keep: is given the names of each batch's images and what was found in them.
+        whole_scenes: stitch the tiles of a file and count each pixel once; of a task that can.
+        feed: what the batches go through, see `models.features.feeding`.
     """
     with _autocast(device):
-        return task.evaluate(model, batches(split, batch_size), device, split.classes, keep)
+        if whole_scenes:
+            assert task.evaluate_scenes is not None, "tiles cut what this task counts"
+            return task.evaluate_scenes(model, split, batch_size, device, keep, feed)
+        return task.evaluate(model, feed(batches(split, batch_size)), device, split.classes, keep)
 
 
 def latency(model: Model, split: Split, device: torch.device) -> float:
@@ -158,45 +291,67 @@ def latency(model: Model, split: Split, device: torch.device) -> float:
     return 1000 * statistics.median(times[1:])
 
 
+def training_batches(
+    training: Split, recipe: Recipe, epoch: int, device: torch.device
+) -> Iterator[Batch]:
+    """The batches of an epoch from 1 as a model is trained on them; the first seeds PyTorch."""
+    rng = np.random.default_rng([recipe.seed, epoch])
+    torch.manual_seed(int(rng.integers(2**31)))
+    augment = recipe.augment
+    for batch in batches(training, recipe.batch_size, rng=rng, augment=augment.symmetries):
+        yield augment.apply(batch.to(device), rng)
+
+
 def _train_epoch(
-    model: Model,
+    trained: _Trained,
     training: Split,
     recipe: Recipe,
     number: int,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
     device: torch.device,
+    feed: Feed,
 ) -> dict[str, float]:
     """One pass over the training split → mean of each loss term.
+
+    The gradient of an optimiser step is the mean over its images: that of each of its batches,
+    which is a mean itself, counts by the batch's share of them.
 
     Raises:
         _DivergedError: a loss or the gradient's norm is not finite; the weights are as before it.
     """
+    model = trained.model
     model.train()
-    if recipe.frozen:
+    if recipe.freezes(number):
         model.backbone.network.eval()
-    rng = np.random.default_rng([recipe.seed, number])
-    torch.manual_seed(int(rng.integers(2**31)))
     sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))
-    data = batches(training, recipe.batch_size, rng=rng, augment=recipe.augment)
-    for batch in data:
-        with _autocast(device):
-            terms = model.losses(batch.to(device))
-        loss = sum(
-            (recipe.loss_weights.get(name, 1.0) * term for name, term in terms.items()),
-            start=torch.zeros((), device=device),
-        )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-        if not torch.isfinite(loss + norm):
-            raise _DivergedError
-        optimizer.step()
-        schedule.step()
-        for name, value in {"loss": loss, **{f"loss/{n}": t for n, t in terms.items()}}.items():
-            sums[name] += value.detach()
-    steps = batch_count(training, recipe.batch_size)
-    return {name: float(total) / steps for name, total in sums.items()}
+    steps = optimiser_steps(training, recipe)
+    shares = [
+        (size / sum(sizes), number == len(sizes))
+        for sizes in steps
+        for number, size in enumerate(sizes, start=1)
+    ]
+    trained.optimizer.zero_grad(set_to_none=True)
+    finite = torch.zeros((), device=device)
+    data = training_batches(training, recipe, number, device)
+    with closing(feed(data)) as fed:
+        for (share, ends_step), batch in zip(shares, fed, strict=True):
+            with _autocast(device):
+                terms = model.losses(batch)
+            loss = sum(
+                (recipe.loss_weights.get(name, 1.0) * term for name, term in terms.items()),
+                start=torch.zeros((), device=device),
+            )
+            (share * loss).backward()
+            for name, value in {"loss": loss, **{f"loss/{n}": t for n, t in terms.items()}}.items():
+                sums[name] += share * value.detach()
+            finite = finite + loss.detach()
+            if ends_step:
+                norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+                if not torch.isfinite(finite + norm):
+                    raise _DivergedError
+                trained.step()
+                trained.optimizer.zero_grad(set_to_none=True)
+                finite = torch.zeros((), device=device)
+    return {name: float(total) / len(steps) for name, total in sums.items()}
 
 
 def _autocast(device: torch.device) -> torch.autocast:

@@ -14,6 +14,11 @@ from typing import Any, Self
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from runs.plain import plain
+
+LONGEST = 200
+"""Bytes of a slug: names of files have at most 255."""
+
 Scalar = bool | int | float | str
 
 
@@ -53,12 +58,13 @@ class Arm(Mapping[str, Scalar]):
     @property
     def title(self) -> str:
         """How the arm is called in a sentence: `resnet18 · mae`."""
-        return " · ".join(map(str, self.values()))
+        return " · ".join(plain(str(value)) for value in self.values())
 
     @property
     def slug(self) -> str:
         """How the arm is called in names of files: `resnet18-mae`. Not unique: see `arm_slugs`."""
-        return "-".join(re.sub(r"[^\w.+=@-]", "_", str(value)) for value in self.values())
+        slug = "-".join(re.sub(r"[^\w.+=@-]", "_", str(value)) for value in self.values())
+        return slug.encode()[:LONGEST].decode(errors="ignore")
 
     @property
     def digest(self) -> str:

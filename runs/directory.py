@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from runs.digests import DamagedError, with_digest, without_digest
 from runs.errors import EosweepError, did_you_mean, first_fault
 from runs.files import write_text
 from runs.records import (
@@ -49,6 +50,11 @@ class RunDirectory:
     path: Path
 
     @property
+    def run_file(self) -> Path:
+        """What was compared, on what, with what."""
+        return self.path / "run.json"
+
+    @property
     def sweep_file(self) -> Path:
         """The sweep as it was run."""
         return self.path / "sweep.yaml"
@@ -85,7 +91,7 @@ class RunDirectory:
 
     def begun(self) -> bool:
         """Whether there is a `run.json`."""
-        return self._run_file.is_file()
+        return self.run_file.is_file()
 
     def run(self) -> RunRecord:
         """`run.json`."""
@@ -96,12 +102,12 @@ class RunDirectory:
                 f"{self.path} is not a run directory, because it has no run.json: "
                 "name one folder of results/"
             )
-        return read_record(self._run_file, RunRecord)
+        return read_record(self.run_file, RunRecord)
 
     def write_run(self, record: RunRecord) -> None:
         """Write `run.json`."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_record(self._run_file, record)
+        write_record(self.run_file, record)
 
     def trials(self) -> list[TrialRecord]:
         """The records of all trials, by number."""
@@ -165,10 +171,6 @@ class RunDirectory:
             raise RunDirectoryError(f"{self.path}: no trial has a score")
         return ranked[0].model
 
-    @property
-    def _run_file(self) -> Path:
-        return self.path / "run.json"
-
     def _trainings(self, group: Group) -> list[TrialRecord]:
         files = sorted((self.path / group).glob("*/trial.json"))
         records = [read_record(file, TrialRecord) for file in files]
@@ -193,6 +195,12 @@ def read_record(file: Path, kind: type[R]) -> R:
         content = file.read_bytes()
     except OSError as error:
         raise RunDirectoryError(f"{file} cannot be read: {error.strerror}") from None
+    try:
+        content = without_digest(content)
+    except DamagedError as error:
+        raise RunDirectoryError(
+            f"{file} is damaged or was changed by hand ({error}): restore it, or start a new run"
+        ) from None
     if b'"format"' not in content:
         raise RunDirectoryError(
             f"{file} has no format: it is damaged, or an earlier version of this program wrote it; "
@@ -213,8 +221,8 @@ def read_record(file: Path, kind: type[R]) -> R:
 
 
 def write_record(file: Path, record: BaseModel) -> None:
-    """Write a record as JSON, whole."""
-    write_text(file, record.model_dump_json(indent=1) + "\n")
+    """Write a record as JSON with its digest, whole."""
+    write_text(file, with_digest(record.model_dump_json(indent=1) + "\n"))
 
 
 def _check_numbers(folder: Path, records: Sequence[TrialRecord]) -> None:

@@ -5,12 +5,25 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
+from runs.plain import plain_lines
+
 MOST_LISTED = 50
 """Names that `did_you_mean` lists at most."""
 
 
 class EosweepError(Exception):
-    """What is wrong, where, and what to do about it, in sentences for a person."""
+    """What is wrong, where, and what to do about it, in sentences for a person.
+
+    Names of files and classes in them may come from anybody: see `runs.plain`.
+    """
+
+    def __str__(self) -> str:
+        return plain_lines(super().__str__())
+
+
+def told(error: OSError) -> str:
+    """What the system says, and of which file, if it is known."""
+    return f"{error.filename or 'a file'}: {error.strerror or error}"
 
 
 def did_you_mean(word: object, known: Iterable[object]) -> str:
@@ -25,6 +38,11 @@ def did_you_mean(word: object, known: Iterable[object]) -> str:
     if len(by_lower) > MOST_LISTED:
         return ""
     return f"; there are: {', '.join(by_lower.values())}" if by_lower else "; there are none"
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 image`, `2 images`, `1,000 images`."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"
 
 
 def first_fault(error: ValidationError) -> str:

@@ -4,6 +4,7 @@
 `stages.json`: `StagesRecord`. `stops.json`: `StopsRecord`. `test.json`: `TestRecord`.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -130,6 +131,43 @@ class References(_Part):
     rows: tuple[Reference, ...]
 
 
+class ProbeRecord(_Part):
+    """An arm in the screen before the run: frozen, and its best score on validation.
+
+    Attributes:
+        kept: whether it went on to the run.
+    """
+
+    arm: Arm
+    score: Finite | None
+    kept: bool
+
+
+class ScalingRecord(_Part):
+    """How stored values are scaled, for each band: see `DataRecord`."""
+
+    stretch: tuple[tuple[Finite, ...], tuple[Finite, ...]] | None
+    mean: tuple[Finite, ...]
+    std: tuple[Finite, ...]
+
+
+class BandRecord(_Part):
+    """What a band measures.
+
+    Attributes:
+        name: as in `bands`.
+        common: what all sensors call it.
+        wavelength, width: of its response, µm.
+        gsd: ground sampling distance, m.
+    """
+
+    name: str
+    common: str | None = None
+    wavelength: Finite | None = None
+    width: Finite | None = None
+    gsd: Finite | None = None
+
+
 class DataRecord(_Part):
     """`data` of run.json: what the trials learned from, and how a model must be shown images.
 
@@ -140,18 +178,26 @@ class DataRecord(_Part):
         fingerprint: SHA-256 of what was used.
         counts: images of each split.
         classes: names of class ids 1, 2, ….
+        colours: RGB of the classes for which the sweep chooses one.
         class_pixels: training pixels of class ids 0, 1, 2, …; empty without masks.
         class_areas: of each class id, all labelled pixels of the training images that hold it;
             empty without masks.
-        labels: masks, boxes, footprints: those that the data have.
+        class_images: training images of class ids 1, 2, …; empty where images are not labelled as a
+            whole.
+        multi_label: whether an image may have several such labels, or none.
+        labels: masks, boxes, footprints, image labels: those that the data have.
         bands: names, in the order of the model's input.
+        spectrum: what each of them measures; empty of runs that did not tell their models.
         rgb: positions of red, green and blue in `bands`.
         image_size: side of the model's input, px.
         window: median height and width, in pixels of the file, of what was resized to `image_size`.
         dtype: of stored values: uint8, uint16 or float32.
         stretch: for each band the stored values that become 0, and those that become 1.
         mean, std: of each band, after the stretch.
+        nodata: stored value that holds no data; None: what each file declares.
         skipped_files: files that could not be used, and why.
+        groups: positions in `bands` of those that an arm may choose together, by name.
+        scalings: of arms with another stretch, by its text.
     """
 
     name: str
@@ -160,10 +206,14 @@ class DataRecord(_Part):
     fingerprint: str
     counts: dict[str, int]
     classes: tuple[str, ...]
+    colours: dict[str, tuple[int, int, int]] = {}
     class_pixels: tuple[int, ...]
     class_areas: tuple[int, ...]
+    class_images: tuple[int, ...] = ()
+    multi_label: bool = False
     labels: tuple[str, ...]
     bands: tuple[str, ...]
+    spectrum: tuple[BandRecord, ...] = ()
     rgb: tuple[int, int, int] | None
     image_size: Annotated[int, Field(gt=0)]
     window: tuple[int, int]
@@ -171,7 +221,29 @@ class DataRecord(_Part):
     stretch: tuple[tuple[Finite, ...], tuple[Finite, ...]] | None
     mean: tuple[Finite, ...]
     std: tuple[Finite, ...]
+    nodata: Finite | None = None
     skipped_files: tuple[tuple[str, str], ...]
+    groups: dict[str, tuple[int, ...]] = {}
+    scalings: dict[str, ScalingRecord] = {}
+
+    def seen_by(self, config: Mapping[str, Any]) -> Self:
+        """The data as a training of this flat configuration saw them: its bands, its scaling."""
+        bands, stretch = config.get("bands"), config.get("stretch")
+        shown = self if stretch is None else self.model_copy(update=dict(self.scalings[stretch]))
+        if bands is None:
+            return shown
+        of = self.groups[bands]
+        rgb = self.rgb and tuple(of.index(band) for band in self.rgb if band in of)
+        limits = shown.stretch
+        update = {
+            "bands": tuple(self.bands[band] for band in of),
+            "rgb": rgb if rgb and len(rgb) == 3 else None,
+            "stretch": limits and tuple(tuple(side[band] for band in of) for side in limits),
+            "mean": tuple(shown.mean[band] for band in of),
+            "std": tuple(shown.std[band] for band in of),
+            "spectrum": tuple(self.spectrum[band] for band in of if self.spectrum),
+        }
+        return shown.model_copy(update=update)
 
     @property
     def neutral(self) -> NDArray[np.float64]:
@@ -199,11 +271,14 @@ class RunRecord(_File):
         name: of the sweep.
         metric: what trials are ranked by, on validation; one of `metrics`.
         metrics: all that validation is scored by. One of a single class is called `metric/class`.
+        metric_over: what they count, on validation and test: tiles, or scenes stitched of them.
         sample: whether the data are the embedded synthetic sample.
         factors: what is compared: the keys of every arm.
         arms: those that were run, in the sweep's order.
         skipped: arms that were left out.
+        probes: of all arms in the screen before the run, the best first; () without a screen.
         weights: of each of `arms`, the stage that made its initial weights; None for scratch.
+        licences: of published weights, by the stage that read them.
         tune: where the tuned values could lie, by setting.
         parallel: slots of the virtual clock, in whose order the search decides.
         costs: what an epoch of each of `arms` costs on that clock.
@@ -224,7 +299,9 @@ class RunRecord(_File):
     factors: tuple[str, ...]
     arms: tuple[Arm, ...]
     skipped: tuple[SkippedArm, ...]
+    probes: tuple[ProbeRecord, ...] = ()
     weights: tuple[str | None, ...]
+    licences: dict[str, str] = {}
     tune: dict[str, Domain]
     budget: Budget
     repeats: Repeats | None
@@ -237,6 +314,7 @@ class RunRecord(_File):
     started: str
     resumed: tuple[str, ...]
     command: str
+    metric_over: Literal["tiles", "scenes"] = "tiles"
     file: str = ""
     overrides: tuple[str, ...] = ()
     machine: Machine
@@ -270,6 +348,14 @@ class TrialRecord(_File):
         config: the flat configuration.
         tuned: names of the values of `config` that were searched.
         reason: why it failed or diverged, in a line.
+        retries: how often it went on from its checkpoint after its worker was lost, or a file could
+            not be read or written.
+        failed_with: its epochs when it failed, if `--retry-failed` has tried it again since: when
+            the search proposed others, it took it for a failure; None if it was not.
+        planned: how many trials the search was to propose when it proposed this one; None of a
+            repeat.
+        seen: its epochs before it was trained again from an earlier one: by them the search has
+            decided; None if it was not.
         epochs: the metrics of each epoch; `seconds` is the time the slot was held for it, `time`
             the unix time when it ended.
         score: the ranking metric at `best_epoch`, whose weights are kept; None before the first
@@ -290,6 +376,10 @@ class TrialRecord(_File):
     tuned: tuple[str, ...]
     status: Status = "waiting"
     reason: str | None = None
+    retries: Annotated[int, Field(ge=0)] = 0
+    failed_with: Curve | None = None
+    planned: int | None = None
+    seen: Curve | None = None
     epochs: Curve = Field(default_factory=Curve)
     score: Finite | None = None
     best_epoch: int | None = None

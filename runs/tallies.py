@@ -4,23 +4,21 @@ Every metric of any of the images, each counted any number of times, follows fro
 model. It lies beside the weights of what was scored on test.
 """
 
-import zipfile
-import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runs.archives import ArchiveError, read_arrays
 from runs.errors import EosweepError
 from runs.files import whole_file
 from runs.records import FORMAT
 
 IOU_THRESHOLDS = 10
-
-DAMAGES = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What reading a damaged archive raises, by where it is damaged."""
 
 
 class TallyError(EosweepError):
@@ -36,11 +34,14 @@ class PixelTally:
         confusion: int64 [N, K + 1, K + 1], pixels by image, true class and found class.
         footprints: int64 [N, 3], buildings found, false positives and missed; None where the data
             have no footprints.
+        scenes: str [N], the scene that each image is of; images of one are not independent. None:
+            each image is one.
     """
 
     names: NDArray[np.str_]
     confusion: NDArray[np.int64]
     footprints: NDArray[np.int64] | None
+    scenes: NDArray[np.str_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,9 @@ class BoxTally:
         label: int64 [D], 1 … K.
         score: float32 [D].
         matched: bool [D, 10], whether it takes a truth at IoU .50, .55, … .95.
+        scenes: as of `PixelTally`.
+        mask_matched: bool [D, 10], whether its mask takes that of a truth; None where a detector
+            finds boxes alone.
     """
 
     names: NDArray[np.str_]
@@ -62,16 +66,37 @@ class BoxTally:
     label: NDArray[np.int64]
     score: NDArray[np.float32]
     matched: NDArray[np.bool_]
+    scenes: NDArray[np.str_] | None = None
+    mask_matched: NDArray[np.bool_] | None = None
 
 
-Tally = PixelTally | BoxTally
+@dataclass(frozen=True, eq=False)
+class LabelTally:
+    """Which classes a classifier gave to each image as a whole.
+
+    Attributes:
+        names: str [N], the images.
+        truths: bool [N, K], the classes of each image.
+        found: bool [N, K], those that it was given.
+        confidences: float32 [N, K], how sure the model was of each class, in [0, 1].
+        scenes: as of `PixelTally`.
+    """
+
+    names: NDArray[np.str_]
+    truths: NDArray[np.bool_]
+    found: NDArray[np.bool_]
+    confidences: NDArray[np.float32]
+    scenes: NDArray[np.str_] | None = None
+
+
+Tally = PixelTally | BoxTally | LabelTally
 
 
 def write_tally(file: Path, tally: Tally) -> None:
     """Write a tally whole."""
     arrays = {name: array for name, array in asdict(tally).items() if array is not None}
     with whole_file(file) as partial:
-        np.savez_compressed(partial, format=FORMAT, **arrays)
+        np.savez_compressed(partial, format=FORMAT, digest=_digest(arrays), **arrays)
 
 
 def read_tally(file: Path) -> Tally:
@@ -81,22 +106,36 @@ def read_tally(file: Path) -> Tally:
         TallyError: it is not there, is damaged, or of a newer format.
     """
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays: dict[str, NDArray[Any]] = dict(archive)
+        arrays = read_arrays(file)
     except FileNotFoundError:
         raise TallyError(
             f"{file} is missing: only what was scored on test has a tally of the test set"
         ) from None
-    except DAMAGES as error:
+    except ArchiveError as error:
         raise _damaged(file, str(error)) from None
+    # An archive checks each array, but not that it lists all of them.
+    if "digest" in arrays and str(arrays.pop("digest")) != _digest(arrays):
+        raise _damaged(file, "its arrays do not match their digest")
     if (version := int(_array(file, arrays, "format", ()))) != FORMAT:
         raise TallyError(
             f"{file}: format {version} is not the one that this program reads, {FORMAT}"
         )
-    tally = _pixels(file, arrays) if "confusion" in arrays else _boxes(file, arrays)
+    if "confusion" in arrays:
+        tally: Tally = _pixels(file, arrays)
+    else:
+        tally = _labels(file, arrays) if "confidences" in arrays else _boxes(file, arrays)
     if len(np.unique(tally.names)) < len(tally.names):
         raise _damaged(file, "names lists an image twice")
     return tally
+
+
+def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = blake2b(digest_size=16)
+    for name, array in sorted(arrays.items()):
+        if name != "format":
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def _pixels(file: Path, arrays: dict[str, NDArray[Any]]) -> PixelTally:
@@ -107,7 +146,7 @@ def _pixels(file: Path, arrays: dict[str, NDArray[Any]]) -> PixelTally:
         footprints = _array(file, arrays, "footprints", (images, 3))
     if confusion.shape[1] != confusion.shape[2]:
         raise _damaged(file, f"confusion has shape {confusion.shape}, which is not square")
-    return PixelTally(arrays["names"], confusion, footprints)
+    return PixelTally(arrays["names"], confusion, footprints, _scenes(file, arrays, images))
 
 
 def _boxes(file: Path, arrays: dict[str, NDArray[Any]]) -> BoxTally:
@@ -119,7 +158,24 @@ def _boxes(file: Path, arrays: dict[str, NDArray[Any]]) -> BoxTally:
     matched = _array(file, arrays, "matched", (len(image), IOU_THRESHOLDS))
     if len(image) and not (image.min() >= 0 and image.max() < images):
         raise _damaged(file, f"image has detections in images that are none of its {images}")
-    return BoxTally(arrays["names"], truths, image, label, score, matched)
+    masks = None
+    if "mask_matched" in arrays:
+        masks = _array(file, arrays, "mask_matched", matched.shape)
+    scenes = _scenes(file, arrays, images)
+    return BoxTally(arrays["names"], truths, image, label, score, matched, scenes, masks)
+
+
+def _labels(file: Path, arrays: dict[str, NDArray[Any]]) -> LabelTally:
+    images = len(_array(file, arrays, "names", (None,)))
+    truths = _array(file, arrays, "truths", (images, None))
+    found = _array(file, arrays, "found", truths.shape)
+    confidences = _array(file, arrays, "confidences", truths.shape)
+    return LabelTally(arrays["names"], truths, found, confidences, _scenes(file, arrays, images))
+
+
+def _scenes(file: Path, arrays: dict[str, NDArray[Any]], images: int) -> NDArray[np.str_] | None:
+    """Of what earlier versions have tallied, they are not known."""
+    return _array(file, arrays, "scenes", (images,)) if "scenes" in arrays else None
 
 
 def _array(

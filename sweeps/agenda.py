@@ -10,15 +10,18 @@ from collections import defaultdict, deque
 from models.pretraining.stage import Stage
 from runs.arms import Arm
 from runs.records import Status, TestRecord, TrialRecord
+from sweeps.failures import Failure
 from sweeps.jobs import Job, MakeStage, Score, Train
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan
 from sweeps.proposals import Proposals
 from sweeps.repeats import open_repeats
 from sweeps.reports import Report
+from sweeps.retries import Retries
 from sweeps.search import Search, Segment
 from sweeps.space import arm_names
 from sweeps.stops import Stops
+from sweeps.sync import UNFINISHED
 from sweeps.trial import Training
 from sweeps.view import View
 
@@ -30,25 +33,40 @@ class Agenda:
     """The jobs of a run that are left to do.
 
     Args:
-        deadline: unix time in seconds after which no job is given out; None for never. One is
+        deadline: by `time.monotonic`, after which no job is given out; None for never. One is
             always given, so that every time slice makes progress.
+        retry_failed: trials and repeats that have failed in an earlier command are tried again.
 
     Attributes:
         running: by name, what is being done: from its handing out to its last report.
         failures: what could not be made or scored, in sentences. After a stage's failure no more
             jobs are given out.
+        halted: why no more jobs are given out although nothing has failed for good; None if they
+            are.
     """
 
     def __init__(
-        self, plan: Plan, trials: Ledger, repeats: Ledger, view: View, deadline: float | None
+        self,
+        plan: Plan,
+        trials: Ledger,
+        repeats: Ledger,
+        view: View,
+        deadline: float | None,
+        *,
+        retry_failed: bool = False,
     ) -> None:
         self.plan, self.view, self.deadline = plan, view, deadline
+        self.retry_failed = retry_failed
         self.trials, self.repeats = trials, repeats
         self.stops = Stops(plan.directory, arm_names(plan.sweep))
         view.arms_stopped(self.stops.arms)
         proposals = Proposals(plan.sweep, plan.arms, plan.directory, self.stops)
-        self.search = Search(plan.sweep, plan.arms, plan.costs, proposals, trials)
+        self.search = Search(
+            *(plan.sweep, plan.arms, plan.costs, proposals, trials), retry_failed=retry_failed
+        )
+        self.retries = Retries(plan.sweep.retries)
         self.failures: list[str] = []
+        self.halted: Failure | None = None
         self._stages = {stage.key: stage for stage in plan.missing}
         self._unmade = set(self._stages)
         self._segments: list[Segment] = []
@@ -74,7 +92,7 @@ class Agenda:
 
     @property
     def stopped(self) -> bool:
-        """Whether no more jobs are given out, because there is no time or a stage has failed."""
+        """Whether no more jobs are given out: for want of time, or because nothing works."""
         return self._stopped or (self.late and self._given > 0)
 
     @property
@@ -132,6 +150,7 @@ class Agenda:
         continues = not (report.last or self._stopped or self._is_stopped(job))
         if not continues:
             del self.running[job.name]
+        self.retries.progress(job.name, report.numbers.get("epoch", 0))
         match job:
             case MakeStage(stage=stage):
                 self._hear_of_stage(stage, report)
@@ -143,21 +162,21 @@ class Agenda:
                 if not continues and self.pauses(job):
                     self._leave_slot(training)
             case Score(record=record):
+                self.plan.sync.collect(self.plan.directory.folder(record), without=UNFINISHED)
                 self._scores[record.name] = dict(report.numbers)
                 self.plan.directory.write_test(TestRecord(scores=self._scores))
         return continues
 
-    def fail(self, job: Job, reason: str) -> None:
-        """A job has raised, or its worker died."""
+    def fail(self, job: Job, failure: Failure) -> None:
+        """A job has raised, or its worker is no more: it is tried again, or has failed."""
         del self.running[job.name]
-        match job:
-            case MakeStage(stage=stage):
-                self.failures.append(f"{stage.name} could not be made: {reason}")
-                self._stopped = True
-            case Train(training=training):
-                self._close(self._ledger(training), training.number, "failed", reason)
-            case Score(record=record):
-                self.failures.append(f"{record.name} could not be scored on test: {reason}")
+        if not self.retries.again(job.name, failure):
+            self._give_up(job, failure)
+            return
+        self._give_back(job, failure)
+        if self.retries.hopeless:
+            self._stopped = True
+            self.halted = failure
 
     def leave(self) -> None:
         """Nobody works on anything any more: what was interrupted waits to be resumed."""
@@ -171,6 +190,42 @@ class Agenda:
             return False
         return not self._ledger(job.training).records[job.training.number].ended
 
+    def _give_back(self, job: Job, failure: Failure) -> None:
+        """A job waits to be tried again: from its checkpoint, wherever there is a slot."""
+        match job:
+            case MakeStage(stage=stage):
+                self._stages[stage.key] = stage
+                self.view.lost(stage.name, failure.reason)
+            case Score(record=record):
+                self._to_score.appendleft(record)
+                self.view.lost(record.name, failure.reason)
+            case Train(training=training):
+                ledger, number = self._ledger(training), training.number
+                record = ledger.records[number]
+                if self.stops.hold(record):
+                    return self._close(ledger, number, "stopped", BY_HAND)
+                ledger.try_again(number)
+                self.view.lost(record.name, failure.reason)
+                if ledger is self.trials:
+                    self._segments.insert(0, Segment(number, training.until))
+                else:
+                    assert self._repeats is not None
+                    self._repeats.appendleft(record)
+        return None
+
+    def _give_up(self, job: Job, failure: Failure) -> None:
+        """A job has failed, and is not tried again by this command."""
+        times = self.retries.failed(job.name)
+        reason = f"{failure.reason}; tried {times} times" if times > 1 else failure.reason
+        match job:
+            case MakeStage(stage=stage):
+                self.failures.append(f"{stage.name} could not be made: {reason}")
+                self._stopped = True
+            case Train(training=training):
+                self._close(self._ledger(training), training.number, "failed", reason)
+            case Score(record=record):
+                self.failures.append(f"{record.name} could not be scored on test: {reason}")
+
     def _look_ahead(self) -> None:
         """Take over what the search has begun, and after its end the repeats."""
         if self._repeats is not None:
@@ -181,6 +236,10 @@ class Agenda:
         if self.search.over:
             stopped = self.stops.arms
             wanted = open_repeats(self.plan.sweep, self.trials, self.repeats, stopped)
+            if self.retry_failed:
+                for record in wanted:
+                    if record.status == "failed":
+                        self.repeats.reopen(record.number)
             self._repeats = deque(record for record in wanted if not record.ended)
             for arm in self.trials.standings(self.repeats):
                 for record in (arm.trial, *arm.repeats):

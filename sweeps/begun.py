@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runs.directory import RunDirectory, RunDirectoryError
+from runs.progress import UNSEEN, Progress
 from runs.records import RunRecord
+from runs.storage import Storage
 from sweeps.faults import SweepError
-from sweeps.read import read_name
+from sweeps.read import read_name, read_storage
 
 
 def run_to_resume(results: Path, file: Path, overrides: Sequence[str]) -> RunDirectory:
@@ -28,6 +30,24 @@ def run_to_resume(results: Path, file: Path, overrides: Sequence[str]) -> RunDir
         raise SweepError(f"{file} was run as {names}: say with name=NAME which one to resume")
     named = "name" in map(_key, overrides)
     return found[0] if found and not named else directory
+
+
+def fetch_lost_run(
+    results: Path, file: Path, overrides: Sequence[str], progress: Progress = UNSEEN
+) -> None:
+    """Bring the run that is to be resumed from its storage, if this machine does not have it.
+
+    Raises:
+        SweepError: there is no such file.
+        StorageError: the storage cannot be used.
+    """
+    storage = read_storage(file, overrides)
+    run = results / read_name(file, overrides)
+    if storage is not None and not run.exists():
+        from sweeps.stored_run import restore_run  # which imports torch
+
+        progress.step(f"looking for {run.name} in {storage}")
+        restore_run(Storage(storage), run)
 
 
 def all_overrides(directory: RunDirectory, typed: Sequence[str]) -> list[str]:

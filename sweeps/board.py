@@ -1,4 +1,4 @@
-"""The TensorBoard events of a trial: curves, hyperparameters and a few predictions."""
+"""The TensorBoard events of a trial: curves, hyperparameters, training images, predictions."""
 
 from pathlib import Path
 from typing import Self
@@ -6,10 +6,13 @@ from typing import Self
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from datasets import Prepared
 from datasets.batches import Batch
+from datasets.colours import Colour, class_colours
 from datasets.visible import visible
 from models.model import Model
 from models.tasks import TASKS
@@ -17,6 +20,9 @@ from runs.curves import curve_tag
 from runs.directory import PICTURE
 from runs.files import whole_file
 from sweeps.space import Config
+
+TRAINING_PICTURES = 8
+"""At most so many images of the training batch are shown."""
 
 
 class Board:
@@ -66,17 +72,31 @@ class Board:
         epoch: int,
         batch: Batch,
         device: torch.device,
-        classes: tuple[str, ...],
+        data: Prepared,
     ) -> None:
-        """Truth and prediction on a few validation images; `classes` as of `models.tasks.Draw`.
+        """Truth and prediction on a few validation images of `data`.
 
         They are written as a picture as well, which is what trackers are sent.
         """
-        pictures = torch.from_numpy(visible(batch.images.numpy(), self.rgb))
-        shown = self.task.draw(model, batch, pictures, device, classes)
+        classes = _colours(data)
+        shown = self.task.draw(model, batch, self._pictures(batch), device, classes)
         self.writer.add_images("predictions", shown, epoch)
         with whole_file(self.folder / PICTURE) as partial:
             Image.fromarray(np.concatenate(shown.permute(0, 2, 3, 1).numpy())).save(partial)
 
+    def draw_training(self, batch: Batch, data: Prepared) -> None:
+        """The first training batch and its truth, as augmented; of a large one a part."""
+        shown = self.task.draw_truth(batch, self._pictures(batch), _colours(data))
+        self.writer.add_images("training", shown[:TRAINING_PICTURES], 1)
+
+    def _pictures(self, batch: Batch) -> Tensor:
+        return torch.from_numpy(visible(batch.images.numpy(), self.rgb))
+
     def _metric_tags(self) -> list[str]:
         return [curve_tag(name, self.metrics) for name in self.metrics]
+
+
+def _colours(data: Prepared) -> dict[str, Colour]:
+    """The colour of each class by its name."""
+    colours = class_colours(data.classes, data.colours)
+    return dict(zip(data.classes, colours[1:], strict=True))

@@ -2,16 +2,21 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import chain
 from typing import Any
 
 from pydantic import ValidationError
 
-from datasets import DATASETS, DataError, resolve_bands
-from datasets.options import Dataset
+from datasets import DATASETS, DataError
+from datasets.options import ALL_BANDS, RASTER, RGB, Dataset, chosen_bands, possible_labels
+from datasets.source import Label, brings
+from models.backbones import SOURCES
+from models.backbones.source import NotInstalledError, UnknownBackboneError, source_of
 from models.heads import HEAD_OPTIONS
+from models.heads.head import Head
 from models.heads.options import LOSS_PREFIX
-from models.pretraining import KINDS, SCRATCH
+from models.pretraining import KINDS, SCRATCH, kind_of
 from models.pretraining.kind import KindOptions, Start
 from models.pretraining.options import Checkpoint
 from runs.arms import Arm
@@ -20,7 +25,7 @@ from runs.sections import Section
 from sweeps.commands import program
 from sweeps.faults import Fault, Key
 from sweeps.schema import (
-    Domain,
+    STRENGTHS,
     Settings,
     Sweep,
     is_setting,
@@ -29,7 +34,7 @@ from sweeps.schema import (
 )
 from sweeps.tracking import TRACKERS, installed
 
-ARM_SETTINGS = ("backbone", "pretraining", "head", "loss", "epochs")
+ARM_SETTINGS = ("backbone", "pretraining", "head", "loss", "epochs", "bands", "image_size")
 """Settings that decide which weights are made, which losses there are and how long a trial is."""
 
 
@@ -44,7 +49,19 @@ def keys_at_fault(sweep: Sweep) -> list[Fault]:
         if (other.root is None) != (sweep.dataset.root is None):
             message = "give a root both here and under dataset, or (for the samples) in neither"
             faults.append(Fault((*key, "root"), message))
-    return [*faults, *_tracker_faults(sweep)]
+    for key, name in values_of(sweep, "backbone"):
+        faults += _source_faults(sweep, key, str(name))
+    return [*faults, *_screen_faults(sweep), *_tracker_faults(sweep)]
+
+
+def _screen_faults(sweep: Sweep) -> Iterator[Fault]:
+    if sweep.screen is None:
+        return
+    arms = math.prod(len(values) for values in sweep.compare.values())
+    if sweep.screen.keep >= arms:
+        yield Fault(("screen", "keep"), f"there are {arms} arms: keep fewer, or leave out screen")
+    for key, _ in values_of(sweep, "frozen"):
+        yield Fault(key, "the screen freezes every arm first, and none afterwards: remove this key")
 
 
 def _tracker_faults(sweep: Sweep) -> Iterator[Fault]:
@@ -67,17 +84,28 @@ def names_at_fault(sweep: Sweep) -> list[Fault]:
         hint = did_you_mean(sweep.task, TASKS)
         return [Fault(("task",), f"there is no task '{sweep.task}'{hint}")]
     task = TASKS[sweep.task]
-    labels = DATASETS[sweep.dataset.name].labels
-    if task.needs not in labels and "masks" not in labels:
+    labels = possible_labels(sweep.dataset.name)
+    if not brings(labels, task.needs):
         message = f"{sweep.task} needs {task.needs}, and {sweep.dataset.name} has none"
         return [Fault(("dataset", "name"), message)]
-    faults = [*_metric_faults(sweep)]
+    faults = [*_metric_faults(sweep), *_scene_faults(sweep)]
     for key, head in values_of(sweep, "head"):
         if head is not None and head not in task.heads:
             hint = did_you_mean(str(head), task.heads)
             faults.append(Fault(key, f"{sweep.task} has no head '{head}'{hint}"))
-    faults = faults or [*_loss_faults(sweep)] or [*_head_faults(sweep)]
+        elif head is not None and (missing := unlabelled(task.heads[head], head, labels)):
+            faults.append(Fault(key, missing))
+    faults += _band_faults(sweep)
+    faults = faults or [*_loss_faults(sweep)] or [*_head_faults(sweep), *_misfits(sweep)]
     return [*faults, *_backbone_faults(sweep), *_pretraining_faults(sweep)]
+
+
+def unlabelled(head: Head, name: str, labels: Collection[Label]) -> str | None:
+    """What a head learns from and the labels do not bring, in a sentence."""
+    if head.needs is None or head.needs in labels:
+        return None
+    there = " and ".join(sorted(labels))
+    return f"{name} learns from {head.needs}, and the data bring {there} only: choose another head"
 
 
 def setting_keys(sweep: Sweep) -> Iterator[Key]:
@@ -97,7 +125,7 @@ def values_of(sweep: Sweep, setting: str) -> Iterator[tuple[Key, Any]]:
     for index, value in enumerate(sweep.compare.get(setting, [])):
         yield ("compare", setting, index), value
     if setting in sweep.tune:
-        for index, value in enumerate(_domain_values(sweep.tune[setting])):
+        for index, value in enumerate(sweep.tune[setting].values):
             yield ("tune", setting, "choice", index), value
     if setting in sweep.fixed:
         yield ("fixed", setting), sweep.fixed[setting]
@@ -105,10 +133,6 @@ def values_of(sweep: Sweep, setting: str) -> Iterator[tuple[Key, Any]]:
         for choice, settings in choices.items():
             if setting in settings:
                 yield ("variants", factor, choice, setting), settings[setting]
-
-
-def _domain_values(domain: Domain) -> list[Any]:
-    return list(domain.choice or domain.uniform or domain.log_uniform or ())
 
 
 def _variant_faults(sweep: Sweep) -> Iterator[Fault]:
@@ -137,7 +161,8 @@ def _settings_faults(sweep: Sweep) -> Iterator[Fault]:
     for key in setting_keys(sweep):
         section, name = str(key[0]), str(key[-1])
         if not is_setting(name):
-            known = [*Settings.model_fields, *HEAD_OPTIONS, f"{LOSS_PREFIX}NAME", *sweep.variants]
+            known = [*Settings.model_fields, *HEAD_OPTIONS, *STRENGTHS]
+            known += [f"{LOSS_PREFIX}NAME", *sweep.variants]
             yield Fault(key, "there is no such setting" + did_you_mean(name, known))
             continue
         if section != "variants":
@@ -147,16 +172,28 @@ def _settings_faults(sweep: Sweep) -> Iterator[Fault]:
         if section == "tune":
             if name in ARM_SETTINGS:
                 yield Fault(key, "this setting defines an arm: move it to compare or fixed")
-            choices = [typed(name, value) for value in _domain_values(sweep.tune[name])]
+            choices = [typed(name, value) for value in sweep.tune[name].values]
             if len(set(map(repr, choices))) < len(choices):
                 yield Fault(key, "a choice is listed twice")
     for name in dict.fromkeys(str(key[-1]) for key in setting_keys(sweep)):
         for key, value in values_of(sweep, name) if is_setting(name) else ():
             if message := _value_fault(name, value):
                 yield Fault(key, message)
+    yield from _level_faults(sweep)
     for name, field in Settings.model_fields.items():
         if field.is_required() and name not in seen and not _given_by_variants(sweep, name):
             yield Fault((name,), "this setting is missing: add it under compare, tune or fixed")
+
+
+def _level_faults(sweep: Sweep) -> Iterator[Fault]:
+    """Old and new names of one level of augmentation side by side."""
+    for section in ("compare", "tune"):
+        listed = [value for key, value in values_of(sweep, "augment") if key[0] == section]
+        for old, new in ((True, "flips"), (False, "none")):
+            if old in listed and new in listed:
+                word = str(old).lower()
+                message = f"{word} is the older name of {new}: remove one of the two"
+                yield Fault((section, "augment"), message)
 
 
 def _given_twice(sweep: Sweep, name: str, first: str, second: str) -> str:
@@ -223,10 +260,25 @@ def _scheduler_faults(sweep: Sweep) -> Iterator[Fault]:
         yield Fault(("scheduler", "grace_epochs"), message)
 
 
+def _band_faults(sweep: Sweep) -> Iterator[Fault]:
+    known = [ALL_BANDS, RGB, *sweep.dataset.band_groups]
+    for key, name in values_of(sweep, "bands"):
+        if name is not None and name not in known:
+            hint = did_you_mean(str(name), known)
+            message = f"there is no group of bands '{name}'{hint}: list it in dataset.band_groups"
+            yield Fault(key, message)
+
+
 def _dataset_faults(dataset: Dataset, section: Key) -> Iterator[Fault]:
     name = dataset.name
+    if name == RASTER:
+        if dataset.root is None:
+            yield Fault((*section, "root"), f"{RASTER} needs the folder of your images and labels")
+        elif not dataset.root.is_dir():
+            yield Fault((*section, "root"), f"there is no folder {dataset.root}")
+        return
     if name not in DATASETS:
-        hint = did_you_mean(name, DATASETS)
+        hint = did_you_mean(name, [*DATASETS, RASTER])
         yield Fault((*section, "name"), f"there is no data set '{name}'{hint}")
         return
     root = dataset.root
@@ -235,7 +287,7 @@ def _dataset_faults(dataset: Dataset, section: Key) -> Iterator[Fault]:
     if dataset.tile is not None and not DATASETS[name].tiled:
         yield Fault((*section, "tile"), f"{name} has images of one size: remove this key")
     try:
-        resolve_bands(DATASETS[name], dataset.bands)
+        chosen_bands(DATASETS[name], dataset)
     except DataError as error:
         yield Fault((*section, "bands"), str(error))
 
@@ -258,16 +310,24 @@ def _weights_options(sweep: Sweep) -> Iterator[tuple[str, KindOptions]]:
 def _metric_faults(sweep: Sweep) -> Iterator[Fault]:
     """Names of metrics; the class in `IoU/water` is checked in the plan, with the data."""
     from models.tasks import TASKS
+    from sweeps.space import arms_of, head_of
 
     task = TASKS[sweep.task]
-    known = list(task.metrics)
-    if "footprints" in DATASETS[sweep.dataset.name].labels:
+    named = dict.fromkeys(head_of(sweep, arm) for arm in arms_of(sweep))
+    of_heads = {name: task.heads[name].metrics for name in named if name in task.heads}
+    known = [*task.metrics, *chain.from_iterable(of_heads.values())]
+    if "footprints" in possible_labels(sweep.dataset.name):
         known += task.footprint_metrics
     kind, slash, _ = sweep.metric.partition("/")
     if sweep.metric not in known and not (slash and kind in task.class_metrics):
         shown = [*known, *(f"{kind}/CLASS" for kind in task.class_metrics)]
         hint = did_you_mean(sweep.metric, shown)
         yield Fault(("metric",), f"{sweep.task} has no metric '{sweep.metric}'{hint}")
+    if any(sweep.metric in metrics for metrics in of_heads.values()):
+        without = [name for name, metrics in of_heads.items() if sweep.metric not in metrics]
+        if without:
+            message = f"{' and '.join(without)} would have no {sweep.metric} to be ranked by"
+            yield Fault(("metric",), f"{message}: choose another metric, or leave the head out")
     for index, row in enumerate(sweep.references.rows if sweep.references else ()):
         for factor in row.arm.keys() - sweep.compare.keys():
             key: Key = ("references", "rows", index, "arm", factor)
@@ -280,11 +340,38 @@ def _metric_faults(sweep: Sweep) -> Iterator[Fault]:
                 yield Fault(key, message)
 
 
-def _loss_faults(sweep: Sweep) -> Iterator[Fault]:
-    from models.losses import loss_terms
-    from models.losses.class_weights import check_class_weights
+def _scene_faults(sweep: Sweep) -> Iterator[Fault]:
+    """Why metrics cannot be over whole scenes, where the sweep says so."""
+    from models.tasks import TASKS
 
-    for name, check in (("loss", loss_terms), ("class_weights", check_class_weights)):
+    task, key = TASKS[sweep.task], ("metric_over",)
+    if not sweep.whole_scenes:
+        return
+    if task.evaluate_scenes is None:
+        message = f"{task.needs} that tiles cut cannot be made whole again: remove this key"
+        yield Fault(key, message)
+    elif sweep.dataset.tiling is None:
+        name = sweep.dataset.name
+        message = f"{name} is not cut into tiles: give dataset.tile, or remove this key"
+        yield Fault(key, message)
+    if sweep.metric in task.footprint_metrics:
+        message = "tiles cut footprints, so that they are not scored over scenes: choose another"
+        yield Fault(("metric",), message)
+
+
+def _loss_faults(sweep: Sweep) -> Iterator[Fault]:
+    from models.losses.class_weights import check_class_weights
+    from models.tasks import TASKS
+
+    options = {head.options for head in TASKS[sweep.task].heads.values()}
+
+    def check_loss(loss: str) -> None:
+        """LossError: none of the heads has it."""
+        for one in options:
+            if "loss" in one.model_fields:
+                _ = one.model_validate({"loss": loss}).terms
+
+    for name, check in (("loss", check_loss), ("class_weights", check_class_weights)):
         for key, value in values_of(sweep, name):
             try:
                 check(value)
@@ -308,6 +395,15 @@ def _head_faults(sweep: Sweep) -> Iterator[Fault]:
                 yield Fault(key, "no arm has a head with this option")
 
 
+def _misfits(sweep: Sweep) -> Iterator[Fault]:
+    """Settings of training that do not fit each other, each where it is given first."""
+    from sweeps.fine_tuning import misfits
+
+    keys = {str(key[-1]): key for key in reversed([*setting_keys(sweep)])}
+    for setting, message in misfits(sweep):
+        yield Fault(keys[setting], message)
+
+
 def _terms(sweep: Sweep, arm: Arm) -> tuple[str, ...]:
     from sweeps.space import options_of
 
@@ -317,7 +413,7 @@ def _terms(sweep: Sweep, arm: Arm) -> tuple[str, ...]:
 def _backbone_faults(sweep: Sweep) -> Iterator[Fault]:
     import torch
 
-    from models.backbones import Backbone, UnknownBackboneError, check_backbone
+    from models.backbones import Backbone, check_backbone
 
     named = list(values_of(sweep, "backbone"))
     for key, start in _starts(sweep):
@@ -331,7 +427,10 @@ def _backbone_faults(sweep: Sweep) -> Iterator[Fault]:
         try:
             check_backbone(name)
             with torch.device("meta"):  # its shapes, without its weights
-                Backbone(name, 3, sweep.dataset.image_size)
+                Backbone(name, ("red", "green", "blue"), sweep.dataset.image_size, "mean")
+        except NotInstalledError as error:
+            if key[0] == "weights":  # of arms, it has been said, or they are skipped
+                yield Fault(key, str(error))
         except UnknownBackboneError as error:
             yield Fault(key, str(error))
 
@@ -345,17 +444,30 @@ def _pretraining_faults(sweep: Sweep) -> Iterator[Fault]:
         if start.pretraining in KINDS and KINDS[start.pretraining].nested:
             yield Fault(key, f"{start.pretraining} needs other weights first: choose another start")
     for key, name in named:
-        if name not in known:
+        kind = kind_of(name)
+        if kind not in known:
             hint = did_you_mean(name, known)
             yield Fault(key, f"there are no initial weights '{name}'{hint}")
-        elif name in KINDS and getattr(sweep.weights, name) is None:
-            required = _required_keys(KINDS[name].options)
-            yield Fault(key, f"add the section weights.{name}; it must give {required}")
+        elif kind in KINDS and getattr(sweep.weights, kind) is None:
+            required = _required_keys(KINDS[kind].options)
+            yield Fault(key, f"add the section weights.{kind}; it must give {required}")
+        elif ":" in name:
+            yield from _source_faults(sweep, key, name.replace(":", "/", 1))
     for name, options in _weights_options(sweep):
         for fault in options.faults():
             yield Fault(("weights", name, *fault.key), fault.message)
     for name, checkpoint in sweep.weights.checkpoints.items():
         yield from _checkpoint_faults(name, checkpoint)
+
+
+def _source_faults(sweep: Sweep, key: Key, name: str) -> Iterator[Fault]:
+    try:
+        source_of(name, SOURCES)
+    except NotInstalledError as error:
+        if sweep.unavailable == "error":
+            yield Fault(key, f"{error}, or skip its arms with unavailable: skip")
+    except UnknownBackboneError as error:
+        yield Fault(key, str(error))
 
 
 def _required_keys(options: type[Section]) -> str:

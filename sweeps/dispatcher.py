@@ -4,17 +4,18 @@ A worker that has done its job keeps its slot until there is another job for it:
 is paused or stopped, and Ray gives the process to the next one. So a run starts its workers once.
 """
 
-import re
-import textwrap
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from sweeps.agenda import Agenda
+from sweeps.failures import Failure, lost_worker, stalled_worker
 from sweeps.jobs import Job
+from sweeps.pulse import Pulse
 
 
 class Dispatcher(FIFOScheduler):
@@ -23,11 +24,17 @@ class Dispatcher(FIFOScheduler):
     Args:
         agenda: what there is to do.
         slots: how many jobs are done at once.
+        stall_s: a worker that has done nothing for so long is ended; None for never.
     """
 
-    def __init__(self, agenda: Agenda, slots: int) -> None:
+    def __init__(self, agenda: Agenda, slots: int, stall_s: float | None = None) -> None:
         super().__init__()
         self.agenda, self.slots = agenda, slots
+        self.pulse = None if stall_s is None else Pulse(stall_s)
+        self.failures: dict[str, Failure] = {}
+        """Why a job was not done, by name, until Ray has ended its worker."""
+        self.unrecorded: OSError | None = None
+        """Why a report could not be recorded. What is raised where it is heard, Ray rewords."""
         self.starting: list[str] = []
         """Names of the agenda's running jobs that no worker has begun yet."""
         self.trials: dict[str, Trial] = {}
@@ -43,6 +50,7 @@ class Dispatcher(FIFOScheduler):
 
     def take(self) -> Job | None:
         """A job that is new to Ray; None while there is none, or all slots are taken."""
+        self._notice_ended()  # if no trial is left, Ray asks for nothing else
         while len(self.agenda.running) < self.slots and (job := self.agenda.next()) is not None:
             self.starting.append(job.name)
             if len(self.idle) > len(self.taking_over):
@@ -57,11 +65,18 @@ class Dispatcher(FIFOScheduler):
         self.trials[trial.config["job"].name] = trial
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """The trial that takes the next free worker; Ray asks at every step."""
+        """The trial that takes the next free worker; Ray asks at every step.
+
+        Raises:
+            OSError: the run directory cannot be written.
+        """
+        if self.unrecorded is not None:
+            raise self.unrecorded
         self._look_after(tune_controller)
         if self.agenda.over:
             for name in list(self.trials):
                 self._stop(tune_controller, name)
+        self._share_idle(tune_controller)
         for name in self.starting:
             if name in self.taking_over:
                 self.taking_over.remove(name)
@@ -74,25 +89,61 @@ class Dispatcher(FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Pass a report on. After the last one the worker waits, and its trial is still running."""
         job = trial.config["job"]
-        if self.agenda.report(job, result["report"]):
+        if "failure" in result:
+            self.failures[job.name] = result["failure"]
+            return TrialScheduler.CONTINUE  # the worker raises it now
+        self.failures.pop(job.name, None)  # it did not hang after all
+        try:
+            continues = self.agenda.report(job, result["report"])
+        except OSError as error:
+            self.unrecorded = error
+            return TrialScheduler.NOOP
+        if continues:
             return TrialScheduler.CONTINUE
         self.idle[job.name] = job
         return TrialScheduler.NOOP
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """A job has raised, or its worker died."""
-        self._lose(trial.config["job"].name)
+        """Does nothing: what is raised here, Ray rewords. It is noticed at the next step."""
 
     def _look_after(self, tune_controller: Any) -> None:
-        """Notice what is to be stopped, what has begun, what Ray has ended without a word."""
+        """Notice what is to be stopped, what has ended, what has begun, what hangs."""
         self.agenda.heed()
+        self._notice_ended()
         for name, job in list(self.agenda.running.items()):
-            status = self.trials[name].status
-            if status in (Trial.ERROR, Trial.TERMINATED):
-                self._lose(name)
-            elif status == Trial.RUNNING and name in self.starting and name not in self.idle:
+            running = self.trials[name].status == Trial.RUNNING
+            if running and name in self.starting and name not in self.idle:
                 self.starting.remove(name)
                 self.agenda.started(job)
+        self._end_hung()
+
+    def _notice_ended(self) -> None:
+        """Notice what Ray has ended, for whatever reason: not of all it says a word."""
+        for name in list(self.agenda.running):
+            if self.trials[name].status in (Trial.ERROR, Trial.TERMINATED):
+                self._lose(name)
+
+    def _share_idle(self, tune_controller: Any) -> None:
+        """Let idle workers be taken over by jobs that were to get new ones, for which is no room.
+
+        A node may have been lost since, or another sweep of the cluster may hold the place.
+        """
+        placeless = tune_controller._actor_manager.pending_actors
+        for name in self.starting:
+            worker = tune_controller._trial_to_actor.get(self.trials[name])
+            wants = name not in self.taking_over and (worker is None or worker in placeless)
+            if wants and len(self.idle) > len(self.taking_over):
+                self.taking_over.add(name)
+
+    def _end_hung(self) -> None:
+        if self.pulse is None:
+            return
+        running = [(name, self.trials[name]) for name in self.agenda.running]
+        actors = {name: one.temporary_state.ray_actor for name, one in running}
+        workers = {name: one for name, one in actors.items() if one is not None}
+        for name in self.pulse.hung({name: one._actor_id.hex() for name, one in workers.items()}):
+            self.failures[name] = stalled_worker(self.pulse.stall_s / 60)
+            ray.kill(workers[name])
 
     def _lose(self, name: str) -> None:
         trial = self.trials.pop(name)
@@ -101,7 +152,8 @@ class Dispatcher(FIFOScheduler):
         if name in self.starting:
             self.starting.remove(name)
         if (job := self.agenda.running.get(name)) is not None:
-            self.agenda.fail(job, reason_of(trial))
+            failure = self.failures.pop(name, None) or lost_worker(message_of(trial))
+            self.agenda.fail(job, failure)
 
     def _release(self, tune_controller: Any, wanted_by: str) -> None:
         """Let go of an idle worker: of the trial that continues itself, if it has one."""
@@ -150,13 +202,8 @@ class Jobs(Searcher):
         """Does nothing, as `save`."""
 
 
-def reason_of(trial: Trial) -> str:
-    """The error of a trial in one line: its traceback from the line that names the error."""
+def message_of(trial: Trial) -> str:
+    """Ray's latest message of how a trial has ended, in many lines."""
     file = trial.error_file
-    if not file or not Path(file).exists():
-        return "its worker died and left no message"
-    lines = [line.strip() for line in Path(file).read_text().splitlines() if line.strip()]
-    names = re.compile(r"[\w.]+(Error|Exception|Interrupt|Exit)\b")
-    named = [index for index, line in enumerate(lines) if names.match(line)]
-    message = " ".join(lines[named[-1] if named else -1 :])
-    return textwrap.shorten(message, 200, placeholder=" …") or "its error has no message"
+    written = Path(file).read_text() if file and Path(file).exists() else ""
+    return written.rpartition("Failure #")[2]

@@ -13,15 +13,17 @@ continues from a rung before `QUORUM` of those that are expected there have come
 
 import bisect
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from itertools import islice
+from typing import TypeVar
 
 from runs.arms import Arm
 from sweeps.schema import Scheduler
 
 QUORUM = 0.5
 """Share of those expected at a rung that must have come before anybody continues from it."""
+
+K = TypeVar("K", bound=tuple[float, ...])
 
 Pool = Hashable
 """Trials of one pool are compared with each other."""
@@ -46,11 +48,33 @@ def rungs_of(rule: Scheduler, epochs: int, longest: int) -> tuple[int, ...]:
 
 @dataclass
 class _Rung:
-    """Those that reached it: how many, the order of those that may continue, and who continued."""
+    """Those that reached it, as sorted lists of (-score, number).
+
+    Attributes:
+        count: how many, with those that would have diverged before.
+        order: those that may continue, or have continued.
+        waiting: those of them that have not continued.
+    """
 
     count: int = 0
-    order: list[tuple[float, int]] = field(default_factory=list)  # of (-score, number)
-    promoted: set[int] = field(default_factory=set)
+    order: list[tuple[float, int]] = field(default_factory=list)
+    waiting: list[tuple[float, int]] = field(default_factory=list)
+
+
+@dataclass
+class _Goal:
+    """The trials of which one must be finished.
+
+    Attributes:
+        active: how many run or are finished.
+        waiting: those at a rung, as a sorted list of (-passed, -score, number).
+        leaders: those that have come furthest, as a sorted list of (passed, score, number): as many
+            as must be finished.
+    """
+
+    active: int = 0
+    waiting: list[tuple[int, float, int]] = field(default_factory=list)
+    leaders: list[tuple[int, float, int]] = field(default_factory=list)
 
 
 @dataclass
@@ -78,18 +102,22 @@ class Race:
     Args:
         rule: the factor, and how many trials of every arm are trained to their end.
         planned: how many trials each pool will have.
+
+    Attributes:
+        planned: may be changed when more trials are planned.
     """
 
     def __init__(self, rule: Scheduler, planned: dict[Pool, int]) -> None:
         self.rule, self.planned = rule, planned
         self._entrants: dict[int, _Entrant] = {}
         self._rungs: dict[Pool, dict[int, _Rung]] = {pool: defaultdict(_Rung) for pool in planned}
-        self._of_goal: dict[Hashable, list[int]] = defaultdict(list)
+        self._goals: dict[Hashable, _Goal] = defaultdict(_Goal)
+        self._wanted = max(rule.finish, 1)
 
     def enter(self, number: int, arm: Arm, pool: Pool, rungs: tuple[int, ...]) -> None:
         """A trial starts; it pauses at each of `rungs`, see `rungs_of`."""
         self._entrants[number] = _Entrant(arm, pool, rungs, running=True)
-        self._of_goal[self._goal_of(self._entrants[number])].append(number)
+        self._goal_of(self._entrants[number]).active += 1
 
     def next_segment(self, number: int) -> tuple[int, int]:
         """The epoch that a trial has reached, and the one of its next rung."""
@@ -102,10 +130,15 @@ class Race:
         entrant = self._entrants[number]
         entrant.running, entrant.score = False, score
         entrant.passed += 1
+        goal = self._goal_of(entrant)
+        self._lead(goal, number)
         if not entrant.finished:
+            goal.active -= 1
+            bisect.insort(goal.waiting, (-entrant.passed, -score, number))
             rung = self._rungs[entrant.pool][entrant.passed]
             rung.count += 1
             bisect.insort(rung.order, (-score, number))
+            bisect.insort(rung.waiting, (-score, number))
 
     def diverge(self, number: int) -> None:
         """A trial has diverged before its next rung: it counts there as the worst."""
@@ -117,13 +150,21 @@ class Race:
     def fail(self, number: int) -> None:
         """A trial has failed before its next rung: it does not count, because that is chance."""
         entrant = self._entrants[number]
+        self._goal_of(entrant).active -= 1
         entrant.running, entrant.out = False, True
+
+    def rejoin(self, number: int) -> None:
+        """A trial that has failed starts again, before the rung at which it did not arrive."""
+        entrant = self._entrants[number]
+        self._goal_of(entrant).active += 1
+        entrant.running, entrant.out = True, False
 
     def withdraw(self, number: int) -> None:
         """A trial was stopped before its next rung: where it was promoted, others can be."""
         self.fail(number)
         for rung in self._rungs[self._entrants[number].pool].values():
             rung.order = [one for one in rung.order if one[1] != number]
+            rung.waiting = [one for one in rung.waiting if one[1] != number]
 
     def ended(self, number: int) -> bool:
         """Whether a trial is finished, or was stopped, has diverged or failed."""
@@ -141,14 +182,21 @@ class Race:
                 expected = self.planned[pool] // self.rule.factor ** (passed - 1)
                 if not settled and rung.count < QUORUM * expected:
                     continue
-                best = rung.order[: rung.count // self.rule.factor]
-                ready = next((one for one in best if one[1] not in rung.promoted), None)
-                if ready is not None:
-                    found.append((-passed, *ready, pool))
-        if not found:
-            return None
-        passed, _, number, pool = min(found, key=lambda one: one[:3])
-        return self._continue(number, self._rungs[pool][-passed])
+                ready = rung.waiting[0] if rung.waiting else None
+                promotions = rung.count // self.rule.factor
+                if ready is not None and bisect.bisect_left(rung.order, ready) < promotions:
+                    found.append((-passed, *ready))
+        return self.resume(min(found)[2]) if found else None
+
+    def resume(self, number: int) -> int:
+        """A trial that waits at a rung continues; returns its number."""
+        entrant = self._entrants[number]
+        goal, rung = self._goal_of(entrant), self._rungs[entrant.pool][entrant.passed]
+        _discard(rung.waiting, (-entrant.score, number))
+        _discard(goal.waiting, (-entrant.passed, -entrant.score, number))
+        goal.active += 1
+        entrant.running = True
+        return number
 
     def finish(self) -> int | None:
         """After the last proposal: the trial that continues so that its arm has a finished one.
@@ -156,19 +204,9 @@ class Race:
         None while enough trials of every arm run or are finished. Where arms may drop out
         (`finish` is 0), the best trial of the whole pool takes the place of that of each arm.
         """
-        for numbers in self._of_goal.values():
-            entrants = [self._entrants[number] for number in numbers]
-            if self._are_enough(one.running or (one.finished and not one.out) for one in entrants):
-                continue
-            waiting = [
-                (-one.passed, -one.score, number)
-                for number, one in zip(numbers, entrants, strict=True)
-                if not (one.running or one.out or one.finished)
-            ]
-            if waiting:
-                _, _, number = min(waiting)
-                entrant = self._entrants[number]
-                return self._continue(number, self._rungs[entrant.pool][entrant.passed])
+        for goal in self._goals.values():
+            if goal.active < self._wanted and goal.waiting:
+                return self.resume(goal.waiting[0][2])
         return None
 
     def beaten(self, number: int) -> list[int]:
@@ -187,20 +225,22 @@ class Race:
         entrant = self._entrants[number]
         if entrant.running or bisect.bisect_left(order, (-entrant.score, number)) < promotions:
             return False
-        rivals = (self._entrants[other] for other in self._of_goal[self._goal_of(entrant)])
         own = (entrant.passed, entrant.score)
-        return self._are_enough((one.passed, one.score) > own for one in rivals)
+        ahead = [one for one in self._goal_of(entrant).leaders if one[:2] > own]
+        return len(ahead) == self._wanted
 
-    def _are_enough(self, trials: Iterable[bool]) -> bool:
-        """Whether it is true of as many trials as must be finished; no more are looked at."""
-        wanted = max(self.rule.finish, 1)
-        return sum(islice(filter(None, trials), wanted)) == wanted
+    def _lead(self, goal: _Goal, number: int) -> None:
+        """A trial has come further: it may be one of the leaders now."""
+        entrant = self._entrants[number]
+        leaders = [one for one in goal.leaders if one[2] != number]
+        bisect.insort(leaders, (entrant.passed, entrant.score, number))
+        goal.leaders = leaders[-self._wanted :]
 
-    def _continue(self, number: int, rung: _Rung) -> int:
-        rung.promoted.add(number)
-        self._entrants[number].running = True
-        return number
-
-    def _goal_of(self, entrant: _Entrant) -> Hashable:
+    def _goal_of(self, entrant: _Entrant) -> _Goal:
         """What must have a finished trial: its arm, or where arms may drop out, its pool."""
-        return entrant.arm if self.rule.finish else entrant.pool
+        return self._goals[entrant.arm if self.rule.finish else entrant.pool]
+
+
+def _discard(ordered: list[K], item: K) -> None:
+    """Remove an item of a sorted list, which holds it."""
+    del ordered[bisect.bisect_left(ordered, item)]

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -10,6 +11,9 @@ from runs.directory import RunDirectory
 from sweeps.commands import from_here, program, resuming_command
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan
+
+if TYPE_CHECKING:
+    from sweeps.cluster import Session
 
 
 def show_what_is_resumed(
@@ -22,15 +26,17 @@ def show_what_is_resumed(
     _print(lines, console)
 
 
-def show_where_to_look(dashboard: str, directory: RunDirectory, console: Console) -> None:
+def show_where_to_look(session: "Session", directory: RunDirectory, console: Console) -> None:
     """Print where the run can be watched."""
     lines = [
         f"TensorBoard    {program('tensorboard', '--logdir', from_here(directory.path))}",
         f"Optuna         {program('optuna-dashboard', from_here(directory.study_file))}",
     ]
-    if dashboard:
+    if session.dashboard:
         token = f"it asks for the token that `{program('ray', 'get-auth-token')}` prints"
-        lines.insert(0, f"Ray dashboard  http://{dashboard}  ({token})")
+        lines.insert(0, f"Ray dashboard  http://{session.dashboard}  ({token})")
+    if session.moved:
+        lines.append(f"Ray's files    {session.moved}  (TMPDIR is too long for Ray's sockets)")
     _print(lines, console)
 
 

@@ -4,10 +4,12 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.pretraining import store
 from models.pretraining.stage import Stage
 from runs.records import TrialRecord
 from sweeps.reports import Report
 from sweeps.stages import train_stage
+from sweeps.sync import Sync
 from sweeps.trial import Training, TrialContext, score_on_test, train_trial
 
 
@@ -18,11 +20,15 @@ class JobContext:
     Attributes:
         cache: where stages' weights are stored.
         pretraining_epochs: of each stage.
+        stall_s: after so long without work a worker counts as hung; None for never.
+        sync: brings files to the node of a job, and takes them from there.
     """
 
     trials: TrialContext
     cache: Path
     pretraining_epochs: int
+    stall_s: float | None
+    sync: Sync
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,8 +44,13 @@ class MakeStage:
 
     def reports(self, context: JobContext) -> Generator[Report]:
         """Do it, in a worker."""
+        stage, cache = self.stage, context.cache
         slots, deadline = context.trials.slots, context.trials.deadline
-        return train_stage(self.stage, context.pretraining_epochs, context.cache, slots, deadline)
+        work = train_stage(stage, context.pretraining_epochs, cache, slots, deadline)
+        made = store.folder_of(cache, stage.name, stage.key)
+        parents = [store.folder_of(cache, one.name, one.key) for one in stage.lineage()[:-1]]
+        unfinished = store.unfinished(cache, stage.name, stage.key)
+        return context.sync.stage(work, made, unfinished, stage.data.folder, parents)
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,7 +66,10 @@ class Train:
 
     def reports(self, context: JobContext) -> Generator[Report]:
         """Do it, in a worker."""
-        return train_trial(self.training, context.trials)
+        training, trials = self.training, context.trials
+        folder = trials.directory.folder_of(training.group, training.name)
+        work, data = train_trial(training, trials), trials.data.folder
+        return context.sync.training(work, folder, data, training.weights)
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,7 +85,9 @@ class Score:
 
     def reports(self, context: JobContext) -> Generator[Report]:
         """Do it, in a worker."""
-        return score_on_test(self.record, context.trials)
+        trials = context.trials
+        folder, work = trials.directory.folder(self.record), score_on_test(self.record, trials)
+        return context.sync.training(work, folder, trials.data.folder)
 
 
 Job = MakeStage | Train | Score

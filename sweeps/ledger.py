@@ -14,10 +14,8 @@ from runs.curves import Curve
 from runs.directory import Group, RunDirectory
 from runs.records import Status, TrialRecord
 from runs.winner import ArmStanding, rank_records
-from sweeps.resuming import ResumeFile
-
-RESUME_FILE = "resume.pt"
-"""In a trial's folder, while it is unfinished: what it resumes from."""
+from sweeps.resuming import RESUME_FILE, ResumeFile
+from sweeps.sync import NO_SYNC, UNFINISHED, Sync
 
 
 class Ledger:
@@ -25,13 +23,20 @@ class Ledger:
 
     Args:
         metric: decides which epoch and which trial is best.
+        sync: brings what workers on other nodes have written.
 
     Raises:
         RunDirectoryError: a record is damaged.
     """
 
-    def __init__(self, directory: RunDirectory, metric: str, group: Group = "trials") -> None:
-        self.directory, self.metric, self.group = directory, metric, group
+    def __init__(
+        self,
+        directory: RunDirectory,
+        metric: str,
+        group: Group = "trials",
+        sync: Sync = NO_SYNC,
+    ) -> None:
+        self.directory, self.metric, self.group, self.sync = directory, metric, group, sync
         records = directory.trials() if group == "trials" else directory.repeats()
         self.records: dict[int, TrialRecord] = {record.number: record for record in records}
         self._best = {arm.arm: arm.trial for arm in self.standings()}
@@ -56,10 +61,26 @@ class Ledger:
         record = self.records[number]
         record.status = "waiting"
         self.directory.write_training(record)
+        self.sync.collect(self.folder(number), without=UNFINISHED)
+
+    def try_again(self, number: int) -> None:
+        """A trial has lost its worker or its files, and waits to go on from its checkpoint."""
+        self.records[number].retries += 1
+        self.pause(number)
+
+    def reopen(self, number: int) -> None:
+        """A trial that has failed will be trained again, from the start."""
+        record = self.records[number]
+        if record.failed_with is None:
+            record.failed_with = seen(record)
+        record.reason, record.epochs, record.seconds, record.seen = None, Curve(), 0.0, None
+        self.pause(number)
 
     def forget(self, number: int) -> None:
         """Delete what a trial resumes from. Should it continue after all, it is trained again."""
-        ResumeFile(self.folder(number) / RESUME_FILE).remove()
+        unfinished = self.folder(number) / RESUME_FILE
+        ResumeFile(unfinished).remove()
+        self.sync.discard(unfinished)
 
     def describe(self, number: int, device: str, architecture: str, parameters: int) -> None:
         """Note what a trial runs on and what it trains; written with its next epoch."""
@@ -71,9 +92,11 @@ class Ledger:
         """Record the finite metrics of an epoch.
 
         A trial that was resumed from a checkpoint repeats some epochs: the new ones replace the
-        old ones.
+        old ones, except for the search, which may have decided by them.
         """
         record = self.records[number]
+        if record.epochs and record.epochs[-1]["epoch"] >= metrics["epoch"]:
+            record.seen = seen(record)
         kept = [epoch for epoch in record.epochs if epoch["epoch"] < metrics["epoch"]]
         finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
         epochs = [*kept, finite]
@@ -95,6 +118,7 @@ class Ledger:
         self.forget(number)
         if self.group == "trials":
             self._keep_best_weights(record)
+        self.sync.collect(self.folder(number))
 
     @property
     def ended(self) -> int:
@@ -102,8 +126,12 @@ class Ledger:
         return sum(record.ended for record in self.records.values())
 
     def out_of_time(self, deadline: float | None) -> bool:
-        """Whether an epoch as long as the longest so far would end after `deadline`."""
-        return deadline is not None and time.time() + self._longest_epoch_s > deadline
+        """Whether an epoch as long as the longest so far would end after `deadline`.
+
+        Args:
+            deadline: by `time.monotonic`; None for never.
+        """
+        return deadline is not None and time.monotonic() + self._longest_epoch_s > deadline
 
     def folder(self, number: int) -> Path:
         """Where a trial keeps its record, weights and TensorBoard events."""
@@ -125,7 +153,16 @@ class Ledger:
             self._best[ended.arm] = ranked[0].trial
         for record in of_both:
             if not ranked or record is not ranked[0].trial:
-                self.directory.weights_file(record).unlink(missing_ok=True)
+                weights = self.directory.weights_file(record)
+                weights.unlink(missing_ok=True)
+                self.sync.discard(weights)
+
+
+def seen(record: TrialRecord) -> Curve:
+    """The epochs by which the search decides: of one that was repeated, as it first was."""
+    first = record.seen or Curve()
+    done = first[-1]["epoch"] if first else -1
+    return Curve([*first, *(epoch for epoch in record.epochs if epoch["epoch"] > done)])
 
 
 def reached(record: TrialRecord, epoch: int) -> bool:

@@ -6,12 +6,20 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from runs.files import is_writable
 from sweeps.faults import SweepError
 
 
 @contextlib.contextmanager
 def exclusive(run: Path) -> Iterator[None]:
-    """Keep other processes out of a run directory. SweepError: another one uses it."""
+    """Keep other processes out of a run directory.
+
+    Raises:
+        SweepError: another process uses it, or nothing can be written there.
+    """
+    for folder in (run, run.parent):
+        if not is_writable(folder):
+            raise SweepError(f"{folder} is read-only: choose another folder with --results DIR")
     run.parent.mkdir(parents=True, exist_ok=True)
     try:
         with _lock(run):

@@ -1,34 +1,45 @@
 """The plan: all that is known before the first trial. What can fail early fails here."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
 
-from datasets import Prepared
+from datasets import Prepared, seen_by, stored_statistics
 from datasets.options import Dataset, prepare_dataset
-from models.build import model_for
+from datasets.source import brings
+from models.backbones.source import NotInstalledError
+from models.build import model_for, recipe_of
 from models.flops import epoch_cost
 from models.model import Model
+from models.pretraining import units
 from models.pretraining.audit import WeightsDoNotFitError
 from models.pretraining.hub import WeightsUnavailableError
 from models.pretraining.stage import Stage
+from models.pretraining.store import Stored, folder_of
 from models.tasks import TASKS
+from models.training import keeps_features
 from runs.arms import Arm
 from runs.directory import RunDirectory
 from runs.errors import EosweepError, did_you_mean
 from runs.progress import UNSEEN, Progress
-from runs.records import RunRecord, SkippedArm
+from runs.records import ProbeRecord, RunRecord, SkippedArm
 from runs.skipped import by_reason
+from sweeps.check import unlabelled
 from sweeps.faults import SweepError
+from sweeps.fine_tuning import check_layers, kept_bytes, training_notes
+from sweeps.labels import beyond_limit, check_classes, check_labels, check_shares, shares
 from sweeps.proposals import trials_planned
 from sweeps.repeats import repeats_planned
 from sweeps.schema import Sweep
+from sweeps.screen import Screened
 from sweeps.slots import Machine, Slots, allocate
-from sweeps.space import arms_of, complete, settings_of
+from sweeps.space import arms_of, complete, heads_of
 from sweeps.stages import import_weights, in_order, stage_for
+from sweeps.stored_run import open_sync
+from sweeps.sync import Sync
 
 
 @dataclass(frozen=True)
@@ -41,9 +52,15 @@ class Plan:
         skipped: those whose weights are not available, where the sweep says `unavailable: skip`.
         starts: for each of `arms`, the stage that makes its initial weights; None for scratch.
         stages: those that must be in the store before the trials, parents first.
+        probes: of all arms in the screen before the run; () without one.
+        seen: the data as each arm sees them.
         costs: what an epoch of each arm costs on the search's clock; a resumed run keeps those
             that it was started with.
-        checkpoint: bytes that the largest model takes on the disk while its trial waits.
+        weights: bytes of the weights of each arm's model.
+        warnings: what a person should look at: units and bands of published weights.
+        sync: brings files from and to nodes that do not see the folders of this one.
+        features: bytes of the features that are kept, of each arm whose frozen backbone's are.
+        notes: what a person should know of how the arms are trained.
     """
 
     sweep: Sweep
@@ -55,13 +72,19 @@ class Plan:
     skipped: list[SkippedArm]
     starts: dict[Arm, Stage | None]
     stages: list[Stage]
+    probes: tuple[ProbeRecord, ...]
+    seen: dict[Arm, Prepared]
     costs: dict[Arm, int]
-    checkpoint: int
+    weights: dict[Arm, int]
+    warnings: list[str]
+    sync: Sync
+    features: dict[Arm, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """All that validation is scored by."""
-        return TASKS[self.sweep.task].metrics_on(self.data.classes, self.data.labels)
+        return _metrics(self.sweep, self.data)
 
     @property
     def trials(self) -> int:
@@ -76,7 +99,26 @@ class Plan:
     @property
     def missing(self) -> list[Stage]:
         """Stages whose weights are not in the store yet."""
-        return [stage for stage in self.stages if stage.stored(self.cache) is None]
+        return [stage for stage in self.stages if self.stored(stage) is None]
+
+    def stored(self, stage: Stage) -> Stored | None:
+        """The weights of a stage, brought here from the storage if another node has made them."""
+        self.sync.fetch(folder_of(self.cache, stage.name, stage.key))
+        return stage.stored(self.cache)
+
+    def share(self) -> None:
+        """Have in the storage what jobs on other nodes need."""
+        for stage in self.stages:
+            self.sync.keep(stage.data.folder)
+            if (stored := self.stored(stage)) is not None:
+                self.sync.keep(stored.folder)
+        self.sync.keep(self.data.folder)
+
+    @property
+    def licences(self) -> dict[str, str]:
+        """Of published weights that the arms start from, by the name of their stage."""
+        imported = {stage.name: stage.published for stage in self.stages}
+        return {name: weights.licence for name, weights in imported.items() if weights}
 
     def served_by(self, stage: Stage) -> tuple[Arm, ...]:
         """The arms whose initial weights need `stage`."""
@@ -89,7 +131,7 @@ class Plan:
         stage = self.starts[arm]
         if stage is None:
             return None
-        stored = stage.stored(self.cache)
+        stored = self.stored(stage)
         assert stored is not None, f"{stage.name} has not been made"
         return stored.folder
 
@@ -101,12 +143,14 @@ def make_plan(
     machines: list[Machine],
     *,
     resume: bool = False,
+    screen: Screened | None = None,
     progress: Progress = UNSEEN,
 ) -> Plan:
     """Find and check data, weights and slots.
 
     Args:
         resume: the run directory holds a run; its arms, data and costs are kept.
+        screen: what came of the screen before the run.
         progress: is told what is being done.
 
     Raises:
@@ -115,41 +159,57 @@ def make_plan(
         DataError: the data are missing or damaged; it names every bad file.
         DoesNotFitError: the machines are smaller than a slot.
         RunDirectoryError: the run that is resumed is damaged.
+        StorageError: the sweep's storage cannot be used.
     """
     slots = allocate(sweep.resources, machines)
+    results, cache = results.resolve(), cache.resolve()  # workers have other working directories
+    directory = RunDirectory(results / sweep.name)
+    sync = open_sync(sweep.storage, cache, directory, progress)
     # Two arms may ask for the same other data: it is looked at once.
     prepare = lru_cache(partial(prepare_dataset, cache=cache, progress=progress))
-    data = prepare(sweep.dataset)
+    data = prepare(sweep.decoded)
+    _check_task(sweep, data)
     _check_metric(sweep, data)
-    models = _models(sweep, data, progress)
-    _check_labels(sweep, data)
-    starts: dict[Arm, Stage | None] = {}
-    skipped = []
+    progress.step("looking at the data as the arms see them")
+    seen = {arm: seen_by(complete(sweep, arm), data) for arm in arms_of(sweep)}
+    models, skipped = _models(sweep, seen, progress)
+    check_labels(sweep, data)
+    check_classes(sweep, data)
+    check_shares(sweep, seen)
+    about = {model.backbone.name: model.backbone.notes for model in models.values()}
+    told = [f"{name}: {note}" for name, notes in about.items() for note in notes]
+    told += shares(sweep, seen)
+    data = replace(data, notes=(*data.notes, *beyond_limit(sweep, data), *told))
     progress.step("looking for initial weights")
-    for arm in arms_of(sweep):
-        try:
-            starts[arm] = _start(sweep, arm, data, prepare, cache)
-        except WeightsDoNotFitError as error:
-            skipped.append(SkippedArm(arm=arm, reason=str(error)))
-        except WeightsUnavailableError as error:
-            why = {"reason": error.reason, "remedy": error.remedy, "lacking": error.lacking}
-            skipped.append(SkippedArm(arm=arm, **why))
+    dropped = screen.dropped if screen is not None else {}
+    starts, lacking = _starts(
+        [arm for arm in models if arm not in dropped], sweep, seen, prepare, cache
+    )
+    skipped += lacking
     if skipped and (sweep.unavailable == "error" or not starts):
         raise SweepError(_unavailable(skipped, len(starts)))
-    directory = RunDirectory(results / sweep.name)
+    skipped += [SkippedArm(arm=arm, reason=reason) for arm, reason in dropped.items()]
+    probes = screen.probes if screen is not None else ()
     if resume and directory.begun():
         begun = directory.run()
+        probes = begun.probes
         skipped += _skip_new(begun, starts, data, directory.path)
         starts = {arm: starts[arm] for arm in begun.arms}
         costs = dict(zip(begun.arms, begun.costs, strict=True))
     else:
         counted = progress.over("counting the operations of the arms", starts)
-        costs = {arm: _cost(sweep, arm, models[arm], data) for arm in counted}
-    checkpoint = max(checkpoint_bytes(models[arm]) for arm in starts)
+        costs = {arm: _cost(sweep, arm, models[arm], seen[arm]) for arm in counted}
+    weights = {arm: bytes_of(models[arm]) for arm in starts}
     stages = in_order(stage for stage in starts.values() if stage is not None)
     arms = list(starts)
+    run = {arm: models[arm] for arm in arms}
     return Plan(
-        sweep, directory, cache, data, slots, arms, skipped, starts, stages, costs, checkpoint
+        *(sweep, directory, cache, data, slots, arms, skipped, starts, stages, probes, seen, costs),
+        weights=weights,
+        sync=sync,
+        features=kept_bytes(sweep, run, seen),
+        notes=training_notes(sweep, run),
+        warnings=_warnings(stages),
     )
 
 
@@ -169,62 +229,113 @@ def _skip_new(
     if begun.data.fingerprint != data.fingerprint:
         raise SweepError(f"the data have changed since {run} was started: start a new run")
     reason = "its weights were not available when the run was started; a new run compares it too"
-    return [SkippedArm(arm=arm, reason=reason) for arm in available if arm not in begun.arms]
+    before = {one.arm: one for one in begun.skipped}
+    dropped = {probe.arm for probe in begun.probes if not probe.kept}
+    return [
+        before[arm] if arm in dropped else SkippedArm(arm=arm, reason=reason)
+        for arm in available
+        if arm not in begun.arms
+    ]
+
+
+def _check_task(sweep: Sweep, data: Prepared) -> None:
+    """Raise `SweepError` if the labels are of another kind than the task or a head needs."""
+    needs = TASKS[sweep.task].needs
+    if not brings(data.labels, needs):
+        there = " and ".join(sorted(data.labels))
+        raise SweepError(
+            f"task: {sweep.task} needs {needs}, but the labels of {sweep.dataset.name} are {there}"
+        )
+    for name, head in heads_of(sweep).items():
+        if missing := unlabelled(head, name, data.labels):
+            raise SweepError(f"head: {missing}")
 
 
 def _check_metric(sweep: Sweep, data: Prepared) -> None:
     """Raise `SweepError` if the metric is of a class that the data do not have."""
-    known = TASKS[sweep.task].metrics_on(data.classes, data.labels)
+    known = _metrics(sweep, data)
     if sweep.metric not in known:
         hint = did_you_mean(sweep.metric, known)
         raise SweepError(f"metric: there is no '{sweep.metric}' on {sweep.dataset.name}{hint}")
 
 
-def _check_labels(sweep: Sweep, data: Prepared) -> None:
-    """Raise `SweepError` if a split has no object or no labelled pixel of a class."""
-    label = TASKS[sweep.task].needs
-    if splits := data.without(label):
-        what, remedy = {
-            "boxes": (
-                f"an object of at least {sweep.dataset.min_area:g} px²",
-                "lower dataset.min_area, or ",
-            ),
-            "masks": (f"a pixel of {' or '.join(data.classes)}", ""),
-        }[label]
-        raise SweepError(
-            f"no image of {' and '.join(splits)} has {what}, so that no model can be trained or "
-            f"scored: {remedy}choose other splits"
-        )
+def _metrics(sweep: Sweep, data: Prepared) -> tuple[str, ...]:
+    """Those of the task, and those that some arms have more."""
+    task = TASKS[sweep.task]
+    of_all = task.metrics_on(data.classes, data.labels, whole_scenes=sweep.whole_scenes)
+    return *of_all, *(name for head in heads_of(sweep).values() for name in head.metrics)
 
 
-def _models(sweep: Sweep, data: Prepared, progress: Progress) -> dict[Arm, Model]:
+def _models(
+    sweep: Sweep, seen: dict[Arm, Prepared], progress: Progress
+) -> tuple[dict[Arm, Model], list[SkippedArm]]:
     """The model of each arm, without weights, so that no trial fails at building it.
 
+    Also the arms whose backbone's library is not installed.
+
     Raises:
-        SweepError: a head does not fit its backbone, or an option does not fit the classes.
+        SweepError: a head or layer_decay does not fit its backbone, or an option the classes.
     """
-    models = {}
-    for arm in progress.over("building the models of the arms", arms_of(sweep)):
+    models, skipped = {}, []
+    for arm, data in progress.over("building the models of the arms", seen.items()):
         try:
             with torch.device("meta"):
                 models[arm] = model_for(sweep.task, complete(sweep, arm), data)
+            check_layers(sweep, arm, models[arm])
+        except NotInstalledError as error:
+            skipped.append(SkippedArm(arm=arm, reason=str(error)))
         except EosweepError as error:
             raise SweepError(f"arm {arm.title}: {error}") from None
-    return models
+    return models, skipped
 
 
 def _cost(sweep: Sweep, arm: Arm, model: Model, data: Prepared) -> int:
+    """Of an epoch, or of the mean epoch where the backbone is frozen in some."""
     images = (data.counts["train"], data.counts["val"])
-    return epoch_cost(model, images, frozen=settings_of(sweep, arm).frozen)
+    recipe = recipe_of(complete(sweep, arm))
+    kept = keeps_features(model, recipe)
+    cost = epoch_cost(model, images, recipe.frozen, kept=kept)
+    if recipe.frozen or not recipe.freeze_epochs or not recipe.epochs:
+        return cost
+    share = min(1.0, recipe.freeze_epochs / recipe.epochs)
+    return round(share * epoch_cost(model, images, frozen=True) + (1 - share) * cost)
 
 
-def checkpoint_bytes(model: Model) -> int:
-    """What a waiting trial keeps at most.
+def _warnings(stages: Iterable[Stage]) -> list[str]:
+    """What to look at of published weights: the units and bands of the data that they are for."""
+    found: dict[str, list[str]] = {}
+    for stage in stages:
+        if stage.published is not None:
+            mean, std = (part.tolist() for part in stored_statistics(stage.data))
+            for line in units.warnings(stage.published, stage.data.spectrum, mean, std):
+                found.setdefault(line, []).append(stage.name)
+    return [f"{', '.join(names)}: {line}" for line, names in found.items()]
 
-    That is its best weights, and the last ones with AdamW's two states, of this rung and the one
-    before.
-    """
-    return (1 + 2 * 3) * sum(part.numel() * part.element_size() for part in model.parameters())
+
+def bytes_of(model: Model) -> int:
+    """What the weights of a model take."""
+    return sum(part.numel() * part.element_size() for part in model.state_dict().values())
+
+
+def _starts(
+    arms: Iterable[Arm],
+    sweep: Sweep,
+    seen: dict[Arm, Prepared],
+    prepare: Callable[[Dataset], Prepared],
+    cache: Path,
+) -> tuple[dict[Arm, Stage | None], list[SkippedArm]]:
+    """The stage of each arm whose weights are there or can be made; the other arms."""
+    starts: dict[Arm, Stage | None] = {}
+    skipped = []
+    for arm in arms:
+        try:
+            starts[arm] = _start(sweep, arm, seen[arm], prepare, cache)
+        except WeightsDoNotFitError as error:
+            skipped.append(SkippedArm(arm=arm, reason=str(error)))
+        except WeightsUnavailableError as error:
+            why = {"reason": error.reason, "remedy": error.remedy, "lacking": error.lacking}
+            skipped.append(SkippedArm(arm=arm, **why))
+    return starts, skipped
 
 
 def _start(

@@ -11,7 +11,7 @@ from collections.abc import Collection, Container, Sequence
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search.optuna import OptunaSearch
 
@@ -99,6 +99,7 @@ class Proposals:
             arm=arm,
             config=config,
             tuned=tuple(tuned_in(self.sweep, arm)),
+            planned=self.planned,
         )
 
     def learn(self, number: int, scores: Sequence[tuple[int, float]]) -> None:
@@ -130,6 +131,11 @@ class StudyStorage(JournalStorage):
 
     hidden: Collection[Arm] = ()
 
+    def __init__(self, log_storage: BaseJournalBackend) -> None:
+        super().__init__(log_storage)
+        self._begun: set[int] = set()
+        """Studies of which no enqueued point waits any more: they are not searched for one."""
+
     def get_all_trials(
         self,
         study_id: int,
@@ -137,6 +143,8 @@ class StudyStorage(JournalStorage):
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         """As of `JournalStorage`."""
+        if states == (TrialState.WAITING,):
+            return self._waiting(study_id, deepcopy)
         changed = (TrialState.RUNNING, TrialState.PRUNED, TrialState.COMPLETE)
         if states is not None and not any(state in states for state in changed):
             return super().get_all_trials(study_id, deepcopy=deepcopy, states=states)
@@ -147,6 +155,18 @@ class StudyStorage(JournalStorage):
             if (states is None or trial.state in states)
             and not any(_is_of(trial, arm) for arm in self.hidden)
         ]
+
+    def _waiting(self, study_id: int, deepcopy: bool) -> list[FrozenTrial]:
+        """The enqueued points, which all are there before the first proposal.
+
+        Optuna asks for them at every proposal, and looks at all trials.
+        """
+        if study_id in self._begun:
+            return []
+        found = super().get_all_trials(study_id, deepcopy, (TrialState.WAITING,))
+        if not found:
+            self._begun.add(study_id)
+        return found
 
 
 def _as_it_stands(trial: FrozenTrial) -> FrozenTrial:

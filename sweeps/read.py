@@ -11,13 +11,18 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from runs.errors import did_you_mean
+from runs.overrides import parse_override
 from runs.progress import UNSEEN, Progress
+from runs.storage import storage_address
 from sweeps.check import keys_at_fault, names_at_fault
 from sweeps.faults import Fault, Key, SweepError
-from sweeps.schema import Sweep
+from sweeps.schema import STRENGTHS, Sweep
 
 FREE_KEYS = ("compare", "tune", "fixed")
 """Sections whose own keys may hold dots (`loss_weights.roi_box`)."""
+
+MOST_VALUES = 100_000
+"""Of a sweep file. Aliases of aliases unfold to any number in a few lines."""
 
 MESSAGES = {
     "missing": "this key is missing",
@@ -65,6 +70,21 @@ def read_name(path: Path, overrides: Sequence[str] = ()) -> str:
     return str(document.get("name"))
 
 
+def read_storage(path: Path, overrides: Sequence[str] = ()) -> str | None:
+    """The storage of the sweep, whose other keys are not checked.
+
+    Raises:
+        SweepError: there is no such file, an override is none, or this is no storage.
+    """
+    document = _load(path)
+    _overlay(path, document, [_parse(text) for text in overrides])
+    text = document.get("storage")
+    try:
+        return None if text is None else storage_address(str(text))
+    except ValueError as error:
+        raise SweepError(f"{path}: storage: {error}") from None
+
+
 def _overlay(
     path: Path, document: CommentedMap, typed: Sequence[tuple[str, Any]]
 ) -> dict[Key, str]:
@@ -104,27 +124,31 @@ def _load(path: Path) -> CommentedMap:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = str(error.problem).split(", the first")[0]
         raise SweepError(f"{path}:{line}: this is not YAML: {problem}") from None
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         problem = str(error).strip().replace("\n", " ")
         raise SweepError(f"{path}: this is not YAML: {problem}") from None
     if not isinstance(document, CommentedMap):
         raise SweepError(f"{path}:1: a sweep file is a mapping of keys such as name, task, dataset")
+    if _size(document, {}) > MOST_VALUES:
+        raise SweepError(f"{path}: its aliases unfold to more than {MOST_VALUES:,} values")
     return document
 
 
+def _size(node: Any, known: dict[int, int]) -> int:
+    """How many values a node unfolds to."""
+    if not isinstance(node, CommentedMap | CommentedSeq):
+        return 1
+    if id(node) not in known:
+        parts = node.values() if isinstance(node, CommentedMap) else node
+        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(node)]
+
+
 def _parse(text: str) -> tuple[str, Any]:
-    """`a.b=value` as key and value; the value is read as YAML."""
-    dotted, equals, value = text.partition("=")
-    if not equals or not dotted:
-        raise SweepError(
-            f"command line: '{text}' is not an override; write key=value, such as budget.trials=6"
-        )
-    if not value.strip():
-        raise SweepError(f"command line: '{text}' gives no value; write null if you mean none")
     try:
-        return dotted, YAML(typ="safe").load(value)
-    except (YAMLError, ValueError):
-        raise SweepError(f"command line: '{value}' in '{text}' is not a YAML value") from None
+        return parse_override(text)
+    except ValueError as error:
+        raise SweepError(f"command line: {error}") from None
 
 
 def _override(document: CommentedMap, dotted: str, value: Any) -> Key:
@@ -133,11 +157,13 @@ def _override(document: CommentedMap, dotted: str, value: Any) -> Key:
     if parts[0] in FREE_KEYS and len(parts) > 1:
         parts = [parts[0], ".".join(parts[1:])]
         section = document.get(parts[0])
-        known = list(section) if isinstance(section, CommentedMap) else []
-        # tune.lr.log_uniform reaches into the entry `lr`; tune.loss_weights.roi_box names one.
-        head = max((k for k in known if parts[1].startswith(f"{k}.")), key=len, default=None)
-        if head is not None:
-            parts = [parts[0], head, *parts[1][len(head) + 1 :].split(".")]
+        known = [*section, *STRENGTHS] if isinstance(section, CommentedMap) else [*STRENGTHS]
+        # tune.lr.log_uniform reaches into the entry `lr`; tune.loss_weights.roi_box names one, and
+        # tune.augment.scale does, beside an entry `augment`.
+        around = [k for k in known if f"{parts[1]}.".startswith(f"{k}.")]
+        if around:
+            head = max(around, key=len)
+            parts = [parts[0], head, *filter(None, parts[1][len(head) + 1 :].split("."))]
     target = document
     for part in parts[:-1]:
         if not isinstance(target.get(part), CommentedMap):

@@ -2,13 +2,18 @@
 
 import pickle
 import time
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from runs.files import whole_file
+from runs.archives import DAMAGES
+from runs.files import unwritten, whole_file
+
+RESUME_FILE = "resume.pt"
+"""In a trial's folder, while it is unfinished: what it resumes from."""
 
 RESUME_EVERY_S = 60.0
 """An interrupted training loses about this much: its state is written no more often."""
@@ -28,8 +33,8 @@ class ResumeFile:
         """
         for file in (self.file, self.before):
             try:
-                return torch.load(file, map_location=device, weights_only=True)
-            except (FileNotFoundError, RuntimeError, EOFError, pickle.UnpicklingError):
+                return _read(file, device)
+            except (FileNotFoundError, pickle.UnpicklingError, *DAMAGES):
                 continue
         return None
 
@@ -44,12 +49,24 @@ class ResumeFile:
         if self.file.exists():
             self.file.replace(self.before)
         with whole_file(self.file) as partial:
-            torch.save(dict(state), partial)
+            try:
+                torch.save(dict(state), partial)
+            except RuntimeError as error:  # as PyTorch says that the disk is full
+                raise unwritten(self.file, error) from error
 
     def remove(self) -> None:
         """Delete both: the training has ended."""
         self.file.unlink(missing_ok=True)
         self.before.unlink(missing_ok=True)
+
+
+def _read(file: Path, device: torch.device) -> dict[str, Any]:
+    # PyTorch's own reader does not compare checksums: flipped bits would be other weights.
+    with zipfile.ZipFile(file) as archive:
+        if damaged := archive.testzip():
+            raise zipfile.BadZipFile(f"{damaged} in {file} does not match its checksum")
+    state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
+    return state
 
 
 def time_for_another(deadline: float | None, seconds: float) -> bool:

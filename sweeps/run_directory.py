@@ -17,15 +17,19 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from datasets import open_split
+from datasets.seen import scaling_of
+from models.backbones import source_and_name
 from runs.directory import RunDirectory
 from runs.errors import first_fault
 from runs.files import write_text
 from runs.records import DataRecord, Machine, RunRecord
+from sweeps.check import values_of
 from sweeps.commands import ROOT
 from sweeps.differences import differences
 from sweeps.faults import SweepError
 from sweeps.plan import Plan
 from sweeps.schema import Sweep
+from sweeps.space import settings_of
 
 PACKAGES = (
     "ray",
@@ -34,6 +38,7 @@ PACKAGES = (
     "torchvision",
     "timm",
     "segmentation-models-pytorch",
+    "scikit-image",
     "numpy",
     "scipy",
     "rasterio",
@@ -49,7 +54,11 @@ FREE: dict[str, Any] = {
     "cost": True,
     "references": True,
     "resources": True,
+    "retries": True,
+    "stall_minutes": True,
+    "cluster": True,
     "track": True,
+    "storage": True,
 }
 """What of a sweep may change when a run is resumed; its trials can only become more."""
 
@@ -126,12 +135,15 @@ def begin_run_directory(
             "task": sweep.task,
             "metric": sweep.metric,
             "metrics": plan.metrics,
+            "metric_over": sweep.metric_over,
             "sample": sweep.uses_sample,
             "seed": sweep.seed,
             "factors": tuple(sweep.compare),
             "arms": plan.arms,
             "skipped": plan.skipped,
+            "probes": plan.probes,
             "weights": [stage and f"{stage.name}-{stage.key}" for stage in plan.starts.values()],
+            "licences": plan.licences,
             "tune": {name: domain.model_dump() for name, domain in sweep.tune.items()},
             "budget": sweep.budget.model_dump(),
             "repeats": sweep.repeats and sweep.repeats.model_dump(),
@@ -154,7 +166,7 @@ def begin_run_directory(
             "machine": _machine(),
             "versions": {
                 "python": platform.python_version(),
-                **{name: importlib.metadata.version(name) for name in PACKAGES},
+                **{name: importlib.metadata.version(name) for name in _packages(plan)},
             },
             "git": git_revision(),
         }
@@ -164,6 +176,13 @@ def begin_run_directory(
     directory.path.mkdir(parents=True, exist_ok=True)
     write_text(directory.sweep_file, resolved.getvalue())
     directory.write_run(record)
+
+
+def _packages(plan: Plan) -> list[str]:
+    """Names of the packages that shape the result, with those of the backbones' sources."""
+    used = {settings_of(plan.sweep, arm).backbone for arm in plan.arms}
+    sources = {source_and_name(backbone)[0].package for backbone in used}
+    return list(dict.fromkeys([*PACKAGES, *sorted(sources)]))
 
 
 def _data_record(plan: Plan) -> DataRecord:
@@ -177,10 +196,14 @@ def _data_record(plan: Plan) -> DataRecord:
             "fingerprint": data.fingerprint,
             "counts": data.counts,
             "classes": data.classes,
+            "colours": data.colours,
             "class_pixels": data.class_pixels["train"],
             "class_areas": data.class_areas["train"],
+            "class_images": data.class_images.get("train", ()),
+            "multi_label": data.multi_label,
             "labels": sorted(data.labels),
             "bands": data.bands,
+            "spectrum": [band._asdict() for band in data.spectrum],
             "rgb": data.rgb,
             "image_size": data.image_size,
             "window": np.median(training.sizes, axis=0).astype(int).tolist(),
@@ -188,6 +211,13 @@ def _data_record(plan: Plan) -> DataRecord:
             "stretch": None if training.stretch is None else training.stretch.tolist(),
             "mean": training.mean.tolist(),
             "std": training.std.tolist(),
+            "nodata": plan.sweep.dataset.nodata,
+            "groups": data.groups,
+            "scalings": {
+                stretch: scaling_of(data, stretch)._asdict()
+                for _, stretch in values_of(plan.sweep, "stretch")
+                if stretch is not None
+            },
             "skipped_files": [(str(file), reason) for file, reason in data.skipped],
         }
     )

@@ -4,8 +4,8 @@ Three groups of hyperparameters, in the words of the Deep Learning Tuning Playbo
 2023): `compare` holds the scientific ones (each combination is an arm, a row of the table),
 `tune` the nuisance ones (searched within every arm, so that arms are compared at their best), and
 `fixed` the rest. All three take the keys of `Settings`, the options of the heads
-(`models.heads`) and weights of loss terms. If a factor of `compare` stands for several
-settings at once, `variants` has the settings of each choice.
+(`models.heads`), strengths of augmentation (`datasets.augment`) and weights of loss terms. If a
+factor of `compare` stands for several settings at once, `variants` has the settings of each choice.
 """
 
 import contextlib
@@ -21,14 +21,18 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
-from datasets.options import Dataset
+from datasets.augment import OPERATIONS, PREFIX, Level
+from datasets.options import ALL_BANDS, Dataset
+from datasets.seen import AS_STORED
 from models.heads import HEAD_OPTIONS
 from models.heads.options import LOSS_PREFIX
 from models.pretraining import KINDS
 from models.pretraining.options import Checkpoint
 from runs.arms import Scalar
 from runs.sections import Section
+from runs.storage import storage_address
 
 
 def _distinct(values: list[Scalar]) -> list[Scalar]:
@@ -42,6 +46,18 @@ def _distinct(values: list[Scalar]) -> list[Scalar]:
 Choices = Annotated[list[Scalar], AfterValidator(_distinct)]
 
 
+def _percentiles(stretch: str) -> str:
+    if stretch == AS_STORED:
+        return stretch
+    try:
+        low, high = (float(part) for part in stretch.split(","))
+    except ValueError:
+        raise ValueError("write two percentiles, such as [2, 98], or none") from None
+    if not 0 <= low < high <= 100:
+        raise ValueError("percentiles rise from 0 to 100")
+    return f"{low:g}, {high:g}"
+
+
 class Settings(Section):
     """The settings of one trial: the keys of `compare`, `tune` and `fixed`.
 
@@ -50,10 +66,15 @@ class Settings(Section):
     head come beside them.
     """
 
-    backbone: str = Field(description="a timm model name")
+    backbone: str = Field(description="a timm model name, or SOURCE/NAME: torchgeo/resnet50")
     pretraining: str = Field(
-        description="scratch, imagenet, mae, distillation, source, or a name under "
-        "weights.checkpoints"
+        description="scratch, imagenet, default (the usual weights of the backbone's source), "
+        "SOURCE:NAME, mae, distillation, source, or a name under weights.checkpoints"
+    )
+    missing_bands: Literal["error", "mean"] = Field(
+        "error",
+        description="for a band that the backbone wants and the data lack; mean: the mean of the "
+        "bands that are there",
     )
     lr: float = Field(gt=0, description="highest learning rate, after warm-up")
     lr_decay: Literal["cosine", "exponential", "none"] = Field(
@@ -63,14 +84,76 @@ class Settings(Section):
         None, ge=0, description="null: budget.epochs; 0: scored as initialised, not trained"
     )
     frozen: bool = Field(False, description="leave the backbone as it was initialised")
+    keep_features: bool = Field(
+        True,
+        description="of a frozen backbone, where `augment` changes no image: compute its features "
+        "once into the cache, and not in every epoch",
+    )
+    freeze_epochs: int = Field(
+        0, ge=0, description="leave the backbone as it was for so many epochs, then train it"
+    )
+    backbone_lr: float = Field(
+        1.0, gt=0, description="factor of lr for the backbone (of its last layer, see layer_decay)"
+    )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="factor of the learning rate from each layer of the backbone to the one before "
+        "it; a layer is a block of a transformer, a residual block of a ResNet",
+    )
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="decay of a moving average of the weights, which is then scored and saved, "
+        "such as 0.999; it rises to that as 1 - steps^(-2/3); 0: no average",
+    )
     head: str | None = Field(None, description="what reads the features; null: the task's first")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd has momentum 0.9")
     weight_decay: float = Field(0.05, ge=0, description="of all but norms and biases")
-    batch_size: int = Field(8, ge=1, description="images a step")
+    batch_size: int = Field(8, ge=1, description="images that go through the model at once")
+    effective_batch: int | None = Field(
+        None,
+        ge=1,
+        description="images of an optimiser step, a multiple of batch_size: gradients of so many "
+        "batches are averaged (gradient accumulation); null: batch_size",
+    )
     warmup_epochs: float = Field(0.5, ge=0, description="linear rise of the learning rate")
     clip_norm: float = Field(5.0, gt=0, description="largest norm of the gradient")
-    augment: bool = Field(True, description="rotate and flip training images at random")
+    bands: str | None = Field(
+        None, description="rgb, all, or a name under dataset.band_groups; null: all that are read"
+    )
+    image_size: int | None = Field(
+        None,
+        ge=32,
+        multiple_of=32,
+        description="px at which the model works; scores are of dataset.image_size, which null is",
+    )
+    train_fraction: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of the training images, whole scenes of them; small shares are parts of "
+        "large ones",
+    )
+    stretch: Annotated[str, AfterValidator(_percentiles)] | None = Field(
+        None, description="percentiles, or none for as stored; null: dataset.stretch"
+    )
+    augment: Level | bool = Field(
+        "flips",
+        description="random changes of training images, see Augmentation; true is flips, and false "
+        "none, as older files have it",
+    )
 
+
+STRENGTHS: dict[str, FieldInfo] = {
+    PREFIX + name: FieldInfo.from_annotated_attribute(
+        float, Field(0.0, ge=0, le=operation.most, description=operation.meaning)
+    )
+    for name, operation in OPERATIONS.items()
+}
+"""Settings beside `augment`: without them, the strengths are those of its level."""
 
 if clash := Settings.model_fields.keys() & HEAD_OPTIONS.keys():
     raise TypeError(f"a head has an option that is the name of a setting: {', '.join(clash)}")
@@ -78,12 +161,19 @@ if clash := Settings.model_fields.keys() & HEAD_OPTIONS.keys():
 
 def is_setting(name: str) -> bool:
     """Whether `name` can be a key of `compare`, `tune` or `fixed`."""
-    return name in Settings.model_fields or name in HEAD_OPTIONS or name.startswith(LOSS_PREFIX)
+    return _field(name) is not None or name.startswith(LOSS_PREFIX)
+
+
+def _field(name: str) -> FieldInfo | None:
+    """What is known of a setting; None of a weight of a loss, and of what is none."""
+    return Settings.model_fields.get(name) or HEAD_OPTIONS.get(name) or STRENGTHS.get(name)
 
 
 def setting_adapter(name: str) -> TypeAdapter[Any]:
     """What checks and converts a value of the setting `name`. KeyError: there is no such one."""
-    field = HEAD_OPTIONS.get(name) or Settings.model_fields[name]
+    field = _field(name)
+    if field is None:
+        raise KeyError(name)
     kind: Any = field.annotation
     kind = Annotated[(kind, *field.metadata)] if field.metadata else kind
     return TypeAdapter(kind, config=ConfigDict(strict=True, allow_inf_nan=False))
@@ -98,7 +188,7 @@ def typed(name: str, value: Any) -> Any:
         value = ", ".join(f"{part:g}" for part in value)
     if name.startswith(LOSS_PREFIX) and type(value) is int:
         return float(value)
-    if name in Settings.model_fields or name in HEAD_OPTIONS:
+    if _field(name) is not None:
         with contextlib.suppress(ValidationError):
             return setting_adapter(name).validate_python(value)
     return value
@@ -126,6 +216,11 @@ class Domain(Section):
         if self.log_uniform and low <= 0:
             raise ValueError(f"a log_uniform range starts above 0, not at {low:g}")
         return self
+
+    @property
+    def values(self) -> list[Any]:
+        """All choices, or the ends of the range."""
+        return list(self.choice or self.uniform or self.log_uniform or ())
 
     @property
     def middle(self) -> Scalar:
@@ -237,6 +332,13 @@ class Repeats(Section):
     seeds: int = Field(3, ge=2, description="trainings of each")
 
 
+class Screen(Section):
+    """All arms as frozen probes first, of which the best are trained as the sweep says."""
+
+    keep: int = Field(ge=1, description="number of arms that go on, the best on validation")
+    trials: int = Field(1, ge=1, description="of each arm as a probe")
+
+
 class Sampler(Section):
     """How values are proposed: Optuna's TPE, random sampling, or all combinations of choices."""
 
@@ -261,10 +363,17 @@ class Sweep(Section):
     """One sweep file."""
 
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="of the run directory under results/"
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        max_length=100,
+        description="of the run directory under results/",
     )
-    task: str = Field(description="detection or segmentation")
+    task: str = Field(description="detection, segmentation or classification")
     metric: str = Field(description="what trials are ranked by, on validation")
+    metric_over: Literal["tiles", "scenes"] = Field(
+        "tiles",
+        description="scenes: on val and test, tiles are stitched over their overlap as `predict` "
+        "does, and each pixel is counted once; of segmentation",
+    )
     dataset: Dataset
     compare: dict[str, Choices] = Field(
         min_length=1, description="the factors: each combination of their choices is an arm"
@@ -292,16 +401,44 @@ class Sweep(Section):
         "equal: the same number of trials for every arm, each with its own search",
     )
     resources: Resources = Resources()
+    retries: int = Field(
+        3,
+        ge=0,
+        description="how often a trial, stage or scoring that has lost its worker goes on from its "
+        "checkpoint; an epoch that it had not done before makes up for all",
+    )
+    stall_minutes: float | None = Field(
+        30,
+        gt=0,
+        description="a worker that has not used the processor for so long hangs: it is ended, and "
+        "its job tried again; null: never",
+    )
+    cluster: str | None = Field(
+        None,
+        description="the Ray cluster to join: the HOST:PORT of its head, or auto for the one of "
+        "this machine; RAY_ADDRESS has priority; null: Ray is started on this machine",
+    )
     unavailable: Literal["error", "skip"] = Field(
         "error", description="for arms whose weights are not available"
     )
+    screen: Screen | None = None
     repeats: Repeats | None = None
     cost: Cost | None = None
     references: References | None = None
     track: list[str] = Field(
         [], description="experiment trackers that follow the run: mlflow, wandb, trackio"
     )
+    storage: str | None = Field(
+        None,
+        description="through which files go between nodes that share no disk: a folder, "
+        "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or abfs://CONTAINER@ACCOUNT.…/PREFIX",
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="of the search, the stages and the trials")
+
+    @field_validator("storage")
+    @classmethod
+    def _storage_address(cls, text: str | None) -> str | None:
+        return None if text is None else storage_address(text)
 
     @field_validator("fixed", mode="before")
     @classmethod
@@ -330,6 +467,20 @@ class Sweep(Section):
             name: [typed(name, value) for value in values] if isinstance(values, list) else values
             for name, values in compare.items()
         }
+
+    @property
+    def whole_scenes(self) -> bool:
+        """Whether metrics count the pixels of scenes, and not of tiles."""
+        return self.metric_over == "scenes"
+
+    @property
+    def decoded(self) -> Dataset:
+        """`dataset`, with every band where arms choose among them."""
+        given = [settings for choices in self.variants.values() for settings in choices.values()]
+        chosen = {*self.compare, *self.tune, *self.fixed, *(name for one in given for name in one)}
+        if self.dataset.bands is None and "bands" in chosen:
+            return self.dataset.model_copy(update={"bands": ALL_BANDS})
+        return self.dataset
 
     @property
     def uses_sample(self) -> bool:

@@ -1,19 +1,23 @@
 """The plan as text: what will be done, with what, and what is skipped."""
 
-import shutil
-from pathlib import Path
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 from models.pretraining.stage import Stage
+from models.tasks import TASKS
 from runs.classes import BACKGROUND
+from runs.plain import plain_lines
 from runs.skipped import by_reason
 from sweeps.commands import from_here
+from sweeps.disk import needs
 from sweeps.halving import rungs_of
 from sweeps.plan import Plan
 from sweeps.schema import Domain
 from sweeps.space import longest_training
+
+MOST_CLASSES = 20  # that a line of the plan names
 
 
 def show_plan(plan: Plan, console: Console) -> None:
@@ -22,11 +26,12 @@ def show_plan(plan: Plan, console: Console) -> None:
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column()
     for name, text in _facts(plan):
-        facts.add_row(name, text)
+        facts.add_row(name, plain_lines(text))
     console.print(facts, highlight=False, markup=False)
-    for one in by_reason(plan.skipped):
+    skipped = [f"skipped: {one.who}: {one.why}" for one in by_reason(plan.skipped)]
+    for line in (*(f"warning: {text}" for text in plan.warnings), *skipped):
         console.print(
-            f"skipped: {one.who}: {one.why}",
+            plain_lines(line),
             style="yellow",
             highlight=False,
             markup=False,
@@ -37,8 +42,9 @@ def show_plan(plan: Plan, console: Console) -> None:
 def _facts(plan: Plan) -> list[tuple[str, str]]:
     sweep, data, slots = plan.sweep, plan.data, plan.slots
     budget = sweep.budget
+    things = "labels" if "image labels" in data.labels else "objects"
     counts = ", ".join(
-        f"{count} {split} ({data.positives[split]} with objects)"
+        f"{count} {split} ({data.positives[split]} with {things})"
         for split, count in data.counts.items()
     )
     kind = "the embedded SAMPLE of " if sweep.uses_sample else ""
@@ -49,15 +55,18 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         if domain.choice is None or len(domain.choice) > 1
     ]
     hours = f", in slices of {budget.hours:g} h" if budget.hours else ""
+    over = ", over whole scenes stitched of their tiles" if sweep.whole_scenes else ""
     return [
-        ("sweep", f"{sweep.name}: {sweep.task}, ranked by {sweep.metric} on validation"),
+        ("sweep", f"{sweep.name}: {sweep.task}, ranked by {sweep.metric} on validation{over}"),
         ("data", f"{kind}{sweep.dataset.name}: {counts}; {bands}"),
         *_classes(plan),
         *(("", note) for note in data.notes),
         *(("", f"skipped file {file}: {reason}") for file, reason in data.skipped),
         ("arms", _arms(plan)),
+        *(("", note) for note in plan.notes),
         ("tuned", ", ".join(tuned) or "nothing"),
         ("weights", _weights(plan)),
+        *(("", f"licence of {name}: {licence}") for name, licence in plan.licences.items()),
         ("trials", f"{plan.trials} of at most {_epochs(plan)} epochs{hours}, {_search(plan)}"),
         *_halving(plan),
         *_untried(plan),
@@ -66,6 +75,8 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         *([("", slots.note)] if slots.note else []),
         *_idle_slots(plan),
         ("results", str(from_here(plan.directory.path))),
+        *([("storage", sweep.storage)] if sweep.storage else []),
+        *(("disk" * (not row), need.sentence()) for row, need in enumerate(needs(plan))),
     ]
 
 
@@ -76,13 +87,37 @@ def _arms(plan: Plan) -> str:
 
 
 def _classes(plan: Plan) -> list[tuple[str, str]]:
-    """The classes; where there are masks, each with its share of the training pixels."""
-    pixels = plan.data.class_pixels.get("train", ())
-    names = (BACKGROUND, *plan.data.classes)
-    if not pixels:
-        return [("classes", ", ".join(plan.data.classes))]
-    shares = zip(names, pixels, strict=True)
-    return [("classes", ", ".join(f"{name} {n / sum(pixels):.1%}" for name, n in shares))]
+    """Each class with its boxes or images in every split, or its share of the pixels; which are
+    absent."""
+    data, label = plan.data, TASKS[plan.sweep.task].needs
+    if label == "masks":
+        names: tuple[str, ...] = (BACKGROUND, *data.classes)
+        amounts = [
+            [f"{100 * n / max(sum(pixels), 1):.1f}" for n in pixels]
+            for pixels in data.class_pixels.values()
+        ]
+        unit, what = " %", "pixels"
+    else:
+        names = data.classes
+        amounts = [[f"{n:,}" for n in counts] for counts in data.amounts(label).values()]
+        unit, what = "", {"boxes": "objects", "image labels": "images"}[label]
+    each = [
+        f"{name} {' / '.join(of_splits)}{unit}"
+        for name, *of_splits in zip(names, *amounts, strict=True)
+    ]
+    return [
+        ("classes", f"{what} in {' / '.join(data.counts)}: {_some(each)}"),
+        *(
+            ("", f"absent from {split}: {_some(absent)}")
+            for split, absent in data.absent(label).items()
+            if absent
+        ),
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_CLASSES} more" if len(names) > MOST_CLASSES else ""
+    return ", ".join(names[:MOST_CLASSES]) + more
 
 
 def _epochs(plan: Plan) -> int:
@@ -96,11 +131,6 @@ def _idle_slots(plan: Plan) -> list[tuple[str, str]]:
     return [
         ("", f"search.parallel is {parallel}: of {plan.slots.count} slots the others stay idle")
     ]
-
-
-def nearest_folder(path: Path) -> Path:
-    """`path`, or the first of the folders around it that is there."""
-    return next(folder for folder in (path, *path.resolve().parents) if folder.is_dir())
 
 
 def _untried(plan: Plan) -> list[tuple[str, str]]:
@@ -138,7 +168,7 @@ def _weights(plan: Plan) -> str:
 
 
 def _audit(plan: Plan, stage: Stage) -> str:
-    stored = stage.stored(plan.cache)
+    stored = plan.stored(stage)
     return str(stored.record["audit"]) if stored else stage.name
 
 
@@ -148,7 +178,7 @@ def _search(plan: Plan) -> str:
 
 
 def _halving(plan: Plan) -> list[tuple[str, str]]:
-    """Where trials pause, how many are finished, and what those that wait take on the disk."""
+    """Where trials pause, and how many are finished."""
     sweep, rule = plan.sweep, plan.sweep.scheduler
     if rule.name == "none":
         return [("rungs", "none: every trial is trained to its end")]
@@ -156,18 +186,9 @@ def _halving(plan: Plan) -> list[tuple[str, str]]:
     rungs = ", ".join(str(rung) for rung in rungs_of(rule, epochs, epochs)[:-1])
     rungs = f"epochs {rungs}" if "," in rungs else f"epoch {rungs}"
     each = f"{rule.finish} of every arm" if rule.finish else "an arm may drop out"
-    space = plan.trials * plan.checkpoint / 1e9
-    free = shutil.disk_usage(nearest_folder(plan.directory.path)).free / 1e9
-    disk = f"waiting trials take up to {space:.1f} GB of the {free:.0f} GB that are free"
-    short = "; too little: free some, or lower budget.trials" if space > free else ""
-    return [
-        (
-            "rungs",
-            f"{rungs}: of those that have come so far, the best 1/{rule.factor} continue, as seen "
-            f"on a clock of {sweep.search.parallel} slots; trained to the end: {each}",
-        ),
-        ("disk", disk + short),
-    ]
+    seen = f"as seen on a clock of {sweep.search.parallel} slots"
+    continuing = f"of those that have come so far, the best 1/{rule.factor} continue, {seen}"
+    return [("rungs", f"{rungs}: {continuing}; trained to the end: {each}")]
 
 
 def _slot(plan: Plan) -> str:

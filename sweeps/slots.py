@@ -1,6 +1,7 @@
 """How many trials fit a machine at once: a slot is the share of it that one trial holds."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,10 @@ class Slots:
     count: int
     per_machine: int
     note: str = ""
+
+    def on(self, machines: Sequence[Machine]) -> int:
+        """How many such slots there are on `machines`."""
+        return sum(_fit(machine, self.cpu, self.gpu) for machine in machines)
 
 
 def this_machine() -> Machine:

@@ -1,7 +1,8 @@
 """The search space: a sweep's arms, the parameters that Optuna draws, and configurations.
 
 A trial's configuration is one flat dict of plain values: every `Settings` key, the options of its
-head, the `loss_weights.NAME` in force, its factors, `seed` and the trial's `number`.
+head, the `loss_weights.NAME` and `augment.NAME` in force, its factors, `seed` and the trial's
+`number`.
 """
 
 import itertools
@@ -10,13 +11,18 @@ from typing import Any, cast
 
 import optuna
 
+from datasets.augment import PREFIX
+from datasets.augment.augmentation import augmentation_of, level_of
 from models.heads.head import Head
 from models.heads.options import LOSS_PREFIX, HeadOptions
 from models.tasks import TASKS
 from runs.arms import Arm, Scalar, arm_slugs
-from sweeps.schema import Domain, Settings, Sweep
+from sweeps.schema import STRENGTHS, Domain, Settings, Sweep
 
 Config = dict[str, Any]
+
+OF_TRAINED_BACKBONES = ("backbone_lr", "layer_decay", "freeze_epochs")
+"""Settings that say how a backbone is trained: without effect where it is frozen."""
 
 
 def arms_of(sweep: Sweep) -> list[Arm]:
@@ -64,6 +70,11 @@ def head_of(sweep: Sweep, chosen: Mapping[str, Any]) -> str:
     return settings_of(sweep, chosen).head or next(iter(TASKS[sweep.task].heads))
 
 
+def heads_of(sweep: Sweep) -> dict[str, Head]:
+    """The heads of all arms by name."""
+    return {head_of(sweep, arm): _head(sweep, arm) for arm in arms_of(sweep)}
+
+
 def options_of(sweep: Sweep, chosen: Mapping[str, Any]) -> HeadOptions:
     """The options of its head."""
     values, options = _values(sweep, chosen), _head(sweep, chosen).options
@@ -100,15 +111,30 @@ def complete(sweep: Sweep, chosen: Mapping[str, Any]) -> Config:
         for term in options.terms
         if (key := f"{LOSS_PREFIX}{term}") in values
     }
+    augmentation = augmentation_of({**values, "augment": settings.augment})
     return {
         **{factor: chosen[factor] for factor in sweep.compare},
         **settings.model_dump(),
         **options.model_dump(),
         **weights,
+        **{PREFIX + name: strength for name, strength in augmentation.strengths.items()},
         "head": head_of(sweep, chosen),
         "epochs": sweep.budget.epochs if settings.epochs is None else settings.epochs,
         "seed": sweep.seed,
     }
+
+
+def same_config(recorded: Config, proposed: Config) -> bool:
+    """Whether a configuration on record, maybe of an older version, is the one proposed now."""
+    return _in_new_words(recorded) == _in_new_words(proposed)
+
+
+def _in_new_words(config: Config) -> Config:
+    """Settings that came later have their defaults, which leave a training as it was."""
+    fields = Settings.model_fields.items()
+    defaults = {name: field.default for name, field in fields if not field.is_required()}
+    words = {**defaults, **config}
+    return {**words, "augment": level_of(words["augment"])}
 
 
 def longest_training(sweep: Sweep, arms: Iterable[Arm]) -> int:
@@ -138,7 +164,15 @@ def _applies(sweep: Sweep, name: str, chosen: Mapping[str, Any]) -> bool:
     """Whether the tuned `name` has an effect in an arm that does not set it itself."""
     if name in expand_variants(sweep, chosen) or settings_of(sweep, chosen).epochs == 0:
         return False
+    if name in OF_TRAINED_BACKBONES and not trains_backbone(sweep, chosen):
+        return False
     return applies(sweep, name, chosen)
+
+
+def trains_backbone(sweep: Sweep, arm: Mapping[str, Any]) -> bool:
+    """Whether the backbone of an arm is trained, in some of its trials at least."""
+    tuned = "frozen" in sweep.tune and "frozen" not in expand_variants(sweep, arm)
+    return tuned or not settings_of(sweep, arm).frozen
 
 
 def applies(sweep: Sweep, name: str, arm: Mapping[str, Any]) -> bool:
@@ -146,7 +180,8 @@ def applies(sweep: Sweep, name: str, arm: Mapping[str, Any]) -> bool:
     options = options_of(sweep, arm)
     if name.startswith(LOSS_PREFIX):
         return name.removeprefix(LOSS_PREFIX) in options.terms
-    return name in Settings.model_fields or name in type(options).model_fields
+    of_all = name in Settings.model_fields or name in STRENGTHS
+    return of_all or name in type(options).model_fields
 
 
 def _head(sweep: Sweep, chosen: Mapping[str, Any]) -> Head:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from datasets import Prepared
 from datasets.options import Dataset
-from models.backbones import Backbone
-from models.pretraining import CHECKPOINT, KINDS, SCRATCH, store
+from models.pretraining import CHECKPOINT, KINDS, SCRATCH, kind_of, store
 from models.pretraining.stage import Request, Stage
 from runs.arms import Arm
 from sweeps.reports import Report
@@ -39,12 +38,12 @@ def stage_for(
         if name == SCRATCH:
             return None
         named = sweep.weights.checkpoints.get(name)
-        kind = KINDS[name] if named is None else CHECKPOINT
+        kind = KINDS[kind_of(name)] if named is None else CHECKPOINT
         return kind.stage(
             Request(
                 name=name,
                 backbone=backbone,
-                options=getattr(sweep.weights, name) if named is None else named,
+                options=getattr(sweep.weights, kind_of(name)) if named is None else named,
                 data=on,
                 epochs=sweep.budget.pretraining_epochs,
                 seed=sweep.seed,
@@ -69,7 +68,7 @@ def import_weights(stage: Stage, cache: Path) -> store.Stored:
     assert stage.load is not None
     if stored := stage.stored(cache):
         return stored
-    network = Backbone(stage.backbone, len(stage.data.bands), stage.data.image_size).network
+    network = stage.new_backbone().network
     audit = stage.load(stage, network)
     record = {**stage.parts, "audit": audit.sentence()}
     return store.save(cache, stage.name, stage.key, network.state_dict(), record)

@@ -3,33 +3,33 @@
 import gc
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
-from ray._raylet import setproctitle  # type: ignore[attr-defined]
-from safetensors.torch import save_file
 from torch import nn
 
-from datasets import Prepared, Split, open_split
+from datasets import Prepared, Split, seen_by
 from datasets.batches import batch_of
+from datasets.seen import open_seen
 from models.architecture import ARCHITECTURE, architecture, load_same
 from models.build import model_for, recipe_of
+from models.features import FEATURES, FeatureStore
 from models.model import Model
 from models.pretraining.loading import load_initial
 from models.pretraining.store import open_stored
 from models.tasks import TASKS
-from models.training import latency, score, train
+from models.tensors import save_tensors
+from models.training import latency, score, train, training_batches
 from runs.directory import WEIGHTS, Group, RunDirectory
-from runs.files import whole_file
 from runs.predictions import write_predictions
 from runs.records import TrialRecord
 from runs.tallies import write_tally
 from sweeps.board import Board
-from sweeps.ledger import RESUME_FILE
 from sweeps.reports import Report
-from sweeps.resuming import ResumeFile, time_for_another
+from sweeps.resuming import RESUME_FILE, ResumeFile, time_for_another
 from sweeps.slots import Slots, device_name, limit_to_slot
 from sweeps.space import Config
 
@@ -44,6 +44,8 @@ class TrialContext:
     Attributes:
         metric: the one that trials are ranked by.
         metrics: all that validation is scored by.
+        whole_scenes: they count the pixels of scenes, and not of tiles.
+        cache: where a node keeps what can be made again.
         varied: the settings that differ between trials: compared and tuned.
         directory: of the run, by its absolute path.
         deadline: unix time in seconds at which trials stop at a checkpoint; None for never.
@@ -52,7 +54,9 @@ class TrialContext:
     task: str
     metric: str
     metrics: tuple[str, ...]
+    whole_scenes: bool
     data: Prepared
+    cache: Path
     slots: Slots
     varied: tuple[str, ...]
     directory: RunDirectory
@@ -93,31 +97,42 @@ def train_trial(training: Training, context: TrialContext) -> Generator[Report]:
     device = limit_to_slot(context.slots)
     folder = context.directory.folder_of(training.group, name)
     folder.mkdir(parents=True, exist_ok=True)
-    train_split, validation = _split(context.data, "train"), _split(context.data, "val")
+    data = seen_by(config, context.data)
+    train_split, validation = _split(data, "train"), _split(data, "val")
     pictures = batch_of(validation, validation.first_with(TASKS[context.task].needs, PICTURES))
     unfinished = ResumeFile(folder / RESUME_FILE)
     resume = unfinished.read(device)
+    reports = list(resume["reports"]) if resume else []
+    for report in reports:
+        # The run ended before it was told of these epochs, or its last records are lost.
+        if report["epoch"] > training.recorded:
+            last = report["epoch"] == training.until
+            yield Report(report, last=last)
+            if last:
+                return
     # What it resumes from holds every weight: the initial ones are not read again.
-    model = initial_model(config, context, None if resume else training.weights)
-    # Ray names a worker's process after its class. Named after the trial, it is recognised in the
-    # dashboard's list of workers and in `top`; only Ray's own function can change the name.
-    setproctitle(f"trial {name}")
+    model = initial_model(config, context.task, data, None if resume else training.weights)
     best = resume["best"] if resume else -1.0
     done = resume["epoch"] if resume else 0
-    if resume and done > training.recorded:  # the run ended before it was told of that epoch
-        yield Report(resume["report"], last=done == training.until)
     varied = {name: config[name] for name in context.varied if name in config}
-    metrics, rgb = context.metrics, context.data.rgb
+    metrics, rgb = context.metrics, data.rgb
     with Board(folder, varied, context.task, metrics, rgb, done) as board:
+        recipe = recipe_of(config)
         epochs = train(
-            model, TASKS[context.task], train_split, validation, recipe_of(config), device, resume
+            *(model, TASKS[context.task], train_split, validation, recipe, device),
+            resume,
+            whole_scenes=context.whole_scenes,
+            features=FeatureStore(context.cache / FEATURES, data.fingerprint),
         )
         for epoch in epochs:
+            if epoch.number == 1:
+                trained_on = next(training_batches(train_split, recipe, 1, device))
+                board.draw_training(trained_on.to("cpu"), data)
             reached = epoch.metrics.get(context.metric, best)
             if reached > best:
                 best = reached
-                _save_weights(model, folder / WEIGHTS, epoch.number)
-                board.draw(model, epoch.number, pictures, device, context.data.classes)
+                _save_weights(epoch.model, folder / WEIGHTS, epoch.number)
+                board.draw(epoch.model, epoch.number, pictures, device, data)
             # An epoch costs the time that the slot was held, loading and saving included.
             numbers = epoch.metrics | {"seconds": time.perf_counter() - held_since}
             held_since = time.perf_counter()
@@ -133,18 +148,19 @@ def train_trial(training: Training, context: TrialContext) -> Generator[Report]:
                 "architecture": architecture(model),
                 "parameters": sum(part.numel() for part in model.parameters()),
             }
+            reports.append(report)
             pauses = cut or epoch.number == training.until
             if not ended and (pauses or unfinished.due()):
-                unfinished.write({**epoch.state(), "best": best, "report": report})
+                unfinished.write({**epoch.state(), "best": best, "reports": reports})
             yield Report(report, last=ended or pauses)
             if ended or pauses:
                 return
 
 
-def initial_model(config: Config, context: TrialContext, weights: Path | None) -> Model:
+def initial_model(config: Config, task: str, data: Prepared, weights: Path | None) -> Model:
     """The model of a configuration at its initial weights: of its backbone, or of all its parts."""
     torch.manual_seed(config["seed"])
-    model = model_for(context.task, config, context.data)
+    model = model_for(task, config, data)
     if weights is not None:
         load_initial(open_stored(weights), model)
     return model
@@ -160,34 +176,33 @@ def score_on_test(record: TrialRecord, context: TrialContext) -> Generator[Repor
         ValueError: the weights are not of the trial's best epoch.
     """
     device = limit_to_slot(context.slots)
-    model = model_for(context.task, record.config, context.data)
+    data = seen_by(record.config, context.data)
+    model = model_for(context.task, record.config, data)
     directory = context.directory
     file = directory.weights_file(record)
     epoch = int(load_same(model, file)["epoch"])
     if epoch != record.best_epoch:
         raise ValueError(f"{file} is of epoch {epoch}, but the best epoch is {record.best_epoch}")
-    task, test = TASKS[context.task], _split(context.data, "test")
+    task, test = TASKS[context.task], _split(data, "test")
     batch_size = record.config["batch_size"]
     with write_predictions(directory.predictions_file(record)) as predictions:
-        scored = score(model.to(device), task, test, batch_size, device, keep=predictions.add)
-    write_tally(directory.tally_file(record), scored.tally)
+        scored = score(
+            *(model.to(device), task, test, batch_size, device, predictions.add),
+            whole_scenes=context.whole_scenes,
+        )
+    tally = replace(scored.tally, scenes=np.array(test.scenes))
+    write_tally(directory.tally_file(record), tally)
     yield Report(scored.metrics | {"latency_ms": latency(model, test, device)}, last=True)
-
-
-@lru_cache(maxsize=6)
-def _split_at(folder: Path, name: str) -> Split:
-    return open_split(folder, name)
 
 
 def _split(data: Prepared, name: str) -> Split:
     """A split. A worker runs many trials and maps the file once."""
-    return _split_at(data.folder, name)
+    return _split_at(data.folder, name, data.view)
+
+
+_split_at = lru_cache(maxsize=9)(open_seen)
 
 
 def _save_weights(model: nn.Module, file: Path, epoch: int) -> None:
-    state = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
-    }
-    with whole_file(file) as partial:
-        metadata = {"epoch": str(epoch), ARCHITECTURE: architecture(model)}
-        save_file(state, partial, metadata=metadata)
+    metadata = {"epoch": str(epoch), ARCHITECTURE: architecture(model)}
+    save_tensors(file, model.state_dict(), metadata)

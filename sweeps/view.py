@@ -34,6 +34,9 @@ class View(Protocol):
     def stage_left(self, name: str) -> None:
         """A stage that no arm needs any more has left its slot, unfinished."""
 
+    def lost(self, name: str, why: str) -> None:
+        """A stage, trial, repeat or scoring has lost its worker or its files; it is tried again."""
+
     def arms_stopped(self, arms: Collection[Arm]) -> None:
         """The arms that are stopped by hand from now on; others are not, or no longer."""
 

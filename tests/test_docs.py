@@ -7,10 +7,11 @@ from types import ModuleType
 
 import pytest
 
+from datasets.raster import OwnData
 from models.heads import HEAD_OPTIONS, HEADS
 from models.losses import LOSSES
 from models.pretraining import KINDS
-from sweeps.schema import Settings, Sweep
+from sweeps.schema import STRENGTHS, Settings, Sweep
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -38,10 +39,16 @@ def test_the_page_of_the_sweep_file_has_every_key(
     monkeypatch.setattr(sys, "path", [*sys.path])
     page = (DOCS / "sweep-file.md").read_text(encoding="utf-8")
     filled = reference.on_page_markdown(page)
-    keys = [*Sweep.model_fields, *Settings.model_fields, *HEAD_OPTIONS, *KINDS, *LOSSES]
+    keys = [*Sweep.model_fields, *Settings.model_fields, *STRENGTHS, *HEAD_OPTIONS]
+    keys += [*KINDS, *LOSSES]
     keys += [head for of_task in HEADS.values() for head in of_task]
     assert [key for key in keys if f"`{key}`" not in filled] == []
     assert "<!--" not in filled
+
+
+def test_the_page_of_own_data_has_every_key_of_own_rasters() -> None:
+    page = (DOCS / "own-data.md").read_text(encoding="utf-8")
+    assert [key for key in OwnData.model_fields if f"| `{key}` |" not in page] == []
 
 
 def test_every_key_of_the_sweep_file_has_a_meaning(reference: ModuleType) -> None:

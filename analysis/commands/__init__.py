@@ -2,13 +2,14 @@
 
 from analysis.commands.command import Command
 from analysis.commands.drawings import FIGURES, PICTURES, REPORT
-from analysis.commands.tables import CLASSES, COMPARE, RANK, SPACENET_SCORE, TABLE
+from analysis.commands.tables import CLASSES, COMPARE, FACTOR, RANK, SPACENET_SCORE, TABLE
 
 COMMANDS: dict[str, Command] = {
     "rank": RANK,
     "compare": COMPARE,
     "table": TABLE,
     "classes": CLASSES,
+    "factor": FACTOR,
     "figures": FIGURES,
     "pictures": PICTURES,
     "report": REPORT,

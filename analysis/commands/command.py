@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.loading import AnalysisError
 from analysis.tables.formats import FORMATS
+from runs.files import is_writable
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,17 @@ def add_run(parser: ArgumentParser) -> None:
 def add_runs(parser: ArgumentParser) -> None:
     """`runs`: one run directory or several, as paths."""
     parser.add_argument("runs", type=Path, nargs="+", metavar="run", help="a run directory")
+
+
+def check_output(folder: Path, option: str) -> Path:
+    """`folder`, into which a command writes; `option` names another one.
+
+    Raises:
+        AnalysisError: it is read-only.
+    """
+    if not is_writable(folder):
+        raise AnalysisError(f"{folder} is read-only: name another folder with {option} FOLDER")
+    return folder
 
 
 def add_sort(parser: ArgumentParser) -> None:

@@ -7,7 +7,7 @@ other subcommands start fast.
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from analysis.commands.command import Command, add_run
+from analysis.commands.command import Command, add_run, check_output
 from analysis.loading import load
 
 
@@ -18,8 +18,9 @@ def _figures(options: Namespace) -> str:
     """
     from analysis.figures import sketch_figures, write_figure
 
-    sketches, left_out = sketch_figures(load(options.run))
-    folder = options.to or options.run / "figures"
+    run = load(options.run)
+    folder = check_output(options.to or run.path / "figures", "--to")
+    sketches, left_out = sketch_figures(run)
     drawn = [write_figure(name, one, folder, options.format) for name, one in sketches.items()]
     paragraphs = [f"{', '.join(map(str, one.files))}\n  {one.caption}" for one in drawn]
     return "\n".join(paragraphs + [f"{name} left out: {why}" for name, why in left_out.items()])
@@ -50,7 +51,7 @@ def _pictures(options: Namespace) -> str:
     from analysis.pictures.error_map import places_missing, write_error_map
 
     run = load(options.run)
-    folder = options.to or run.path / "pictures"
+    folder = check_output(options.to or run.path / "pictures", "--to")
     pictures = draw_pictures(run, folder, options.arms, options.images)
     lines = [f"{picture.file}: {picture.title}" for picture in pictures]
     (winner,) = shown_models(run, 1)
@@ -86,9 +87,10 @@ def _report(options: Namespace) -> str:
     """
     from analysis.report import watch, write_report
 
+    folder = check_output(options.output or options.run, "--output")
     if options.watch:
-        return watch(options.run, options.output, options.watch)
-    return str(write_report(load(options.run), options.output))
+        return watch(options.run, folder, options.watch)
+    return str(write_report(load(options.run), folder))
 
 
 def _report_arguments(parser: ArgumentParser) -> None:

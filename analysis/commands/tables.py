@@ -41,7 +41,8 @@ def _rank_arguments(parser: ArgumentParser) -> None:
 
 def _compare(options: Namespace) -> str:
     """Rank the arms of several sweeps together, and say which cannot be distinguished from the
-    first. The sweeps must be on the same data; they are paired over the same test images.
+    first. They may have learned from other bands, sizes or training images, but must be scored on
+    the same test images, over which they are paired.
     With --html, a page over all of them is written, like the report of one.
     """
     if len(options.runs) < 2:
@@ -118,6 +119,26 @@ def _classes_arguments(parser: ArgumentParser) -> None:
     add_format(parser)
 
 
+def _factor(options: Namespace) -> str:
+    """What one factor brought on test, all others being equal: bands, augment and stretch, what
+    each choice adds to the first one; train_fraction, how the score grows with labels; image_size,
+    whether a higher resolution is worth its cost; frozen, whether the frozen probe predicted
+    fine-tuning. With intervals over the test images.
+    """
+    # scipy.stats is imported for this alone, so that the other tables are quick.
+    from analysis.tables.factors import show_factor
+
+    return show_factor(
+        load(options.run), options.factor, format=options.format, styled=sys.stdout.isatty()
+    )
+
+
+def _factor_arguments(parser: ArgumentParser) -> None:
+    add_run(parser)
+    parser.add_argument("factor", help="a factor of the run, such as bands")
+    add_format(parser)
+
+
 def _spacenet_score(options: Namespace) -> str:
     """Score building footprints by the SpaceNet metric, from two solution files of the
     challenges: columns ImageId, BuildingId, PolygonWKT_Pix, and Confidence of proposals.
@@ -169,6 +190,15 @@ CLASSES = Command(
     ),
     _classes_arguments,
     _classes,
+)
+FACTOR = Command(
+    "what bands, labels, resolution or fine-tuning brought",
+    (
+        "factor results/foundation_models bands",
+        "factor results/foundation_models train_fraction --format latex",
+    ),
+    _factor_arguments,
+    _factor,
 )
 SPACENET_SCORE = Command(
     "score building footprints in two CSV files",

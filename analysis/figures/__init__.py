@@ -11,17 +11,20 @@ from typing import Literal, NamedTuple
 
 from matplotlib import rc_context
 
+from analysis.figures.ablation import draw_augment, draw_bands, draw_stretch
 from analysis.figures.arms import draw_arms
 from analysis.figures.best_after import draw_best_after
 from analysis.figures.confusion import draw_confusion
 from analysis.figures.effects import draw_effects
 from analysis.figures.files import FORMATS, Figure, FigureFormat, write_figure
 from analysis.figures.importance import draw_importance
+from analysis.figures.labels import draw_labels
 from analysis.figures.learning import draw_learning
 from analysis.figures.packing import draw_packing
 from analysis.figures.parallel import draw_parallel
 from analysis.figures.pareto import draw_pareto
 from analysis.figures.precision_recall import draw_precision_recall
+from analysis.figures.resolution import draw_resolution
 from analysis.figures.style import RC, Look, Sketch, looks_of
 from analysis.loading import Run
 from runs.errors import EosweepError
@@ -36,7 +39,7 @@ __all__ = [
     "write_figure",
 ]
 
-Section = Literal["ranking", "budget", "mattered", "tradeoff", "errors", "cost"]
+Section = Literal["ranking", "factors", "budget", "mattered", "tradeoff", "errors", "cost"]
 """A section of the report that shows figures."""
 
 
@@ -47,35 +50,52 @@ class Registered(NamedTuple):
         draw: makes it.
         section: of the report that shows it.
         what: it shows, as a sentence names it.
-        task: the only one that has it; "" if all have it.
+        tasks: those that have it; () if all have it.
+        factor: that a run must compare to have it; "" if all have it.
     """
 
     draw: Callable[[Run, dict[int, Look]], Sketch]
     section: Section
     what: str
-    task: str = ""
+    tasks: tuple[str, ...] = ()
+    factor: str = ""
 
 
 FIGURES: dict[str, Registered] = {
     "arms": Registered(draw_arms, "ranking", "the arms with their intervals"),
+    "bands": Registered(draw_bands, "factors", "what each choice of bands adds", factor="bands"),
+    "augment": Registered(draw_augment, "factors", "what each augmentation adds", factor="augment"),
+    "stretch": Registered(draw_stretch, "factors", "what each stretch adds", factor="stretch"),
+    "labels": Registered(
+        draw_labels, "factors", "the score against labels", factor="train_fraction"
+    ),
+    "resolution": Registered(
+        draw_resolution, "factors", "the score against resolution", factor="image_size"
+    ),
     "best_after": Registered(draw_best_after, "budget", "the best score after n trials"),
     "pareto": Registered(draw_pareto, "tradeoff", "quality against cost"),
     "effects": Registered(draw_effects, "mattered", "the effects of the factors"),
     "importance": Registered(draw_importance, "mattered", "which hyperparameters mattered"),
     "parallel": Registered(draw_parallel, "mattered", "the trials in parallel coordinates"),
     "learning": Registered(draw_learning, "budget", "the learning curves"),
-    "confusion": Registered(draw_confusion, "errors", "the confusion matrix", "segmentation"),
+    "confusion": Registered(
+        draw_confusion, "errors", "the confusion matrix", ("segmentation", "classification")
+    ),
     "precision_recall": Registered(
-        draw_precision_recall, "errors", "precision against recall", "detection"
+        draw_precision_recall, "errors", "precision against recall", ("detection",)
     ),
     "packing": Registered(draw_packing, "cost", "what ran when"),
 }
 """By name, in the order in which they are read."""
 
 
-def figures_of(task: str) -> dict[str, Registered]:
-    """The figures that runs of a task may have."""
-    return {name: figure for name, figure in FIGURES.items() if figure.task in ("", task)}
+def figures_of(task: str, factors: Sequence[str] = ()) -> dict[str, Registered]:
+    """The figures that runs of a task may have that compare these factors."""
+    return {
+        name: figure
+        for name, figure in FIGURES.items()
+        if task in (figure.tasks or (task,)) and figure.factor in ("", *factors)
+    }
 
 
 MARK = "SAMPLE, synthetic data:"
@@ -97,13 +117,13 @@ def draw_figures(run: Run, folder: Path, formats: Sequence[FigureFormat]) -> lis
 def sketch_figures(run: Run) -> tuple[dict[str, Sketch], dict[str, str]]:
     """The figures that apply to a run, by name, and why each of the others does not.
 
-    Those of other tasks are in neither. They can be written by `write_figure`; nothing is on disk
-    yet.
+    Those of other tasks and of factors that it does not compare are in neither. They can be written
+    by `write_figure`; nothing is on disk yet.
     """
     looks = looks_of(run)
     sketches, left_out = {}, {}
     with rc_context(RC):
-        for name, figure in figures_of(run.record.task).items():
+        for name, figure in figures_of(run.record.task, run.record.factors).items():
             try:
                 sketch = figure.draw(run, looks)
             except EosweepError as error:

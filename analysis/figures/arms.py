@@ -39,7 +39,7 @@ class _Row:
         score: what its mark stands at.
         behind: the scores that this one is the mean or the best of.
         bounds: how far it may be off; None where that is not known.
-        images: how many test images the bounds are over; 0: they are over seeds.
+        over: the test images that the bounds are over, in words; "": they are over seeds.
         tied: whether it cannot be distinguished from the first arm.
         epoch: how far its one training went, if that was not finished; "" if it was.
     """
@@ -48,7 +48,7 @@ class _Row:
     score: float
     behind: NDArray[np.float64]
     bounds: tuple[float, float] | None = None
-    images: int = 0
+    over: str = ""
     tied: bool = False
     epoch: str = ""
 
@@ -126,7 +126,8 @@ def _tested_rows(run: Run, metric: str) -> list[_Row]:
         if arm not in behind.groups:
             continue
         low, high = found.get("ci_low", np.nan), found.get("ci_high", np.nan)
-        images = 0 if np.isnan(low) else ranking.uncertainty.images
+        drawn = ranking.uncertainty.drawn
+        over = drawn.text if drawn and not np.isnan(low) else ""
         if np.isnan(low):
             spread = found.get("std", np.nan)
             low, high = found["test"] - spread, found["test"] + spread
@@ -136,7 +137,7 @@ def _tested_rows(run: Run, metric: str) -> list[_Row]:
                 found["test"],
                 behind.get_group(arm).to_numpy("float64"),
                 None if np.isnan(low) else (low, high),
-                images,
+                over,
                 tied=found.get("tied") is True,
                 epoch=early[arm].epoch if arm in early else "",
             )
@@ -198,14 +199,14 @@ def _tested_words(rows: list[_Row], metric: str) -> str:
         parts.append(f"{which}: the mean over {seeds} seeds, and a tick a seed.")
     if len(repeated) < len(rows):
         parts.append(f"{'The others' if repeated else 'Each'}: the best trial on validation.")
-    if images := max(row.images for row in rows):
-        also_seeds = " and the seeds" if any(row.images for row in repeated) else ""
+    if over := max(row.over for row in rows):
+        also_seeds = " and the seeds" if any(row.over for row in repeated) else ""
         parts.append(
-            f"Lines: {CONFIDENCE:.0%} intervals over the {images} test images{also_seeds} "
+            f"Lines: {CONFIDENCE:.0%} intervals over the {over}{also_seeds} "
             f"(bootstrap, {RESAMPLES} resamples)."
         )
-    if any(row.bounds and not row.images for row in rows):
-        also = " of arms without such" if images else ""
+    if any(row.bounds and not row.over for row in rows):
+        also = " of arms without such" if over else ""
         parts.append(f"Lines{also}: one standard deviation over seeds to either side.")
     if any(row.tied for row in rows):
         parts.append(f"{TIED}: not distinguished from the first arm (see the ranking).")

@@ -1,4 +1,4 @@
-"""The confusion matrix of the best arm, for segmentation."""
+"""The confusion matrix of the best arm: of pixels, or of images that have one class each."""
 
 import numpy as np
 import pandas as pd
@@ -18,20 +18,21 @@ from analysis.figures.style import (
     listed,
     new_canvas,
 )
-from analysis.loading import Run
-from analysis.statistics.tallies import best_tallies
-from runs.tallies import PixelTally
+from analysis.loading import AnalysisError, Run
+from analysis.statistics.tallies import Tally, best_tallies
+from runs.tallies import LabelTally, PixelTally
 
 MOST_WRITTEN = 12
 """Classes up to which the cells are large enough for numbers."""
 
 
 def draw_confusion(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 - one arm's
-    """Rows: true classes; columns: found ones; shares of a row, with counts of pixels."""
+    """Rows: true classes; columns: found ones; shares of a row, with counts of pixels or images."""
     arm, tallies = best_tallies(run)
-    pixels = [tally.counts for tally in tallies if isinstance(tally.counts, PixelTally)]
-    classes = tallies[0].classes
-    counts = np.mean([tally.confusion.sum(axis=0) for tally in pixels], axis=0)
+    of_pixels = isinstance(tallies[0].counts, PixelTally)
+    what = "pixels" if of_pixels else "images"
+    classes = tallies[0].classes if of_pixels else tallies[0].classes[1:]
+    counts = np.mean([_confusion(tally) for tally in tallies], axis=0)
     truths = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, truths, out=np.full(counts.shape, np.nan), where=truths > 0)
     size = len(classes)
@@ -50,16 +51,18 @@ def draw_confusion(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.invert_yaxis()
-    images = len(pixels[0].names)
-    seeds = f", mean of {len(pixels)} seeds" if len(pixels) > 1 else ""
+    images = len(tallies[0].names)
+    shown = f"the pixels of {images} test images" if of_pixels else f"{images} test images"
+    uncounted = " Pixels that are not counted are left out." if of_pixels else ""
+    seeds = f", mean of {len(tallies)} seeds" if len(tallies) > 1 else ""
     plain = "" if size <= MOST_WRITTEN else " Darker is more, from 0 to 1."
     return Sketch(
         canvas,
         "Confusion matrix",
-        f"What {arm_text(run, arm)}, the best arm on validation, finds in the pixels of {images} "
-        f"test images{seeds}: the share of each true class (a row adds up to 1), and counts of "
-        f"pixels below.{plain} Pixels that are not counted are left out.",
-        f"Of the pixels of each class, {arm_text(run, arm)} recognises: "
+        f"What {arm_text(run, arm)}, the best arm on validation, finds in {shown}{seeds}: the "
+        f"share of each true class (a row adds up to 1), and counts of {what} below."
+        f"{plain}{uncounted}",
+        f"Of the {what} of each class, {arm_text(run, arm)} recognises: "
         + listed(
             [f"{name} {share:.0%}" for name, share in zip(classes, np.diag(shares), strict=True)],
             12,
@@ -71,9 +74,24 @@ def draw_confusion(run: Run, looks: dict[int, Look]) -> Sketch:  # noqa: ARG001 
                 (classes[row], classes[column], int(count), shares[row, column])
                 for (row, column), count in np.ndenumerate(counts)
             ],
-            columns=["true", "found", "pixels", "share"],
+            columns=["true", "found", what, "share"],
         ),
     )
+
+
+def _confusion(tally: Tally) -> NDArray[np.int64]:
+    """Pixels or images by true and found class.
+
+    Raises:
+        AnalysisError: images have several classes, or none.
+    """
+    counts = tally.counts
+    if isinstance(counts, PixelTally):
+        return counts.confusion.sum(axis=0)
+    assert isinstance(counts, LabelTally), "boxes have no confusion matrix"
+    if any((labels.sum(axis=1) != 1).any() for labels in (counts.truths, counts.found)):
+        raise AnalysisError("images have several classes or none, which no confusion matrix shows")
+    return counts.truths.T.astype(np.int64) @ counts.found.astype(np.int64)
 
 
 def _write_cells(axes: Axes, shares: NDArray[np.float64], counts: NDArray[np.int64]) -> None:

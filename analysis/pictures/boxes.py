@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from analysis.pictures.images import Area, ImageScores, Mark, Scene, Truth
 from analysis.pictures.layers import Frame, frames_layer
 from analysis.statistics.tallies import Tally
-from datasets.colours import class_colours
 from models.metrics.matching import IOU_THRESHOLDS, SHOWN_SCORE, overlaps, taken_truths
 from runs.predictions import Found
 from runs.tallies import BoxTally
@@ -230,5 +229,4 @@ def _write_score(axes: Axes, box: NDArray[np.float32], score: float) -> None:
 
 def _class_lines(truth: Truth, labels: NDArray[np.int64]) -> list[Line]:
     """A line for each of the labels, in the colour of its class."""
-    colours = class_colours(truth.classes[1:])
-    return [Line("#{:02x}{:02x}{:02x}".format(*colours[label])) for label in labels.tolist()]
+    return [Line("#{:02x}{:02x}{:02x}".format(*truth.colours[label])) for label in labels.tolist()]

@@ -77,7 +77,7 @@ def draw_pictures(run: Run, folder: Path, arms: int = 3, images: int = 3) -> lis
     founds = [list(predictions(run, model.name, split, indices)) for model in models]
     pictures = []
     for at, image in enumerate(chosen):
-        scene = scene_of(split, image.row, run.record.data.rgb)
+        scene = scene_of(split, image.row, run.record.data)
         rows = [
             Row(model, one.name, float(one.values[image.row]), found[at])
             for model, one, found in zip(models, scores, founds, strict=True)

@@ -68,14 +68,15 @@ def write_error_map(run: Run, name: str, file: Path) -> ErrorMap:
     """Write what the trial or repeat `name` gets wrong on all test images whose place is known.
 
     Of a segmenter, each connected area of wrong pixels of one true and one found class; of a
-    detector, each true box that was missed and each detection that is shown, hits included. All
+    detector, each true box that was missed and each detection that is shown, hits included; of a
+    classifier, the whole image for each class that is there or was found, hits included. All
     features are polygons with the same properties:
 
         image         name of the test image
         image_score   the model's score on that image alone; `description` says by what measure
         kind          "missed", "false", "wrong class", "hit"; "image" of the frame of an image
         truth, found  names of classes; null where there is none
-        confidence    of a detection; else null
+        confidence    of a detection, or of a class of the image; else null
         area_px       in pixels of the file
 
     Raises:
@@ -93,7 +94,8 @@ def write_error_map(run: Run, name: str, file: Path) -> ErrorMap:
         feature
         for index, found in zip(placed, predictions(run, name, split, placed), strict=True)
         for feature in _features(
-            split, index, float(scores.values[index]), task.areas(truth_of(split, index), found)
+            *(split, index, float(scores.values[index])),
+            task.areas(truth_of(split, index, run.record.data), found),
         )
     )
     head = {
@@ -137,9 +139,11 @@ def _features(
     """The frame of an image, then its areas, as GeoJSON."""
     side = split.images.shape[-1]
     height, width = split.sizes[index].tolist()
-    shown = [Area(shapely.box(0, 0, side, side), IMAGE, None, None), *areas]
+    scale = np.array([width, height]) / side
+    seen = split.windows[index, 2:] / scale
+    shown = [Area(shapely.box(0, 0, *seen), IMAGE, None, None), *areas]
     shapes = np.array([area.outline for area in shown])
-    outlines = shapely.transform(shapes, lambda xy: xy * (width / side, height / side))
+    outlines = shapely.transform(shapes, lambda xy: xy * scale)
     place = split.place(index)
     assert place is not None, "only images with a place are mapped"
     there = _to_degrees(outlines, place)

@@ -14,9 +14,11 @@ from analysis.loading import AnalysisError, Run
 from analysis.pictures.layers import shown_size
 from analysis.statistics.tallies import read_tally
 from datasets import DataError, Split, open_split
+from datasets.colours import Colour, class_colours
 from datasets.visible import visible
 from runs.classes import BACKGROUND
 from runs.predictions import Found, read_predictions
+from runs.records import DataRecord
 
 STAYS = "pictures and maps that were drawn earlier stay as they are"
 
@@ -30,12 +32,17 @@ class Truth:
         boxes: float32 [M, 4], x0 y0 x1 y1 in pixel edges.
         labels: int64 [M], class ids of the boxes.
         classes: names of class ids 0, 1, 2, …: background first.
+        colours: RGB of the same.
+        image_labels: bool [K], which of class ids 1 … K the whole image has; None if the data have
+            no such labels.
     """
 
     mask: NDArray[np.uint8]
     boxes: NDArray[np.float32]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
+    colours: Sequence[Colour]
+    image_labels: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,14 +149,18 @@ def predictions(run: Run, name: str, split: Split, indices: Sequence[int]) -> It
     return read_predictions(file, [split.names[index] for index in indices])
 
 
-def truth_of(split: Split, index: int) -> Truth:
-    """What there is to find in one image of a split."""
+def truth_of(split: Split, index: int, data: DataRecord) -> Truth:
+    """What there is to find in one image of a split of `data`."""
     boxes, labels = split.objects(index)
-    return Truth(split.masks[index], boxes, labels, (BACKGROUND, *split.classes))
+    colours = class_colours(split.classes, data.colours)
+    return Truth(
+        *(split.masks[index], boxes, labels, (BACKGROUND, *split.classes), colours),
+        image_labels=None if split.image_labels is None else split.image_labels[index],
+    )
 
 
-def scene_of(split: Split, index: int, rgb: tuple[int, int, int] | None) -> Scene:
-    """One image of a split; `rgb` are the positions of its red, green and blue band."""
-    picture = visible(split.images[index : index + 1], rgb)[0].transpose(1, 2, 0)
+def scene_of(split: Split, index: int, data: DataRecord) -> Scene:
+    """One image of a split of `data`."""
+    picture = visible(split.images[index : index + 1], data.rgb)[0].transpose(1, 2, 0)
     height, width = split.sizes[index].tolist()
-    return Scene(picture, truth_of(split, index), height / width)
+    return Scene(picture, truth_of(split, index, data), height / width)

@@ -5,8 +5,9 @@ Each layer is an image of its own, small enough to be part of a page, as a `data
 
 import base64
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Literal
 
 import numpy as np
@@ -51,6 +52,15 @@ class Frame:
     text: str = ""
 
 
+@dataclass(frozen=True)
+class Line:
+    """A line of text in a layer or a panel, beside a square of a colour."""
+
+    text: str
+    colour: str
+    bold: bool = False
+
+
 def shown_size(side: int, stretch: float) -> tuple[int, int]:
     """Width and height in pixels of the layers of an image of `side`.
 
@@ -85,6 +95,31 @@ def frames_layer(frames: Iterable[Frame], side: int, size: tuple[int, int], casi
         f'viewBox="0 0 {side} {side}" preserveAspectRatio="none">{marks}</svg>'
     )
     return _address("svg+xml", drawing.encode())
+
+
+def lines_layer(lines: Sequence[Line], side: int, size: tuple[int, int]) -> str:
+    """Lines of text from the top of the image."""
+    width, height = size
+    marks = "".join(_line(line, row, side) for row, line in enumerate(lines))
+    drawing = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="0 0 {side} {side}">{marks}</svg>'
+    )
+    return _address("svg+xml", drawing.encode())
+
+
+def _line(line: Line, row: int, side: int) -> str:
+    letters = 0.06 * side
+    left, base = 0.03 * side, (1.6 * row + 1.4) * letters
+    weight = "bold" if line.bold else "normal"
+    return (
+        f'<rect x="{left:.2f}" y="{base - 0.8 * letters:.2f}" width="{letters:.2f}" '
+        f'height="{letters:.2f}" fill="{line.colour}" stroke="#fff" '
+        f'stroke-width="{0.008 * side:.2f}"/>'
+        f'<text x="{left + 1.5 * letters:.2f}" y="{base:.2f}" font-size="{letters:.2f}" '
+        f'font-family="sans-serif" font-weight="{weight}" fill="#fff" stroke="#000" '
+        f'stroke-width="{0.012 * side:.2f}" paint-order="stroke">{escape(line.text)}</text>'
+    )
 
 
 def _frame(frame: Frame, side: int, casing: str) -> str:

@@ -16,7 +16,7 @@ from analysis.pictures.images import Area, ImageScores, Mark, Scene, Truth
 from analysis.pictures.layers import areas_layer
 from analysis.statistics.tallies import Tally
 from datasets import IGNORE
-from datasets.colours import IGNORED_GREY, class_colours
+from datasets.colours import IGNORED_GREY
 from runs.predictions import Found
 
 OUTCOMES = ("nothing there", "right", "wrong class", "missed", "false", "not counted")
@@ -72,7 +72,7 @@ def areas(truth: Truth, found: Found) -> Iterator[Area]:
 def palette(truth: Truth) -> NDArray[np.uint8]:
     """RGB of every mask value [256, 3]."""
     colours = np.full((IGNORE + 1, 3), IGNORED_GREY, np.uint8)
-    colours[: len(truth.classes)] = class_colours(truth.classes[1:])
+    colours[: len(truth.classes)] = truth.colours
     return colours
 
 

@@ -89,7 +89,7 @@ def score_map(run: Run) -> ScoreMap | None:
 
 def _degrees(split: Split, index: int, place: Place) -> Points:
     """Longitude and latitude [4, 2] of the corners of an image."""
-    height, width = split.sizes[index].tolist()
+    _, _, width, height = split.windows[index].tolist()
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
     xs, ys = moved(corners, Affine(*place.transform)).T
     found = rasterio.warp.transform(CRS.from_wkt(place.crs), LONGITUDE_LATITUDE, xs, ys)

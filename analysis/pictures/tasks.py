@@ -6,7 +6,7 @@ from typing import Protocol
 from matplotlib.axes import Axes
 
 from analysis.loading import AnalysisError
-from analysis.pictures import boxes, masks
+from analysis.pictures import boxes, image_labels, masks
 from analysis.pictures.images import Area, ImageScores, Mark, Scene, Truth
 from analysis.statistics.tallies import Tally
 from runs.predictions import Found
@@ -49,6 +49,7 @@ class Pictured(Protocol):
 PICTURED: dict[str, Pictured] = {
     "segmentation": masks,
     "detection": boxes,
+    "classification": image_labels,
 }
 """By the name of the task, as in `models.tasks.TASKS`."""
 

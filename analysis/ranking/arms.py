@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from analysis.loading import AnalysisError, Run
+from analysis.ranking.comparable import check_comparable, names_of, told_apart
 from analysis.ranking.trials import STATUS_COLUMNS, bare_names, prefixed
 from analysis.ranking.uncertainty import Uncertainty, uncertainty_of
 from analysis.standings import (
@@ -94,16 +95,20 @@ def rank_arms(run: Run, metric: str | None = None) -> pd.DataFrame:
 def rank_runs(runs: Sequence[Run], metric: str | None = None) -> Ranking:
     """Rank the arms of all runs together, as `rank_arms` ranks those of one.
 
-    Equal arms of several runs are in the order of the runs.
+    Equal arms of several runs are in the order of the runs. A factor of one run that is a setting
+    of another has its value there in the arms' rows.
 
     Raises:
-        AnalysisError: the runs rank by different metrics, or are on different data, or one has no
-            such metric; the message names the difference.
+        AnalysisError: the runs rank by different metrics, or are scored on other test images, or
+            one has no such metric; the message names the difference.
     """
     metric = _common_metric(runs, metric)
     devices = {device for run in runs for device in run.trials["device"].dropna()}
     table = pd.concat(
-        [_arms(run, metric, len(devices) > 1).assign(run=at) for at, run in enumerate(runs)],
+        [
+            _arms(run, metric, len(devices) > 1, told_apart(runs)).assign(run=at)
+            for at, run in enumerate(runs)
+        ],
         ignore_index=True,
     )
     counts = [heading for heading in {*STATUS_COLUMNS.values()} if heading in table]
@@ -131,20 +136,17 @@ def rank_runs(runs: Sequence[Run], metric: str | None = None) -> Ranking:
     return Ranking(tuple(runs), metric, arms, bare_names(table), found, unfinished)
 
 
-def names_of(runs: Sequence[Run]) -> list[str]:
-    """What to call each run: its sweep, or its path where two sweeps have one name."""
-    names = [run.record.name for run in runs]
-    return [
-        name if names.count(name) == 1 else str(run.path)
-        for run, name in zip(runs, names, strict=True)
-    ]
+def _arms(run: Run, metric: str, devices_differ: bool, settings: Sequence[str]) -> pd.DataFrame:
+    """The arms of one run in the order of the sweep; `models` are what was tested.
 
-
-def _arms(run: Run, metric: str, devices_differ: bool) -> pd.DataFrame:
-    """The arms of one run in the order of the sweep; `models` are what was tested."""
+    `settings` tell them from the arms of other runs: a column each, like one of a factor.
+    """
     trials = run.trials
     by_arm = trials.groupby("arm")
     arms = by_arm[prefixed(trials, "arm/")].first(skipna=False)
+    for key in settings:
+        if f"arm/{key}" not in arms and f"config/{key}" in trials:
+            arms[f"arm/{key}"] = by_arm[f"config/{key}"].agg(_only)
     arms = arms.join(_validated(run, metric)).join(_tested(run, metric))
     arms["n"] = by_arm.size()
     arms["finished"] = trials["status"].eq("done").groupby(trials["arm"]).sum()
@@ -154,6 +156,11 @@ def _arms(run: Run, metric: str, devices_differ: bool) -> pd.DataFrame:
             arms[heading] = has.groupby(trials["arm"]).sum()
     arms = arms.join(by_arm[["epochs", "seconds"]].sum()).join(costs_of(run, devices_differ))
     return arms.reset_index()
+
+
+def _only(values: pd.Series) -> object:
+    """The value that all have; none if it was searched."""
+    return values.iloc[0] if values.nunique(dropna=False) == 1 else None
 
 
 def _validated(run: Run, metric: str) -> pd.DataFrame:
@@ -214,10 +221,7 @@ def _common_metric(runs: Sequence[Run], metric: str | None) -> str:
                 f"{pair}: the first ranks by {ours.metric}, the second by {theirs.metric}; name "
                 "one metric of both with --sort"
             )
-        for key in ("name", "fingerprint"):
-            mine, its = getattr(ours.data, key), getattr(theirs.data, key)
-            if mine != its:
-                raise AnalysisError(f"{pair}: the {key} of their data differs, {mine} and {its}")
     for run in runs:
         metric_of(run, metric)
+    check_comparable(runs)
     return metric or first.record.metric

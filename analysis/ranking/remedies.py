@@ -2,13 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from math import ceil
 
+from analysis.statistics.bootstrap import Drawn
 from analysis.statistics.remedies import MOST_IMAGES, MOST_SEEDS, POWER, Remedy
 from analysis.wording import count, listed
 
 
 def remedy_note(
-    first: str, tied: Mapping[str, Remedy | None], seeds: int, images: int, over_seeds: bool
+    first: str, tied: Mapping[str, Remedy | None], seeds: int, drawn: Drawn, over_seeds: bool
 ) -> str:
     """What is lacking to separate the first arm from each that is tied with it.
 
@@ -16,7 +18,7 @@ def remedy_note(
         first: title of the first arm.
         tied: what would do, by title of each arm that is tied with it.
         seeds: how many the first arm has.
-        images: how many test images there are.
+        drawn: the test images.
         over_seeds: whether the variance between seeds is known.
     """
     few_seeds: dict[int, list[str]] = defaultdict(list)
@@ -26,7 +28,7 @@ def remedy_note(
         if needed is None:
             close.append(title)
         elif needed.images:
-            few_images[_rounded_up(needed.images)].append(title)
+            few_images[_rounded_up(_scenes(needed.images, drawn))].append(title)
         elif needed.seeds:
             few_seeds[needed.seeds].append(title)
     most = f"{MOST_SEEDS} seeds of each arm"
@@ -36,9 +38,9 @@ def remedy_note(
         are = "is" if seeds == 1 else "are"
         sentences.append(f"{count(seeds, 'seed')} of the first arm {are} too few: {enough}.")
     if few_images:
-        enough = _enough(few_images, "about {} would", first)
+        enough = _enough(few_images, f"about {{}}{_of_scenes(drawn)} would", first)
         beside = f"with {most}, " if over_seeds else ""
-        sentences.append(f"{images} test images are too few: {beside}{enough}.")
+        sentences.append(f"{drawn.text} are too few: {beside}{enough}.")
     if close:
         beside = f"{most} and " if over_seeds else ""
         sentences.append(
@@ -53,7 +55,7 @@ def remedy_note(
 
 
 def remedy_in_short(
-    tied: Collection[Remedy | None], seeds: int, images: int, over_seeds: bool
+    tied: Collection[Remedy | None], seeds: int, drawn: Drawn, over_seeds: bool
 ) -> str:
     """The same of all tied arms together, in half a sentence; arguments as of `remedy_note`."""
     few_seeds = [one.seeds for one in tied if one and one.seeds and not one.images]
@@ -65,8 +67,9 @@ def remedy_in_short(
         return f"{count(seeds, 'seed')} cannot separate these; {enough}"
     if few_images:
         beside = f", with {MOST_SEEDS} seeds of each arm" if over_seeds else ""
-        enough = f"about {_rounded_up(max(few_images))} would{some}{beside}"
-        return f"{images} test images cannot separate these; {enough}"
+        number = _rounded_up(_scenes(max(few_images), drawn))
+        enough = f"about {number}{_of_scenes(drawn)} would{some}{beside}"
+        return f"{drawn.text} cannot separate these; {enough}"
     return "too close for any reasonable number of seeds or test images"
 
 
@@ -78,7 +81,17 @@ def _enough(needed: Mapping[int, list[str]], would: str, first: str) -> str:
     return ", ".join(texts)
 
 
-def _rounded_up(images: int) -> int:
+def _of_scenes(drawn: Drawn) -> str:
+    """What more are needed of, where that is not what is counted first."""
+    return " scenes" if drawn.scenes < drawn.images else ""
+
+
+def _scenes(units: int, drawn: Drawn) -> int:
+    """How many scenes like those that there are count as so many independent images."""
+    return ceil(units * drawn.scenes / drawn.units)
+
+
+def _rounded_up(number: int) -> int:
     """To two digits."""
-    unit = 10 ** max(0, len(str(images)) - 2)
-    return -(-images // unit) * unit
+    unit = 10 ** max(0, len(str(number)) - 2)
+    return -(-number // unit) * unit

@@ -13,8 +13,9 @@ from analysis.statistics.bootstrap import (
     CONFIDENCE,
     RESAMPLES,
     Bootstrap,
+    Drawn,
     bootstrap,
-    resamples,
+    scene_resamples,
 )
 from analysis.statistics.intervals import interval
 from analysis.statistics.remedies import Remedy, remedy
@@ -38,7 +39,7 @@ class Uncertainty:
     Attributes:
         frame: a row an arm, of the columns `ci_low`, `ci_high`, `difference`, `p` and
             `tied` that `arms.rank_arms` explains; those that would be empty are left out.
-        images: how many test images the first tallied arm was scored on; 0 if none was tallied.
+        drawn: the test images that the first tallied arm was scored on; None if none was tallied.
         seeds: how many models stand for each arm on test; 0 of an arm that was not tested.
         unknown: why an arm is not compared with the first one, by row.
         unfinished: those rows of `unknown` that have no finished training.
@@ -48,7 +49,7 @@ class Uncertainty:
     """
 
     frame: pd.DataFrame
-    images: int
+    drawn: Drawn | None
     seeds: tuple[int, ...]
     unknown: dict[int, str]
     unfinished: frozenset[int]
@@ -71,7 +72,7 @@ def uncertainty_of(
         TallyError: a tally is damaged.
     """
     seed = arms[0][0].record.seed if arms else 0
-    samples = [_sample(run, names, metric, seed) for run, names in arms]
+    samples = [sample_of(run, names, metric, seed) for run, names in arms]
     unknown = _unknown(arms, samples) | dict(unfinished)
     frame = pd.DataFrame(index=range(len(arms)))
     noise = seed_noise([sample for sample in samples if sample and not sample.obstacle])
@@ -86,7 +87,7 @@ def uncertainty_of(
     ties = {row: one for row, one in zip(able, compared, strict=True) if one.tied}
     return Uncertainty(
         frame.dropna(axis="columns", how="all"),
-        images=next((len(sample.names) for sample in samples if sample), 0),
+        drawn=next((sample.drawn for sample in samples if sample), None),
         seeds=tuple(len(names) for _, names in arms),
         unknown=unknown,
         unfinished=frozenset(unfinished),
@@ -95,17 +96,24 @@ def uncertainty_of(
     )
 
 
-_drawn = lru_cache(maxsize=1)(resamples)
+_drawn = lru_cache(maxsize=1)(scene_resamples)
 """All arms of a ranking are scored on the same draws."""
 
 
 @once_a_run
-def _sample(run: Run, names: tuple[str, ...], metric: str, seed: int) -> Bootstrap | None:
-    """None of an arm of which a model was not tallied."""
+def sample_of(run: Run, names: tuple[str, ...], metric: str, seed: int) -> Bootstrap | None:
+    """The models of an arm on the test images; None of an arm of which one was not tallied.
+
+    Args:
+        run: what `load` gave.
+        names: of the models, trials or repeats.
+        metric: what was scored.
+        seed: of the resamples; all arms that are compared have the same.
+    """
     if not names or not all(is_tallied(run, name) for name in names):
         return None
     tallies = [read_tally(run, name) for name in names]
-    return bootstrap(tallies, metric, _drawn(len(tallies[0].names), seed))
+    return bootstrap(tallies, metric, _drawn(tuple(tallies[0].scenes.tolist()), seed))
 
 
 def _compared(
@@ -140,11 +148,11 @@ def uncertainty_notes(found: Uncertainty, titles: Sequence[str], metric: str) ->
         metric: what was scored.
     """
     notes = []
-    if found.remedies:
+    if found.remedies and found.drawn:
         tied = {titles[row]: needed for row, needed in found.remedies.items()}
-        notes.append(remedy_note(titles[0], tied, found.seeds[0], found.images, found.over_seeds))
-    if "ci_low" in found.frame:
-        notes.append(_interval_note(found))
+        notes.append(remedy_note(titles[0], tied, found.seeds[0], found.drawn, found.over_seeds))
+    if "ci_low" in found.frame and found.drawn:
+        notes.append(interval_note(found.drawn, found.over_seeds))
     if "tied" in found.frame:
         notes += [_test_note(found, metric), *_better_notes(found, titles, metric)]
     return notes + _unknown_notes(found, titles)
@@ -152,15 +160,19 @@ def uncertainty_notes(found: Uncertainty, titles: Sequence[str], metric: str) ->
 
 def shortfall(found: Uncertainty) -> str:
     """What is lacking to separate the tied arms from the first one, in half a sentence."""
-    return remedy_in_short(found.remedies.values(), found.seeds[0], found.images, found.over_seeds)
+    assert found.drawn is not None, "what is tied was tallied"
+    return remedy_in_short(found.remedies.values(), found.seeds[0], found.drawn, found.over_seeds)
 
 
-def _interval_note(found: Uncertainty) -> str:
-    seeds = ", and for other seeds by the variance between seeds" if found.over_seeds else ""
+def interval_note(drawn: Drawn, over_seeds: bool) -> str:
+    """What the interval of a score on test holds."""
+    seeds = ", and for other seeds by the variance between seeds" if over_seeds else ""
+    tiled = drawn.scenes < drawn.images
+    whole = ", scenes drawn whole, as tiles of one are not independent" if tiled else ""
     return (
         f"{100 * CONFIDENCE:.0f} % CI of test: for other test images by a bootstrap over the "
-        f"{found.images} test images ({RESAMPLES} resamples, expanded){seeds}. The images are "
-        "taken as independent. Tiles of one scene are not: the interval is too narrow."
+        f"{drawn.text} ({RESAMPLES} resamples, expanded{whole}){seeds}."
+        + ("" if tiled else " The images are taken as independent.")
     )
 
 
@@ -200,7 +212,7 @@ def _better_notes(found: Uncertainty, titles: Sequence[str], metric: str) -> lis
 
 
 def _unknown_notes(found: Uncertainty, titles: Sequence[str]) -> list[str]:
-    if not found.images:
+    if found.drawn is None:
         return []
     if 0 in found.unknown:
         return [f"No arm can be compared with the first one, {titles[0]}: {found.unknown[0]}."]

@@ -106,7 +106,7 @@ def _doubts(ranking: Ranking) -> list[str]:
     if not any(found.seeds):
         return ["The test split is scored once, after the search: nothing is tested yet.", *early]
     doubts = early
-    if not found.images:
+    if found.drawn is None:
         doubts.append(
             "The test images were not tallied one by one: there is no interval, and no arm can be "
             "compared with another."

@@ -10,7 +10,13 @@ from analysis.ranking.trials import STATUS_COLUMNS, rank_trials
 from analysis.report.drawn import Drawn
 from analysis.report.parts import Grid, Listing, Section, grid, grid_of
 from analysis.statistics.costs import cost_notes, costs_of
-from analysis.tables.ranking import finished_alone, stopped_arms, trial_order, untried_arms
+from analysis.tables.ranking import (
+    finished_alone,
+    stopped_arms,
+    trial_order,
+    tried_again,
+    untried_arms,
+)
 from analysis.tables.table import Table
 from analysis.wording import command, count, duration, listed, number
 from runs.skipped import by_reason
@@ -34,6 +40,10 @@ _REASONS = {
 def left_out(run: Run) -> Section:
     """What was skipped and what failed; the section says so if nothing was."""
     rows = [*_missing_arms(run), *_failed(run), *_files(run)]
+    again = [
+        f"{what}: {listed(names, NAMED)}. Nothing is missing of them."
+        for what, names in tried_again(run).items()
+    ]
     frame = pd.DataFrame(rows, columns=["what", "count", "why", "which"]).astype({"count": "int64"})
     caption = "What is missing from the tables above, and why"
     pruned = int((run.trials["status"] == "pruned").sum())
@@ -45,6 +55,7 @@ def left_out(run: Run) -> Section:
         paragraphs=(
             *(("Nothing was skipped, and nothing failed.",) if not rows else ()),
             *((early,) if pruned else ()),
+            *again,
         ),
         grids=(grid_of(frame, "left-out-table", caption, ("what",)),) if rows else (),
     )
@@ -225,7 +236,9 @@ def _weights(run: Run) -> tuple[Listing, ...]:
     if not lines:
         return ()
     title = f"Initial weights of {count(len(lines), 'arm')}, by the hash of what shaped them"
-    return (Listing(title, "\n".join(lines)),)
+    licences = [f"{stage}: {licence}" for stage, licence in run.record.licences.items()]
+    about = [Listing("Licences of the published weights among them", "\n".join(licences))]
+    return (Listing(title, "\n".join(lines)), *(about if licences else ()))
 
 
 def _sweep(run: Run) -> tuple[Listing, ...]:

@@ -7,7 +7,8 @@ from itertools import accumulate
 from pathlib import Path
 
 from analysis.loading import Run
-from analysis.ranking.arms import Ranking, names_of, rank_runs
+from analysis.ranking.arms import Ranking, rank_runs
+from analysis.ranking.comparable import names_of
 from analysis.report import appendix, findings
 from analysis.report.answer import answer, certainty
 from analysis.report.charts import Charts, arm_numbers, charts_of
@@ -58,6 +59,8 @@ def reported(run: Run, pictures: Path, now: datetime) -> Report:
             findings.ranking(rankings, drawn),
             certainty(ranking),
             question(run),
+            *findings.factors(run, drawn),
+            *findings.screen(run),
             findings.budget(drawn),
             findings.mattered(run, drawn),
             findings.tradeoff(drawn),

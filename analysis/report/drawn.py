@@ -11,6 +11,7 @@ from analysis.pictures import Picture, draw_pictures, earlier_pictures
 from analysis.pictures.score_map import score_map
 from analysis.report.map_drawing import DrawnMap, draw_map
 from analysis.report.parts import Plate, figure_plate, picture_plate
+from analysis.tables.formats import as_csv
 from runs.errors import EosweepError
 
 CHARTS = {
@@ -69,7 +70,7 @@ def draw(run: Run, folder: Path) -> Drawn:
     figures = {
         name: figure_plate(name, sketch, CHARTS.get(name, "")) for name, sketch in sketches.items()
     }
-    files = {name: sketch.data.to_csv(index=False) for name, sketch in sketches.items()}
+    files = {name: as_csv(sketch.data) for name, sketch in sketches.items()}
     no_pictures, places = "", None
     try:
         pictures = draw_pictures(run, folder)

@@ -8,13 +8,16 @@ import pandas as pd
 from analysis.figures import FIGURES
 from analysis.loading import AnalysisError, Run
 from analysis.ranking.arms import Ranking
+from analysis.ranking.comparable import data_notes
 from analysis.report.drawn import Drawn, not_shown
 from analysis.report.parts import Grid, Section, grid
 from analysis.statistics.effects import Effects, effects
 from analysis.statistics.importance import SHUFFLES, importances
 from analysis.tables.classes import class_notes, class_scores, seed_notes
+from analysis.tables.factors import FACTOR_TITLES, factor_table, tables_of
 from analysis.tables.ranking import ranking_table, score_notes
 from analysis.tables.references import reference_notes, references_of
+from analysis.tables.screen import screen_table
 from analysis.tables.table import Table
 from analysis.unfinished import unfinished_arms
 from analysis.wording import command, listed, number
@@ -45,6 +48,7 @@ def _ranked(ranking: Ranking, page: Ranking) -> Grid:
     notes = (
         *score_notes(ranking),
         *((certain,) if tested else ()),
+        *data_notes(runs),
         *reference_notes(sources, metric, any(run.record.sample for run in runs)),
     )
     anchor = "ranking-table" if ranking is page else f"ranking-table-{metric}"
@@ -54,6 +58,43 @@ def _ranked(ranking: Ranking, page: Ranking) -> Grid:
     names = ("rank", "sweep", *(factor for run in runs for factor in run.record.factors))
     numbers = [page.arms.index(one) for one in ranking.arms]
     return replace(grid(table, anchor, caption, names, notes, numbers), metric=metric)
+
+
+def factors(run: Run, drawn: Drawn) -> tuple[Section, ...]:
+    """What single factors brought: bands, labels, resolution, a probe; none of other runs."""
+    compared = tables_of(run)
+    if not compared:
+        return ()
+    made: list[Grid] = []
+    reasons: list[str] = []
+    for factor in compared:
+        try:
+            table = factor_table(run, factor)
+        except AnalysisError as error:
+            reasons.append(not_shown(f"the table of {factor}", str(error)))
+            continue
+        caption = f"{FACTOR_TITLES[factor]}: {run.record.metric} on test"
+        csv = f"As CSV or LaTeX: {command('factor', run.path, factor)}"
+        notes, names = (*table.notes, csv), run.record.factors
+        made.append(grid(table, f"factor-{factor}", caption, names, notes))
+    return (
+        Section(
+            anchor="factors",
+            title=f"What {' and '.join(compared)} brought",
+            grids=tuple(made),
+            plates=drawn.plates("factors"),
+            absent=(*reasons, *drawn.absent("factors")),
+        ),
+    )
+
+
+def screen(run: Run) -> tuple[Section, ...]:
+    """The probes of a screen beside the arms that went on; none of a run without one."""
+    if not run.record.probes:
+        return ()
+    table, names = screen_table(run), run.record.factors
+    shown = grid(table, "screen-table", "Arms by their frozen probe", names, table.notes)
+    return (Section(anchor="screen", title="The screen before the sweep", grids=(shown,)),)
 
 
 def budget(drawn: Drawn) -> Section:

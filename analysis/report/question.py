@@ -6,6 +6,8 @@ from analysis.wording import count, listed
 from runs.records import ENDED
 from runs.skipped import by_reason
 
+SCENES = "whole scenes: tiles are stitched over their overlap, and each pixel is counted once"
+
 
 def question(run: Run) -> Section:
     """The first section of the report."""
@@ -23,6 +25,7 @@ def question(run: Run) -> Section:
             ("searched", _searched(run)),
             ("ranked by", f"{run.record.metric} on the validation split; higher is better"),
             ("reported", "on the test split, which is scored once, after the search"),
+            *((("counted", SCENES),) if run.record.metric_over == "scenes" else ()),
         ),
     )
 

@@ -43,7 +43,7 @@ def interval(sample: Bootstrap, noise: SeedNoise = UNKNOWN) -> tuple[float, floa
 
 def _over_images(sample: Bootstrap, resampled: Array) -> tuple[float, float]:
     """Percentiles expanded at their tails, which keeps them between 0 and 1."""
-    images = len(sample.names)
+    images = sample.drawn.units
     tail = float(ndtr(sqrt(images / (images - 1)) * stdtrit(images - 1, TAIL)))
     low, high = np.quantile(resampled, [tail, 1 - tail])
     return float(low), float(high)
@@ -53,10 +53,10 @@ def _over_both(sample: Bootstrap, resampled: Array, noise: SeedNoise) -> tuple[f
     """Percentiles of the resamples as wide as Student's t, plus the error over seeds."""
     seed, count = noise.of(sample), len(sample.scores)
     centre, error = float(angles(sample.scores.mean())), sqrt(seed.total / count)
-    over_images = variance_over_images(resampled, len(sample.names))
+    over_images = variance_over_images(resampled, sample.drawn.units)
     if over_images:
         once = max(0.0, over_images - seed.by_image / count)
-        wider = float(stdtrit(len(sample.names) - 1, TAIL) / ndtri(TAIL))
+        wider = float(stdtrit(sample.drawn.units - 1, TAIL) / ndtri(TAIL))
         resampled = centre + (resampled - centre) * wider * sqrt(once / over_images)
     if not error:
         low, high = np.quantile(resampled, [TAIL, 1 - TAIL])

@@ -1,6 +1,7 @@
 """What it would take to distinguish two arms that are tied: more seeds, or more test images."""
 
 from dataclasses import dataclass, replace
+from math import ceil
 
 from scipy.special import ndtri
 
@@ -20,7 +21,8 @@ class Remedy:
 
     Attributes:
         seeds: of each of the two arms; None where nothing is known of seeds.
-        images: test images, if there are too few for `MOST_SEEDS` seeds; None if there are enough.
+        images: independent test images, if there are too few for `MOST_SEEDS` seeds; None if there
+            are enough.
     """
 
     seeds: int | None
@@ -53,7 +55,7 @@ def remedy(comparison: Comparison, rivals: int) -> Remedy | None:
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(_with_images(error, middle)) else (middle, high)
-    return Remedy(MOST_SEEDS if known else None, high)
+    return Remedy(MOST_SEEDS if known else None, ceil(high))
 
 
 def _with_seeds(error: ErrorParts, count: int) -> ErrorParts:
@@ -62,5 +64,5 @@ def _with_seeds(error: ErrorParts, count: int) -> ErrorParts:
     return replace(error, counts=(count, count), freedom=error.freedom + more)
 
 
-def _with_images(error: ErrorParts, images: int) -> ErrorParts:
+def _with_images(error: ErrorParts, images: float) -> ErrorParts:
     return replace(error, once=error.once * error.images / images, images=images)

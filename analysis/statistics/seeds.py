@@ -83,7 +83,7 @@ def seed_noise(samples: Sequence[Bootstrap]) -> SeedNoise:
     return SeedNoise(usual, sum(weights))
 
 
-def variance_over_images(resampled: Array, images: int) -> float:
+def variance_over_images(resampled: Array, images: float) -> float:
     """What resampling says of the variance of a score on as many images."""
     # A bootstrap's variance is that of N images divided by N, not by N − 1.
     return float(np.nanvar(resampled)) * images / (images - 1)
@@ -93,5 +93,5 @@ def _own(sample: Bootstrap) -> SeedVariance:
     """The variance between an arm's seeds: at least what their errors on different images make."""
     count, resampled = len(sample.scores), angles(sample.resampled)
     apart = resampled - resampled.mean(axis=0)
-    by_image = sum(variance_over_images(one, len(sample.names)) for one in apart) / (count - 1)
+    by_image = sum(variance_over_images(one, sample.drawn.units) for one in apart) / (count - 1)
     return SeedVariance(max(float(angles(sample.scores).var(ddof=1)), by_image), by_image)

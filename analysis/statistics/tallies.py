@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from analysis.loading import AnalysisError, Run
 from analysis.standings import models_of_arms, ranked_arms
+from models.metrics.average_precision import MASK_METRICS, box_scores
 from models.metrics.average_precision import METRICS as BOX_METRICS
-from models.metrics.average_precision import box_scores
 from models.metrics.confusion import Counts, pixel_scores
 from models.metrics.footprint_scores import FOOTPRINT_METRICS, footprint_scores
+from models.metrics.image_labels import label_scores
 from runs import tallies
 from runs.classes import BACKGROUND
-from runs.tallies import BoxTally, PixelTally
+from runs.tallies import LabelTally, PixelTally
 
 Weights = NDArray[np.int32]
 """How often each image counts: [R, N] for R resamples of N images."""
@@ -34,13 +35,18 @@ class Tally:
         classes: names of class ids 0, 1, 2, …: background first.
     """
 
-    counts: PixelTally | BoxTally
+    counts: tallies.Tally
     classes: tuple[str, ...]
 
     @property
     def names(self) -> NDArray[np.str_]:
         """The images', [N], in an order that all tallies of a run share."""
         return self.counts.names
+
+    @property
+    def scenes(self) -> NDArray[np.str_]:
+        """The scene of each image, [N]; an image that is no tile is one."""
+        return self.names if self.counts.scenes is None else self.counts.scenes
 
     def scores(self, metric: str, weights: Weights | None = None) -> NDArray[np.float64]:
         """`metric` of each resample, [R]; of the test set as it is, [1], without `weights`.
@@ -52,10 +58,13 @@ class Tally:
         """
         if isinstance(self.counts, PixelTally):
             return self._of_pixels(self.counts, metric, lambda counts: _weighed(counts, weights))
-        if metric not in BOX_METRICS:
-            raise AnalysisError(f"{metric} cannot be computed from matches of boxes")
         if weights is None:
             weights = np.ones((1, len(self.names)), np.int32)
+        if isinstance(self.counts, LabelTally):
+            return self._of_labels(self.counts, metric, weights)
+        of_masks = metric in MASK_METRICS and self.counts.mask_matched is not None
+        if metric not in BOX_METRICS and not of_masks:
+            raise AnalysisError(f"{metric} cannot be computed from matches of boxes")
         return box_scores(self.counts, metric, weights)
 
     def by_image(self, metric: str) -> NDArray[np.float64]:
@@ -63,6 +72,12 @@ class Tally:
         if isinstance(self.counts, PixelTally):
             return self._of_pixels(self.counts, metric, lambda counts: counts)
         return self.scores(metric, np.eye(len(self.names), dtype=np.int32))
+
+    def _of_labels(self, tally: LabelTally, metric: str, weights: Weights) -> NDArray[np.float64]:
+        try:
+            return label_scores(tally, metric, self.classes[1:], weights)
+        except KeyError:
+            raise AnalysisError(f"{metric} cannot be computed from labels of images") from None
 
     def _of_pixels(
         self, tally: PixelTally, metric: str, summed: Callable[[Counts], Counts]

@@ -15,7 +15,7 @@ from math import inf, sqrt
 import numpy as np
 from scipy.special import erf, gammaincinv
 
-from analysis.statistics.bootstrap import Bootstrap
+from analysis.statistics.bootstrap import Bootstrap, scene_numbers
 from analysis.statistics.seeds import Array, SeedNoise, angles, variance_over_images
 
 LEVEL = 0.05
@@ -26,20 +26,20 @@ NODES = 32
 
 @dataclass(frozen=True)
 class ErrorParts:
-    """The error of a difference between two arms, in squared angles.
+    """The error of a difference between two arms, or of a sum over more, in squared angles.
 
     Attributes:
         once: its variance over images, without what `seeds` have of it.
-        images: how many there are.
+        images: how many independent ones there are, see `bootstrap.drawn_of`.
         seeds: the variance between seeds, of one seed of each arm.
         counts: how many seeds each arm has.
         freedom: degrees of freedom of the variance between seeds; 0 if it is not known.
     """
 
     once: float
-    images: int
-    seeds: tuple[float, float]
-    counts: tuple[int, int]
+    images: float
+    seeds: tuple[float, ...]
+    counts: tuple[int, ...]
     freedom: int
 
     @property
@@ -106,7 +106,11 @@ def obstacle(best: Bootstrap, other: Bootstrap) -> str | None:
     """Why the two cannot be compared; None if they can."""
     if other.obstacle or best.obstacle:
         return other.obstacle or best.obstacle
-    return None if np.array_equal(best.names, other.names) else "tested on other images"
+    if not np.array_equal(best.names, other.names):
+        return "tested on other images"
+    if scene_numbers(best.of_scenes) != scene_numbers(other.of_scenes):
+        return "the scenes of its images are others, or not known"
+    return None
 
 
 def step_down(apart: Sequence[float], errors: Sequence[ErrorParts]) -> list[float]:
@@ -138,7 +142,7 @@ def p_of_largest(size: float, errors: Sequence[ErrorParts]) -> float:
 
 
 @lru_cache(maxsize=64)
-def _variances(images: int, seeds: int) -> tuple[Array, Array, Array]:
+def _variances(images: float, seeds: int) -> tuple[Array, Array, Array]:
     """What two variances may be, in units of their estimates; and the weight of each pair of them.
 
     `images` and `seeds` are the degrees of freedom of the estimates.
@@ -148,7 +152,7 @@ def _variances(images: int, seeds: int) -> tuple[Array, Array, Array]:
     return pairs[0].ravel(), pairs[1].ravel(), np.outer(first, second).ravel()
 
 
-def _variance(freedom: int) -> tuple[Array, Array]:
+def _variance(freedom: float) -> tuple[Array, Array]:
     """Gauss-Legendre nodes of degrees of freedom over χ², denser where the variance is large."""
     if not freedom:
         return np.ones(1), np.ones(1)
@@ -165,11 +169,11 @@ def _difference(
     first, second = (sample.scores.mean() for sample in pair)
     resampled = [angles(sample.resampled.mean(axis=0)) for sample in pair]
     seeds, counts = [noise.of(sample) for sample in pair], [len(sample.scores) for sample in pair]
-    over_images = variance_over_images(resampled[0] - resampled[1], len(best.names))
+    over_images = variance_over_images(resampled[0] - resampled[1], best.drawn.units)
     twice = sum(seed.by_image / count for seed, count in zip(seeds, counts, strict=True))
     error = ErrorParts(
         once=max(0.0, over_images - twice),
-        images=len(best.names),
+        images=best.drawn.units,
         seeds=(seeds[0].total, seeds[1].total),
         counts=(counts[0], counts[1]),
         freedom=noise.freedom,

@@ -3,10 +3,15 @@
 import re
 import shutil
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Literal, get_args
+
+import pandas as pd
 
 from analysis.tables.table import Column, Table
 from analysis.tables.terminal import terminal
+from runs.plain import in_spreadsheet, plain
+from runs.plain import markdown as as_markdown
 
 Format = Literal["text", "markdown", "csv", "latex"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -21,6 +26,8 @@ def write(table: Table, format: Format, *, width: int | None = None, styled: boo
         width: columns that `text` may take; by default the terminal's, or 100 without one.
         styled: whether `text` carries ANSI colours, for a terminal.
     """
+    title, notes = plain(table.title), tuple(map(plain, table.notes))
+    table = replace(table, title=title, notes=notes)
     columns = width or shutil.get_terminal_size(fallback=(100, 24)).columns
     writers: dict[Format, Callable[[], str]] = {
         "text": lambda: terminal(table, columns, styled),
@@ -37,21 +44,27 @@ def markdown(table: Table) -> str:
     def line(cells: Iterable[str]) -> str:
         return f"| {' | '.join(cells)} |"
 
-    def escape(cell: str) -> str:
-        return cell.replace("|", r"\|")
-
     columns = table.columns()
-    head = line(escape(column.header) for column in columns)
+    head = line(as_markdown(column.header) for column in columns)
     rule = line("---:" if column.numeric else "---" for column in columns)
-    rows = [line(row) for row in _rows(columns, escape, "**{}**", "<u>{}</u>")]
+    rows = [line(row) for row in _rows(columns, as_markdown, "**{}**", "<u>{}</u>")]
     warning = [f"**{table.warning}**"] if table.warning else []
-    notes = "\n".join(f"- {note}" for note in table.notes)
-    return "\n\n".join([f"**{table.title}**", *warning, "\n".join([head, rule, *rows]), notes])
+    notes = "\n".join(f"- {as_markdown(note)}" for note in table.notes)
+    title, cells = f"**{as_markdown(table.title)}**", "\n".join([head, rule, *rows])
+    return "\n\n".join([title, *warning, cells, notes])
 
 
 def csv(table: Table) -> str:
     """Every digit, for `pandas.read_csv`; the files of several runs can be stacked."""
-    return table.frame.assign(**table.context).to_csv(index=False)
+    return as_csv(table.frame.assign(**table.context))
+
+
+def as_csv(frame: pd.DataFrame) -> str:
+    """A frame as CSV in which no cell is a formula, see `runs.plain.in_spreadsheet`."""
+    inert = frame.copy()
+    for name in frame.select_dtypes(exclude=["number", "bool"]):
+        inert[name] = frame[name].map(in_spreadsheet)
+    return inert.rename(columns=in_spreadsheet).to_csv(index=False)
 
 
 def latex(table: Table) -> str:
@@ -109,5 +122,7 @@ _LATEX = {
 }
 
 
-def _latex(plain: str) -> str:
-    return re.sub("|".join(map(re.escape, _LATEX)), lambda found: _LATEX[found.group()], plain)
+def _latex(text: str) -> str:
+    return re.sub(
+        "|".join(map(re.escape, _LATEX)), lambda found: _LATEX[found.group()], plain(text)
+    )

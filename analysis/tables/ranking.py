@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.loading import Run
-from analysis.ranking.arms import Ranking, names_of, rank_runs
+from analysis.ranking.arms import Ranking, rank_runs
+from analysis.ranking.comparable import data_notes, names_of
 from analysis.ranking.trials import STATUS_COLUMNS, rank_trials
 from analysis.ranking.uncertainty import TIED, uncertainty_notes
 from analysis.standings import metric_of
@@ -120,6 +121,7 @@ def ranking_table(
         notes=(
             *score_notes(ranking),
             *uncertainty_notes(ranking.uncertainty, ranking.titles, metric),
+            *data_notes(runs),
             *reference_notes(sources, metric, sample),
             *_of_each(runs, cost_notes),
             *_of_each(runs, _left_out),
@@ -264,9 +266,22 @@ def _left_out(run: Run) -> list[str]:
         # Many trials tend to end for one reason, which is said once.
         for reason, names in trials["name"].groupby(trials["reason"].fillna("no reason recorded")):
             notes.append(f"{status.capitalize()} ({reason}): {', '.join(names)}.")
+    notes += [f"{what}: {', '.join(names)}." for what, names in tried_again(run).items()]
     if unfinished := int((~trained["status"].isin(ENDED)).sum()):
         notes.append(f"{count(unfinished, 'trial')} unfinished: continue with --resume.")
     return notes
+
+
+def tried_again(run: Run) -> dict[str, list[str]]:
+    """Names of trials and repeats that did not come to their result at once, by why not."""
+    trained = pd.concat([run.trials, run.repeats])
+    found = {
+        "Resumed after a lost worker or file": trained["retries"] > 0,
+        "Failed at first, tried again with --retry-failed": trained["rejoined"],
+    }
+    return {
+        what: trained.loc[those, "name"].tolist() for what, those in found.items() if those.any()
+    }
 
 
 def untried_arms(run: Run) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.wording import MISSING, number
+from runs.plain import plain
 
 
 @dataclass(frozen=True)
@@ -78,5 +79,5 @@ def _cell(value: Any, is_score: bool) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and isnan(value)):
         return MISSING
     if not isinstance(value, float):
-        return str(value)
+        return plain(str(value))
     return f"{value:.4f}" if is_score else number(value)

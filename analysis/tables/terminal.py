@@ -7,6 +7,7 @@ another block below, which has the same first column.
 
 import io
 import re
+from dataclasses import replace
 
 import rich.table
 from rich import box
@@ -16,6 +17,7 @@ from rich.style import Style
 from rich.text import Text
 
 from analysis.tables.table import Column, Table
+from runs.plain import plain
 
 _GAP = 2  # blanks between two columns
 _READABLE = 16  # columns of text are not folded below this
@@ -30,7 +32,8 @@ def terminal(table: Table, width: int, styled: bool) -> str:
     if table.warning:
         console.print(Text(table.warning, style="bold yellow"))
     console.print()
-    for block in _blocks(table.columns(), width):
+    columns = [replace(column, header=plain(column.header)) for column in table.columns()]
+    for block in _blocks(columns, width):
         console.print(_grid(block, width))
         console.print()
     notes = rich.table.Table.grid(padding=(0, 1))

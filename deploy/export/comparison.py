@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from datasets import DataError, Split, open_split
+from datasets import DataError, Split
 from deploy.errors import ModelError
 from deploy.export.measuring import RUNS, latencies, one_thread, onnx, pytorch, score_of
 from deploy.export.memory import peak_memory
@@ -196,7 +196,7 @@ def _fewer_bits(
 
 def _split(trained: Trained, name: str) -> Split | None:
     try:
-        return open_split(Path(trained.data.cache), name)
+        return trained.split(name)
     except DataError:
         return None
 

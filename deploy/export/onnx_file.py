@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from datasets import DataError, open_split
+from datasets import DataError
 from deploy.errors import ModelError
 from deploy.forms import ALLOWED, Form
 from deploy.tasks import use_of
@@ -71,7 +71,7 @@ def test_patches(trained: Trained) -> tuple[NDArray[np.float32], str]:
     """
     data = trained.data
     try:
-        images = open_split(Path(data.cache), "test").images
+        images = trained.split("test").images
     except DataError:
         rng = np.random.default_rng(0)
         shape = (CHECKED, len(data.bands), data.image_size, data.image_size)
@@ -163,15 +163,16 @@ def _describe(file: Path, trained: Trained) -> None:
     """Write into the file what its user needs to know.
 
     `classes` are the names of class ids 0, 1, 2, …: of a segmenter's channels, and of the labels
-    that a detector gives, which has none of 0.
+    that a detector gives, which has none of 0. Of a classifier's outputs they begin with 1.
     """
     import onnx
 
     model = onnx.load(file)
     data = trained.data
+    names = list(data.classes)
     properties = {
         "task": trained.task,
-        "classes": [BACKGROUND, *data.classes],
+        "classes": [BACKGROUND, *names] if use_of(trained.task).form.background else names,
         "bands": list(data.bands),
         "dtype": data.dtype,
         "image_size": data.image_size,

@@ -18,6 +18,7 @@ from deploy.maps.classes import Part
 from deploy.maps.images import CACHE_MB, Image
 from runs.classes import BACKGROUND
 from runs.files import whole_file
+from runs.records import DataRecord
 
 BLOCK = 512
 STRIP = 1024
@@ -25,7 +26,7 @@ STRIP = 1024
 
 
 def write_class_raster(
-    file: Path, image: Image, parts: Iterable[Part], classes: tuple[str, ...], source: str
+    file: Path, image: Image, parts: Iterable[Part], data: DataRecord, source: str
 ) -> None:
     """Write `parts` as a cloud-optimised GeoTIFF on the image's grid.
 
@@ -36,21 +37,19 @@ def write_class_raster(
 
     Args:
         parts: together they cover the image.
-        classes: names of class ids 1, 2, ….
+        data: which classes there are.
 
     Raises:
         ModelError: it cannot be written: the disk is full, or permission is missing.
     """
     try:
-        _write(file, image, parts, classes, source)
+        _write(file, image, parts, data, source)
     except RasterioError as error:
         raise ModelError(f"{file} cannot be written: {error}") from None
 
 
-def _write(
-    file: Path, image: Image, parts: Iterable[Part], classes: tuple[str, ...], source: str
-) -> None:
-    names = enumerate((BACKGROUND, *classes))
+def _write(file: Path, image: Image, parts: Iterable[Part], data: DataRecord, source: str) -> None:
+    names = enumerate((BACKGROUND, *data.classes))
     tags = {"SOURCE": source, **{f"CLASS_{number}": name for number, name in names}}
     with (
         whole_file(file) as whole,
@@ -60,7 +59,7 @@ def _write(
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         raw = whole.with_name("raw.tif")
         with rasterio.open(raw, "w", **_raw_profile(image)) as raster:
-            raster.write_colormap(1, colours(classes))
+            raster.write_colormap(1, colours(data))
             raster.update_tags(**tags)
             raster.set_band_description(1, "class")
             for window, part in parts:
@@ -102,7 +101,8 @@ def _raw_profile(image: Image) -> dict[str, object]:
     }
 
 
-def colours(classes: tuple[str, ...]) -> dict[int, tuple[int, int, int, int]]:
+def colours(data: DataRecord) -> dict[int, tuple[int, int, int, int]]:
     """RGBA of class ids 0, 1, 2, …, and of `IGNORE`, which is transparent."""
-    solid = {number: (*colour, 255) for number, colour in enumerate(class_colours(classes))}
+    of_classes = class_colours(data.classes, data.colours)
+    solid = {number: (*colour, 255) for number, colour in enumerate(of_classes)}
     return {**solid, IGNORE: (0, 0, 0, 0)}

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 from datasets.source import Window
+from deploy.errors import ModelError
 from deploy.maps.class_raster import class_strips, write_class_raster
 from deploy.maps.classes import Part, class_parts
 from deploy.maps.images import Image
+from deploy.maps.labels import LabelledTile, labelled_tiles, write_label_geojson, write_label_table
 from deploy.maps.objects import Row, object_rows
 from deploy.maps.outlines import areas
 from deploy.maps.vectors import (
@@ -28,7 +30,7 @@ WRITERS: dict[VectorFormat, Callable[..., None]] = {
 Watch = Callable[[Window], None]
 """Called with each part of the image that is done."""
 
-P = TypeVar("P", Part, Row)
+P = TypeVar("P", Part, Row, LabelledTile)
 
 
 class MakeMaps(Protocol):
@@ -63,7 +65,7 @@ def map_classes(
     """A class raster, and, if `vectors` are asked for, its areas."""
     raster = folder / f"{stem}.classes.tif"
     parts = class_parts(image, trained.data, trained.find, trained.batch, threshold)
-    write_class_raster(raster, image, _watched(parts, watch), trained.classes, trained.source)
+    write_class_raster(raster, image, _watched(parts, watch), trained.data, trained.source)
     if vectors is None:
         return [raster]
     features = features_of_areas(areas(class_strips(raster)), trained.classes, image.transform)
@@ -85,6 +87,33 @@ def map_objects(
     features = features_of_objects(found, trained.classes, image.transform)
     vectors = vectors or "gpkg"
     return [_write(folder / f"{stem}.objects.{vectors}", features, vectors, image)]
+
+
+def map_labels(
+    trained: Trained,
+    image: Image,
+    folder: Path,
+    stem: str,
+    vectors: VectorFormat | None,
+    threshold: float | None,
+    watch: Watch,
+) -> list[Path]:
+    """A table of the classes of each tile, and, if GeoJSON is asked for, their outlines.
+
+    Raises:
+        ModelError: another vector format is asked for.
+    """
+    if vectors not in (None, "geojson"):
+        raise ModelError(f"labels of images are written as a table or geojson, not as {vectors}")
+    found = labelled_tiles(image, trained.data, trained.find, trained.batch, threshold)
+    tiles = list(_watched(found, watch))
+    table = folder / f"{stem}.labels.csv"
+    write_label_table(table, tiles, trained.classes)
+    if vectors is None:
+        return [table]
+    outlines = folder / f"{stem}.labels.geojson"
+    write_label_geojson(outlines, tiles, trained.classes, image)
+    return [table, outlines]
 
 
 def _write(file: Path, features: Iterable[Feature], vectors: VectorFormat, image: Image) -> Path:

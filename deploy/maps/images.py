@@ -5,21 +5,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio import Affine
 from rasterio.crs import CRS
-from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
-from datasets import DATASETS, OwnFormat
-from datasets.rasters import STRICT
+from datasets import DATASETS, DataError, OwnFormat
+from datasets.bands import Bands, bands_of
+from datasets.orientation import UPRIGHT, orientation_of
+from datasets.rasters import STRICT, Raster, image_fault, no_bands, placed_by, too_large
 from datasets.source import Window
 from deploy.errors import ModelError
-from deploy.maps.bands import Bands, bands_of
 from runs.records import DataRecord
 
 CACHE_MB = 64
@@ -42,63 +43,51 @@ class Image:
 
     Attributes:
         name: for messages.
-        reader: the open file.
-        bands: numbers of its bands, from 1, in the order of the model's.
+        raster: the bands of the open file that are the model's, in its order, upright.
         dtype: what pixels are read as.
         neutral: value of each band where the file holds no data.
     """
 
     name: str
-    reader: DatasetReader
-    bands: tuple[int, ...]
+    raster: Raster
     dtype: np.dtype[np.generic]
     neutral: NDArray[np.generic]
 
     @property
     def height(self) -> int:
         """In pixels."""
-        return int(self.reader.height)
+        return self.raster.height
 
     @property
     def width(self) -> int:
         """In pixels."""
-        return int(self.reader.width)
+        return self.raster.width
 
     @property
     def crs(self) -> CRS | None:
         """Coordinate reference system; None if the image is not georeferenced."""
-        return self.reader.crs
+        return self.raster.reader.crs
 
     @property
     def transform(self) -> Affine:
         """Pixel edges (column, row) to coordinates of `crs`."""
-        return self.reader.transform
+        return self.raster.reader.transform
 
     def read(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Pixels [C, H, W] of `window`, which may reach beyond the image, and where they hold data.
 
-        A pixel holds data unless the file's nodata value, mask or alpha band says otherwise, or
-        one of its values is not finite. Where there are none, each band is `neutral`.
+        Where a pixel holds none, see `datasets.rasters.Raster.held`, each band is `neutral`.
 
         Raises:
             ModelError: the file is damaged.
         """
-        x, y, width, height = window
-        inside = rasterio.windows.Window(
-            x, y, min(width, self.width - x), min(height, self.height - y)
-        )
+        inside = window.inside(self.height, self.width)
         read = np.s_[: inside.height, : inside.width]
-        pixels = np.empty((len(self.bands), height, width), self.dtype)
-        valid = np.zeros((height, width), dtype=np.bool_)
-        try:
-            pixels[:, *read] = self.reader.read(self.bands, window=inside)
-            valid[read] = True
-            if self._masked:
-                valid[read] = self.reader.dataset_mask(window=inside) > 0
-        except RasterioError as error:
-            raise ModelError(f"{self.name} cannot be read: {error.__cause__ or error}") from None
-        if self.dtype.kind == "f":
-            valid &= np.isfinite(pixels).all(axis=0)
+        shape = (window.height, window.width)
+        pixels = np.empty((len(self.neutral), *shape), self.dtype)
+        valid = np.zeros(shape, dtype=np.bool_)
+        with self._refused():
+            pixels[:, *read], valid[read] = self.raster.held(inside)
         np.copyto(pixels, self.neutral[:, None, None], where=~valid)
         return pixels, valid
 
@@ -108,22 +97,19 @@ class Image:
         Raises:
             ModelError: the file is damaged.
         """
-        shape = (min(side, self.height), min(side, self.width))
+        with self._refused():
+            pixels, valid = self.raster.sample(side)
+        return pixels[:, valid]
+
+    @contextmanager
+    def _refused(self) -> Iterator[None]:
+        """Turn what goes wrong on reading into a `ModelError`."""
         try:
-            pixels = self.reader.read(self.bands, out_shape=(len(self.bands), *shape))
-            valid = self.reader.dataset_mask(out_shape=shape) > 0 if self._masked else True
+            yield
         except RasterioError as error:
             raise ModelError(f"{self.name} cannot be read: {error.__cause__ or error}") from None
-        return pixels[:, valid & np.isfinite(pixels).all(axis=0)]
-
-    @property
-    def _masked(self) -> bool:
-        flags = {flag for of_band in self.reader.mask_flag_enums for flag in of_band}
-        if MaskFlags.alpha in flags:
-            # GDAL takes the fourth band of bytes for alpha, also where it is near infrared.
-            alpha = self.reader.colorinterp.index(ColorInterp.alpha) + 1
-            return alpha not in self.bands
-        return flags != {MaskFlags.all_valid}
+        except DataError as error:
+            raise ModelError(f"{error}; or choose the bands with --bands") from None
 
 
 @contextmanager
@@ -151,7 +137,7 @@ def open_image(file: Path, data: DataRecord, bands: Bands | None = None) -> Iter
             except RasterioError as error:
                 raise ModelError(f"{file} cannot be read as an image: {error}") from None
             with reader:
-                yield _checked(reader, str(file), data, bands)
+                yield _checked(reader, str(file), data, bands, file)
 
 
 @contextmanager
@@ -201,24 +187,43 @@ def _in_memory(
             yield reader
 
 
-def _checked(reader: DatasetReader, name: str, data: DataRecord, bands: Bands | None) -> Image:
-    image = image_of(reader, name, data, bands)
+def _checked(
+    reader: DatasetReader,
+    name: str,
+    data: DataRecord,
+    bands: Bands | None,
+    content: Path | None = None,
+) -> Image:
+    image = image_of(reader, name, data, bands, content)
     check_scale(image, data)
     return image
 
 
 def image_of(
-    reader: DatasetReader, name: str, data: DataRecord, bands: Bands | None = None
+    reader: DatasetReader,
+    name: str,
+    data: DataRecord,
+    bands: Bands | None = None,
+    content: Path | BinaryIO | None = None,
 ) -> Image:
     """An open file as a model sees it.
 
     Args:
-        bands: which of the file's bands are the model's, see `bands.bands_of`.
+        bands: which of the file's bands are the model's, see `datasets.bands.bands_of`.
+        content: what `reader` was opened from, to find out which way up the image is; None: it is
+            upright.
 
     Raises:
-        ModelError: it has other bands, another type, or is placed by ground control points.
+        ModelError: it has other bands, another type, or is placed by other things than a transform;
+            or its values are no measurements, see `datasets.rasters.image_fault`.
     """
-    numbers = bands_of(reader, name, data.bands, bands)
+    if fault := no_bands(reader) or too_large(reader) or image_fault(reader):
+        raise ModelError(f"{name} {fault}")
+    try:
+        numbers = bands_of(reader, data.bands, bands, name=name, option="--bands")
+        orientation = UPRIGHT if content is None else orientation_of(reader, content)
+    except DataError as error:
+        raise ModelError(str(error)) from None
     stored = reader.dtypes[numbers[0] - 1]
     dtype = stored if stored in KEPT_TYPES else "float32"
     if dtype != data.dtype:
@@ -226,14 +231,14 @@ def image_of(
             f"{name} holds {stored}, but the model was trained on {data.dtype}, "
             f"{scale_in_words(data)}: convert the image to that scale and type"
         )
-    if reader.crs is None and reader.gcps[0]:
+    if how := placed_by(reader):
         raise ModelError(
-            f"{name} is placed by ground control points, not by a transform: warp it first "
-            "(gdalwarp does)"
+            f"{name} is placed by {how}, not by a transform: warp it first (gdalwarp does)"
         )
+    raster = Raster(reader, numbers, orientation, Path(name), data.nodata)
     kept = np.dtype(dtype)
     neutral = data.neutral if kept.kind == "f" else np.rint(data.neutral)
-    return Image(name, reader, numbers, kept, neutral.astype(kept))
+    return Image(name, raster, kept, neutral.astype(kept))
 
 
 def check_scale(image: Image, data: DataRecord) -> None:

@@ -16,6 +16,7 @@ import shapely
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datasets.boxes import on_data
 from datasets.source import Window
 from deploy.maps.images import Image
 from deploy.maps.tiles import Find, found_in_row, starts
@@ -126,7 +127,10 @@ def _same(objects: Objects) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def _found_in_tiles(
     image: Image, data: DataRecord, find: Find, batch: int, top: int
 ) -> Iterator[Objects]:
-    """The objects of each tile of a row of tiles, read a group of tiles at a time."""
+    """The objects of each tile of a row of tiles, read a group of tiles at a time.
+
+    What is found where the image holds no data is left out, as it is when a model is scored.
+    """
     height, width = data.window
     lefts = starts(image.width, width, OVERLAP)
     a_column = height * len(data.bands) * image.dtype.itemsize
@@ -138,7 +142,9 @@ def _found_in_tiles(
         within = [left - some[0] for left in some]
         for x, found in found_in_row(pixels, valid, within, width, data.image_size, batch, find):
             tile = Window(x + some[0], top, width, height)
-            yield _in_image(found, tile, data.image_size, image)
+            objects = _in_image(found, tile, data.image_size, image)
+            here = objects.boxes - np.tile([some[0], top], 2)
+            yield objects.of(on_data(here, valid))
 
 
 def _in_image(found: dict[str, Tensor], tile: Window, size: int, image: Image) -> Objects:

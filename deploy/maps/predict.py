@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from datasets.bands import Bands
 from deploy.errors import ModelError
-from deploy.maps.bands import Bands
 from deploy.maps.files import VectorFormat, Watch
 from deploy.maps.images import Image, open_image
 from deploy.maps.vectors import crs_member

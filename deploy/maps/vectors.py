@@ -44,7 +44,7 @@ def features_of_areas(
 ) -> Iterator[Feature]:
     """Areas in pixel edges → features."""
     for outline, label in areas:
-        yield Feature(_placed(outline, transform), label, classes[label - 1], None)
+        yield Feature(placed(outline, transform), label, classes[label - 1], None)
 
 
 def features_of_objects(
@@ -53,7 +53,7 @@ def features_of_objects(
     """Boxes in pixel edges → features; under a rotated transform they are rotated rectangles."""
     for objects in found:
         for box, score, label in zip(objects.boxes, objects.scores, objects.labels, strict=True):
-            outline = _placed(shapely.box(*box), transform)
+            outline = placed(shapely.box(*box), transform)
             yield Feature(outline, int(label), classes[label - 1], float(score))
 
 
@@ -130,7 +130,7 @@ def _geojson_feature(feature: Feature) -> dict[str, Any]:
     return {"type": "Feature", "properties": properties, "geometry": geometry}
 
 
-def _placed(outline: Polygon, transform: Affine) -> Polygon:
+def placed(outline: Polygon, transform: Affine) -> Polygon:
     """A polygon in pixel edges → in coordinates of the map."""
     a, b, c, d, e, f = transform[:6]
     matrix = np.array([[a, d], [b, e]])

@@ -9,6 +9,7 @@ import rasterio
 from deploy.maps.class_raster import colours, write_class_raster
 from deploy.maps.classes import class_parts
 from deploy.maps.images import Image
+from deploy.maps.labels import geojson_of_labels, labelled_tiles
 from deploy.maps.objects import object_rows
 from deploy.maps.outlines import areas
 from deploy.maps.tiles import Find
@@ -32,7 +33,7 @@ def class_geotiff(image: Image, trained: Trained, find: Find) -> bytes:
     parts = class_parts(image, trained.data, find, trained.batch)
     with TemporaryDirectory() as folder:
         file = Path(folder) / "classes.tif"
-        write_class_raster(file, image, parts, trained.classes, trained.source)
+        write_class_raster(file, image, parts, trained.data, trained.source)
         return file.read_bytes()
 
 
@@ -42,7 +43,7 @@ def class_png(image: Image, trained: Trained, find: Find) -> bytes:
     profile = {"driver": "PNG", "dtype": "uint8", "count": 1}
     with rasterio.MemoryFile() as memory:
         with memory.open(height=mask.shape[0], width=mask.shape[1], **profile) as raster:
-            raster.write_colormap(1, colours(trained.classes))
+            raster.write_colormap(1, colours(trained.data))
             raster.write(mask, 1)
         return memory.read()
 
@@ -53,3 +54,9 @@ def objects(image: Image, trained: Trained, find: Find) -> bytes:
     found = (row.objects for row in rows)
     features = features_of_objects(found, trained.classes, image.transform)
     return "".join(geojson(features, image.crs)).encode()
+
+
+def labels_of_tiles(image: Image, trained: Trained, find: Find) -> bytes:
+    """GeoJSON: the outline of each tile with its classes, and how sure the model is of each."""
+    tiles = labelled_tiles(image, trained.data, find, trained.batch)
+    return "".join(geojson_of_labels(tiles, trained.classes, image)).encode()

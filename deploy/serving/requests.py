@@ -1,8 +1,11 @@
 """What is asked over HTTP: an image in a body, and the form of the answer. Nothing is trusted."""
 
+import json
 import warnings
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import contextmanager
+from io import BytesIO
+from typing import NamedTuple
 
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
@@ -32,8 +35,17 @@ MEDIA_TYPES = {
     "geojson": "application/geo+json",
     "tif": "image/tiff",
     "png": "image/png",
+    "json": "application/json",
 }
-"""What an answer can be, by its name in the address."""
+"""What an answer can be, by its name in the address; `json` is a refusal's."""
+
+
+class Reply(NamedTuple):
+    """An answer over HTTP; `form` is one of `MEDIA_TYPES`."""
+
+    status: int
+    form: str
+    content: bytes
 
 
 class RefusalError(EosweepError):
@@ -44,24 +56,63 @@ class RefusalError(EosweepError):
         self.status = status
 
 
-async def read_body(declared: str | None, chunks: AsyncIterator[bytes], limit: int) -> bytes:
+def refused(refusal: RefusalError) -> Reply:
+    """A refusal as an answer."""
+    return Reply(refusal.status, "json", json.dumps({"error": str(refusal)}).encode())
+
+
+class Room:
+    """Bytes that the bodies of all requests may take together."""
+
+    def __init__(self, size: int) -> None:
+        self._free = size
+
+    @contextmanager
+    def share(self) -> Iterator[Callable[[int], None]]:
+        """Takes a number of bytes at each call, and gives them all back when the block ends.
+
+        The call raises RefusalError if there are not as many.
+        """
+        taken = 0
+
+        def take(size: int) -> None:
+            nonlocal taken
+            if size > self._free:
+                raise RefusalError(503, "too many images are being sent: try again later")
+            self._free -= size
+            taken += size
+
+        try:
+            yield take
+        finally:
+            self._free += taken
+
+
+async def read_body(
+    declared: str | None,
+    chunks: AsyncIterator[bytes],
+    limit: int,
+    take: Callable[[int], None],
+) -> bytes:
     """The body of a request, of at most `limit` bytes.
 
     Args:
         declared: its length by the header, if there is one.
         chunks: the body as it comes in; no more of it is held than `limit` and a chunk.
+        take: is called with the size of each chunk before it is held, see `Room`.
 
     Raises:
-        RefusalError: it is larger, or empty.
+        RefusalError: it is larger, or empty; or `take` refuses.
     """
     large = RefusalError(413, f"the body has more than {limit / 1e6:g} MB, which is the limit here")
     if declared is not None and declared.isdecimal() and int(declared) > limit:
         raise large
     body = bytearray()
     async for chunk in chunks:
-        body += chunk
-        if len(body) > limit:
+        if len(body) + len(chunk) > limit:
             raise large
+        take(len(chunk))
+        body += chunk
     if not body:
         raise RefusalError(400, "the body is empty: send the bytes of an image")
     return bytes(body)
@@ -96,7 +147,7 @@ def image_in(body: bytes, data: DataRecord) -> Iterator[Image]:
                     "limit here: send it in parts, or use python -m deploy predict",
                 )
             try:
-                image = image_of(reader, "the image", data)
+                image = image_of(reader, "the image", data, content=BytesIO(body))
             except ModelError as error:
                 raise RefusalError(422, str(error)) from None
             try:

@@ -4,7 +4,6 @@ import logging
 import os
 import signal
 import socket
-import threading
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,7 +14,14 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def serve_model(
-    run: Path, name: str | None, *, device: str, host: str, port: int, max_bytes: int
+    run: Path,
+    name: str | None,
+    *,
+    device: str,
+    host: str,
+    port: int,
+    max_bytes: int,
+    max_seconds: float,
 ) -> None:
     """Answer requests on `host`:`port` until Ctrl-C or SIGTERM.
 
@@ -24,41 +30,48 @@ def serve_model(
     Raises:
         ModelError: Ray Serve is missing, the model cannot be opened, or the port is taken.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
+        import uvicorn
         from ray import serve
+        from ray._private import ray_constants
     except ImportError as error:
         raise ModelError(
             f"serving needs Ray Serve ({error}): pip install -r requirements-serve.txt"
         ) from None
     trained = open_trained(run, name)
-    _check_address(host, port)
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     from deploy.serving.application import application
+    from deploy.serving.connections import CONNECTIONS, configuration
+    from deploy.serving.front import Front
 
-    ray.init(
-        address="local",
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        runtime_env={"env_vars": _environment()},
-    )
-    signal.signal(signal.SIGTERM, _interrupt)  # after Ray, which has a handler of its own
-    try:
-        serve.start(
-            proxy_location="HeadOnly",
-            http_options={"host": host, "port": port},
-            logging_config={"log_level": "ERROR", "enable_access_log": False},
+    with _bound(host, port) as listening:
+        # Ray takes this machine for one that cannot be part of a cluster: its own processes listen
+        # on the loopback interface alone.
+        ray_constants.ENABLE_RAY_CLUSTER = False
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env={"env_vars": _environment()},
         )
-        serve.run(application(run.resolve(), trained.name, device, max_bytes))
-        print(f"{trained.name} answers at http://{host}:{port} until Ctrl-C", flush=True)
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        print("Stopping.", flush=True)
-    finally:
-        serve.shutdown()
-        ray.shutdown()
+        signal.signal(signal.SIGTERM, _interrupt)  # after Ray, which has a handler of its own
+        try:
+            serve.start(
+                proxy_location="Disabled",
+                logging_config={"log_level": "ERROR", "enable_access_log": False},
+            )
+            model = serve.run(application(run.resolve(), trained.name, device))
+            front = Front(trained, model.remote, max_bytes, max_seconds)
+            listening.listen(CONNECTIONS)
+            print(f"{trained.name} answers at http://{host}:{port} until Ctrl-C", flush=True)
+            uvicorn.Server(configuration(front)).run(sockets=[listening])
+        except KeyboardInterrupt:
+            print("Stopping.", flush=True)
+        finally:
+            serve.shutdown()
+            ray.shutdown()
 
 
 def _interrupt(*_: object) -> NoReturn:
@@ -73,13 +86,15 @@ def _environment() -> dict[str, str]:
     return {"PYTHONPATH": path, "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
-def _check_address(host: str, port: int) -> None:
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket at the address, which nobody else can take from now on; not listening yet."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        with socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
-        ):
-            pass
+        bound.bind((host, port))
     except (OSError, OverflowError) as error:
+        bound.close()
         raise ModelError(
             f"cannot listen on {host}, port {port} ({error}): choose another --port or --host"
         ) from None
+    return bound

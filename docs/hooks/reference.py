@@ -38,6 +38,7 @@ def head_options() -> str:
     """Heads with the settings that only they have, and the losses."""
     from models.heads import HEAD_OPTIONS, HEADS
     from models.losses import LOSSES
+    from models.losses.image_labels import IMAGE_LOSSES
 
     heads = ["| head | task | options |", "|---|---|---|"]
     for task, of_task in HEADS.items():
@@ -46,8 +47,24 @@ def head_options() -> str:
             heads.append(f"| `{name}` | {task} | {own} |")
     options = ["| option | default | meaning |", "|---|---|---|"]
     options += [_row(name, field) for name, field in HEAD_OPTIONS.items()]
-    losses = f"Losses of segmentation: {', '.join(f'`{name}`' for name in LOSSES)}."
+    losses = " ".join(
+        f"Losses of {task}: {', '.join(f'`{name}`' for name in of_task)}."
+        for task, of_task in {"segmentation": LOSSES, "classification": IMAGE_LOSSES}.items()
+    )
     return "\n\n".join(["\n".join(heads), "\n".join(options), losses])
+
+
+def augmentation() -> str:
+    """Operations with their strengths at each level."""
+    from datasets.augment import OPERATIONS, PREFIX, PRESETS
+
+    table = [f"| setting | {' | '.join(PRESETS)} | largest | what a strength s does |"]
+    table.append("|---" * (len(PRESETS) + 3) + "|")
+    for name, operation in OPERATIONS.items():
+        strengths = " | ".join(f"{preset.get(name, 0):g}" for preset in PRESETS.values())
+        row = f"| `{PREFIX}{name}` | {strengths} | {operation.most:g} | {operation.meaning} |"
+        table.append(row)
+    return "\n".join(table)
 
 
 def contributing() -> str:
@@ -66,6 +83,7 @@ def rule_of_the_winner() -> str:
 WRITERS: dict[str, Callable[[], str]] = {
     "sweep_keys": sweep_keys,
     "head_options": head_options,
+    "augmentation": augmentation,
     "contributing": contributing,
     "rule_of_the_winner": rule_of_the_winner,
 }

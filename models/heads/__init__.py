@@ -8,7 +8,16 @@ from pydantic.fields import FieldInfo
 
 from models.heads.head import Head
 from models.heads.hypercolumn.options import HypercolumnOptions
-from models.heads.options import FasterRCNNOptions, SegmenterOptions
+from models.heads.options import (
+    ClassifierOptions,
+    FasterRCNNOptions,
+    FCOSOptions,
+    MaskRCNNOptions,
+    MLPOptions,
+    RetinaNetOptions,
+    SegmenterOptions,
+)
+from models.metrics.average_precision import MASK_METRICS
 
 HEADS: dict[str, dict[str, Head]] = {
     "detection": {
@@ -16,13 +25,29 @@ HEADS: dict[str, dict[str, Head]] = {
         "faster_rcnn_detectron2": Head(
             "models.heads.detectron2_detector:Detectron2Detector", FasterRCNNOptions
         ),
+        "mask_rcnn": Head(
+            "models.heads.mask_rcnn:MaskRCNNDetector",
+            MaskRCNNOptions,
+            needs="masks",
+            metrics=tuple(MASK_METRICS),
+        ),
+        "retinanet": Head("models.heads.retinanet:RetinaNetDetector", RetinaNetOptions),
+        "fcos": Head("models.heads.fcos:FCOSDetector", FCOSOptions),
     },
     "segmentation": {
         "fpn": Head("models.heads.segmenters:FPN", SegmenterOptions),
         "unet": Head("models.heads.segmenters:UNet", SegmenterOptions),
         "upernet": Head("models.heads.segmenters:UPerNet", SegmenterOptions),
+        "deeplabv3plus": Head("models.heads.segmenters:DeepLabV3Plus", SegmenterOptions),
+        "segformer": Head("models.heads.segmenters:SegFormer", SegmenterOptions),
+        "dpt": Head("models.heads.segmenters:DPT", SegmenterOptions),
+        "linear": Head("models.heads.linear:LinearProbe", SegmenterOptions),
         "xdxd_unet": Head("models.heads.xdxd_unet:XDXDUNet", SegmenterOptions),
-        "hypercolumn": Head("models.heads.hypercolumn.network:Hypercolumn", HypercolumnOptions),
+        "hypercolumn": Head("models.heads.hypercolumn.elements:hypercolumn", HypercolumnOptions),
+    },
+    "classification": {
+        "linear": Head("models.heads.classifiers:Linear", ClassifierOptions),
+        "mlp": Head("models.heads.classifiers:MLP", MLPOptions),
     },
 }
 """By task and name; the first of a task is its default."""

@@ -85,6 +85,8 @@ class Detectron2Detector(Model):
         """
         from models.heads.detectron2_network import EventStorage, with_objects
 
+        self.network.proposal_generator.valid = batch.valid
+        self.network.roi_heads.valid = batch.valid
         try:
             with EventStorage():  # detectron2 does not run without a place for its counts
                 terms = self.network(with_objects(batch))

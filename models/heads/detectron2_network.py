@@ -25,8 +25,10 @@ from torch import Tensor, nn
 
 from datasets.batches import Batch
 from models.backbones import STRIDES, Backbone
-from models.heads.faster_rcnn import LEVELS, anchor_sizes, box_head_width, proposals
+from models.heads.faster_rcnn import box_head_width, proposals
 from models.heads.options import FasterRCNNOptions
+from models.heads.regions import seen
+from models.heads.torchvision_detector import LEVELS, anchor_sizes
 
 __all__ = ["EventStorage", "TimmFeatures", "faster_rcnn", "with_objects"]
 
@@ -76,6 +78,42 @@ class TimmFeatures(Detectron2Backbone):
         return STRIDES[-1]
 
 
+class SeeingRPN(RPN):
+    """Anchors where there is no data are no background, as of `models.heads.faster_rcnn`."""
+
+    valid: Tensor | None = None
+    """Pixels [B, S, S] of the batch that hold data; None if all do."""
+
+    def label_and_sample_anchors(
+        self, anchors: list[Boxes], gt_instances: list[Instances]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Labels [A] of each image's anchors, 1, 0 and, where there is no loss, -1; and boxes."""
+        labels, boxes = super().label_and_sample_anchors(anchors, gt_instances)
+        if self.valid is not None:
+            regions = Boxes.cat(anchors).tensor
+            for one, valid in zip(labels, self.valid, strict=True):
+                one[(one == 0) & ~seen(regions, valid)] = -1
+        return labels, boxes
+
+
+class SeeingROIHeads(StandardROIHeads):
+    """Proposals where there is no data are not learned from."""
+
+    valid: Tensor | None = None
+    """As of `SeeingRPN`."""
+
+    def label_and_sample_proposals(
+        self, proposals: list[Instances], targets: list[Instances]
+    ) -> list[Instances]:
+        """The sampled proposals of each image, with what they are to become."""
+        if self.valid is not None:
+            proposals = [
+                one[seen(one.proposal_boxes.tensor, valid)]
+                for one, valid in zip(proposals, self.valid, strict=True)
+            ]
+        return super().label_and_sample_proposals(proposals, targets)
+
+
 def faster_rcnn(backbone: Backbone, classes: int, options: FasterRCNNOptions) -> GeneralizedRCNN:
     """Faster R-CNN with a feature pyramid for `classes` classes, background not counted."""
     pyramid = FPN(
@@ -97,12 +135,12 @@ def faster_rcnn(backbone: Backbone, classes: int, options: FasterRCNNOptions) ->
     )
 
 
-def _proposal_network(size: int, options: FasterRCNNOptions) -> RPN:
+def _proposal_network(size: int, options: FasterRCNNOptions) -> SeeingRPN:
     strides = (*STRIDES, 2 * STRIDES[-1])
     anchors = DefaultAnchorGenerator(
         sizes=anchor_sizes(size), aspect_ratios=[(0.5, 1.0, 2.0)], strides=strides, offset=0.0
     )
-    return RPN(
+    return SeeingRPN(
         in_features=RPN_LEVELS,
         head=StandardRPNHead(in_channels=options.pyramid_channels, num_anchors=3),
         anchor_generator=anchors,
@@ -117,7 +155,7 @@ def _proposal_network(size: int, options: FasterRCNNOptions) -> RPN:
     )
 
 
-def _box_heads(size: int, classes: int, options: FasterRCNNOptions) -> StandardROIHeads:
+def _box_heads(size: int, classes: int, options: FasterRCNNOptions) -> SeeingROIHeads:
     pooled, width = 7, box_head_width(options)
     shape = ShapeSpec(channels=options.pyramid_channels, height=pooled, width=pooled)
     head = FastRCNNConvFCHead(shape, conv_dims=[], fc_dims=[width, width])
@@ -130,7 +168,7 @@ def _box_heads(size: int, classes: int, options: FasterRCNNOptions) -> StandardR
         test_topk_per_image=100,
         smooth_l1_beta=SMOOTH_L1_BETA,
     )
-    return StandardROIHeads(
+    return SeeingROIHeads(
         num_classes=classes,
         batch_size_per_image=size // 2,
         positive_fraction=0.25,

@@ -3,20 +3,21 @@
 Ren et al. 2015, "Faster R-CNN"; Lin et al. 2017, "Feature Pyramid Networks for Object Detection".
 """
 
-from collections import OrderedDict
+from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
-from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
-from torchvision.models.detection.rpn import AnchorGenerator, RPNHead
-from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
-from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
+from torchvision.models.detection.roi_heads import RoIHeads
+from torchvision.models.detection.rpn import AnchorGenerator, RegionProposalNetwork, RPNHead
+from torchvision.ops import MultiScaleRoIAlign
 
-from datasets.batches import Batch
 from models.backbones import Backbone
 from models.heads.options import FasterRCNNOptions
-from models.model import Classes, Model
+from models.heads.regions import seen
+from models.heads.torchvision_detector import LEVELS, Pyramid, TorchvisionDetector, anchor_sizes
+from models.metrics.matching import MOST_DETECTIONS
+from models.model import Classes
 
 FASTER_RCNN_LOSSES = {
     "rpn_objectness": "loss_objectness",
@@ -26,26 +27,8 @@ FASTER_RCNN_LOSSES = {
 }
 """Our name of each loss term → torchvision's."""
 
-LEVELS = ("p2", "p3", "p4", "p5")
-
-
-class Pyramid(nn.Module):
-    """Backbone and FPN: images [B, C, S, S] → five maps [B, `channels`, s, s], strides 4 … 64."""
-
-    def __init__(self, backbone: Backbone, channels: int) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.out_channels = channels
-        self.fpn = FeaturePyramidNetwork(
-            backbone.channels,
-            channels,
-            extra_blocks=LastLevelMaxPool(),
-            norm_layer=lambda width: nn.GroupNorm(8, width),
-        )
-
-    def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
-        """Images [B, C, S, S] → maps named p2 … p5 and pool."""
-        return self.fpn(OrderedDict(zip(LEVELS, self.backbone(images), strict=True)))
+POSITIVE = 0.25
+"""Share of the regions that are sampled for training that are of objects, at most."""
 
 
 class Float32RPNHead(RPNHead):
@@ -69,82 +52,104 @@ class Float32Predictor(FastRCNNPredictor):
         return logits.float(), deltas.float()
 
 
-class FasterRCNNDetector(Model):
+class SeeingRPN(RegionProposalNetwork):
+    """Anchors where there is no data are no background."""
+
+    def assign_targets_to_anchors(
+        self, anchors: list[Tensor], targets: list[dict[str, Tensor]]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Labels [A] of each image's anchors, 1, 0 and, where there is no loss, -1; and boxes."""
+        labels, boxes = super().assign_targets_to_anchors(anchors, targets)
+        for one, regions, target in zip(labels, anchors, targets, strict=True):
+            if "valid" in target:
+                one[(one == 0) & ~seen(regions, target["valid"])] = -1
+        return labels, boxes
+
+
+class SeeingRoIHeads(RoIHeads):
+    """Proposals where there is no data are not learned from."""
+
+    def select_training_samples(
+        self, proposals: list[Tensor], targets: list[dict[str, Tensor]] | None
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
+        """Of proposals [N, 4] of each image, the sampled ones and what they are to become."""
+        assert targets is not None
+        proposals = [
+            regions[seen(regions, target["valid"])] if "valid" in target else regions
+            for regions, target in zip(proposals, targets, strict=True)
+        ]
+        return super().select_training_samples(proposals, targets)
+
+
+class FasterRCNNDetector(TorchvisionDetector):
     """Faster R-CNN for images that are already standardised and of one size.
 
     Args:
         backbone: where the features come from; `backbone.image_size` also sizes the anchors.
         classes: the object classes, without background.
         options: of the layers above the backbone.
+
+    Attributes:
+        roi_heads: what classifies the proposed regions.
     """
 
+    terms = FASTER_RCNN_LOSSES
+    roi_heads: ClassVar[type[SeeingRoIHeads]] = SeeingRoIHeads
+
     def __init__(self, backbone: Backbone, classes: Classes, options: FasterRCNNOptions) -> None:
-        super().__init__()
-        size, bands = backbone.image_size, backbone.bands
-        channels, width = options.pyramid_channels, box_head_width(options)
-        self.network = FasterRCNN(
-            Pyramid(backbone, channels),
-            # Images are standardised and of one size already: these four settings turn off the
-            # transform that torchvision puts in front.
-            min_size=size,
-            max_size=size,
-            image_mean=[0.0] * bands,
-            image_std=[1.0] * bands,
-            rpn_anchor_generator=AnchorGenerator(anchor_sizes(size), ((0.5, 1.0, 2.0),) * 5),
-            rpn_pre_nms_top_n_train=2 * proposals(size),
-            rpn_pre_nms_top_n_test=2 * proposals(size),
-            rpn_post_nms_top_n_train=proposals(size),
-            rpn_post_nms_top_n_test=proposals(size),
-            box_batch_size_per_image=size // 2,
-            box_roi_pool=MultiScaleRoIAlign(list(LEVELS), output_size=7, sampling_ratio=2),
-            box_head=TwoMLPHead(channels * 7**2, width),
-            box_predictor=Float32Predictor(width, len(classes.names) + 1),
-            rpn_head=Float32RPNHead(channels, num_anchors=3),
-        )
-
-    @property
-    def backbone(self) -> Backbone:
-        """Below the pyramid."""
-        return self._pyramid.backbone
-
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The four loss terms of a batch by our names, unweighted, each a scalar."""
-        targets = [
-            {"boxes": boxes, "labels": labels}
-            for boxes, labels in zip(batch.boxes, batch.labels, strict=True)
-        ]
-        terms = self.network(list(batch.images), targets)
-        return {name: terms[theirs] for name, theirs in FASTER_RCNN_LOSSES.items()}
+        super().__init__(_network(backbone, classes, options, self.roi_heads))
 
     def pass_through(self, images: Tensor) -> None:
         """All layers; the box head as for the regions that are sampled for training."""
-        maps = list(self._pyramid(images).values())
+        maps = list(self.pyramid(images).values())
         self.network.rpn.head(maps)
         heads = self.network.roi_heads
         regions = len(images) * heads.fg_bg_sampler.batch_size_per_image
-        pooled = images.new_zeros(regions, self._pyramid.out_channels, 7, 7)
+        pooled = images.new_zeros(regions, self.pyramid.out_channels, 7, 7)
         heads.box_predictor(heads.box_head(pooled))
 
-    @torch.no_grad()
-    def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
-        """Images [B, C, S, S] → an image: boxes [M, 4] (xyxy, px), scores [M], labels [M]."""
-        return self.network(list(images))
 
-    @property
-    def _pyramid(self) -> Pyramid:
-        pyramid = self.network.backbone
-        assert isinstance(pyramid, Pyramid)
-        return pyramid
+def _network(
+    backbone: Backbone,
+    classes: Classes,
+    options: FasterRCNNOptions,
+    roi_heads: type[SeeingRoIHeads],
+) -> GeneralizedRCNN:
+    """The pyramid, the region proposals, and what classifies them."""
+    size, channels, width = backbone.image_size, options.pyramid_channels, box_head_width(options)
+    pyramid = Pyramid(backbone, channels)
+    heads = roi_heads(
+        MultiScaleRoIAlign(list(LEVELS), output_size=7, sampling_ratio=2),
+        TwoMLPHead(channels * 7**2, width),
+        Float32Predictor(width, len(classes.names) + 1),
+        fg_iou_thresh=0.5,
+        bg_iou_thresh=0.5,
+        batch_size_per_image=size // 2,
+        positive_fraction=POSITIVE,
+        bbox_reg_weights=None,
+        score_thresh=0.05,
+        nms_thresh=0.5,
+        detections_per_img=MOST_DETECTIONS,
+    )
+    proposed = {"training": proposals(size), "testing": proposals(size)}
+    rpn = SeeingRPN(
+        AnchorGenerator(anchor_sizes(size), ((0.5, 1.0, 2.0),) * 5),
+        Float32RPNHead(channels, num_anchors=3),
+        fg_iou_thresh=0.7,
+        bg_iou_thresh=0.3,
+        batch_size_per_image=256,
+        positive_fraction=0.5,
+        pre_nms_top_n={stage: 2 * number for stage, number in proposed.items()},
+        post_nms_top_n=proposed,
+        nms_thresh=0.7,
+    )
+    # The transform is none: `TorchvisionDetector` gives it.
+    return GeneralizedRCNN(pyramid, rpn, heads, nn.Identity())
 
 
 def box_head_width(options: FasterRCNNOptions) -> int:
     """Width of the two layers that classify a region."""
     return 4 * options.pyramid_channels
-
-
-def anchor_sizes(image_size: int) -> tuple[tuple[int], ...]:
-    """One anchor size a level, strides 4 to 64: from a 16th of the image to all of it."""
-    return tuple((image_size * 2**level // 16,) for level in range(5))
 
 
 def proposals(image_size: int) -> int:

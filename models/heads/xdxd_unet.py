@@ -4,8 +4,6 @@ Weir et al. 2019, "SpaceNet MVOI: A Multi-View Overhead Imagery Dataset", whose 
 it from Atlanta to Khartoum.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -32,13 +30,14 @@ class XDXDUNet(SegmentationModel):
         UnknownBackboneError: the backbone's maps do not have VGG16's strides and channels.
     """
 
+    reads_maps = False
+
     def __init__(self, backbone: Backbone, classes: Classes, options: SegmenterOptions) -> None:
         super().__init__(backbone, classes, options)
-        info: Any = backbone.body.feature_info
-        if (info.reduction(), info.channels()) != (STRIDES, VGG_CHANNELS):
+        if (backbone.reductions, backbone.widths) != (STRIDES, VGG_CHANNELS):
             raise UnknownBackboneError(
                 f"head 'xdxd_unet' is made for vgg16 or another VGG: '{backbone.name}' has maps at "
-                f"strides {info.reduction()}"
+                f"strides {backbone.reductions}"
             )
         self.centre = _stage(*CENTRE)
         self.stages = nn.ModuleList(_stage(*widths) for widths in STAGES)

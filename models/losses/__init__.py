@@ -1,4 +1,4 @@
-"""Losses of segmentation by name.
+"""Losses of segmentation by name; those of whole images are in `image_labels`.
 
 Adding a loss is a function of `Pixels` in a file here, and its line in `LOSSES`.
 """

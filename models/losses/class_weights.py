@@ -107,7 +107,7 @@ def check_class_weights(spec: str, count: int | None = None) -> None:
     if count is not None and len(numbers) != count:
         raise ClassWeightsError(
             f"class_weights '{spec}': {len(numbers)} numbers for {count} classes: give one for "
-            "each class, background first"
+            "each class, of masks background first"
         )
 
 

@@ -62,8 +62,12 @@ METRICS = {
 }
 
 
+MASK_METRICS = {f"mask_{name}": METRICS[name] for name in ("AP50", "AP")}
+"""The same where objects overlap by their masks instead of their boxes."""
+
+
 def average_precision(tally: BoxTally) -> dict[str, float]:
-    """Each of `METRICS`, in [0, 1], over all images together.
+    """Each of `METRICS`, in [0, 1], over all images together; of masks, too, if it has them.
 
     Raises:
         ValueError: there is no true box at all, where average precision is not defined.
@@ -71,28 +75,32 @@ def average_precision(tally: BoxTally) -> dict[str, float]:
     if not tally.truths.any():
         raise ValueError("average precision is not defined: the split holds no object")
     once = np.ones((1, len(tally.names)), np.int32)
-    return {metric: float(box_scores(tally, metric, once)[0]) for metric in METRICS}
+    metrics = METRICS if tally.mask_matched is None else METRICS | MASK_METRICS
+    return {metric: float(box_scores(tally, metric, once)[0]) for metric in metrics}
 
 
 def box_scores(tally: BoxTally, metric: str, weights: NDArray[np.int32]) -> NDArray[np.float64]:
-    """One of `METRICS` of each resample, [R], the mean of the classes that have a truth in it.
+    """A metric of each resample, [R], the mean of the classes that have a truth in it.
 
     Args:
         tally: of N images.
-        metric: a key of `METRICS`.
+        metric: a key of `METRICS`; of `MASK_METRICS` if the tally has masks.
         weights: [R, N], how often each image counts.
 
     Returns:
         NaN where a resample has no truth at all.
     """
+    of_masks = metric in MASK_METRICS
+    matched = tally.mask_matched if of_masks else tally.matched
+    assert matched is not None, "the tally has no masks"
+    thresholds, formula = MASK_METRICS[metric] if of_masks else METRICS[metric]
     total = np.zeros(len(weights))
     classes = np.zeros(len(weights))
     for label in range(1, tally.truths.shape[1] + 1):
         of_class = np.flatnonzero(tally.label == label)
         falling = of_class[np.argsort(-tally.score[of_class], kind="stable")]
-        right = tally.matched[falling, METRICS[metric].thresholds]
+        right = matched[falling, thresholds]
         truths = weights @ tally.truths[:, label - 1]
-        formula = METRICS[metric].formula
         total += _by_chunks(tally.image[falling], right, truths, weights, formula)
         classes += truths > 0
     return np.divide(total, classes, out=np.full(len(weights), np.nan), where=classes > 0)

@@ -25,7 +25,10 @@ Boxes = dict[str, NDArray]
 
 
 def box_matches(
-    names: Sequence[str], pairs: Sequence[tuple[Boxes, Boxes]], classes: int
+    names: Sequence[str],
+    pairs: Sequence[tuple[Boxes, Boxes]],
+    classes: int,
+    mask_iou: Sequence[NDArray[np.float64]] | None = None,
 ) -> BoxTally:
     """Match the predictions of each image with its truths, class by class.
 
@@ -33,13 +36,15 @@ def box_matches(
         names: of the images.
         pairs: (prediction, truth) of each image.
         classes: K; labels are 1 … K.
+        mask_iou: `mask_overlaps` of each image, to be matched by as well; None without masks.
     """
     truths = np.zeros((len(pairs), classes), np.int64)
     images, labels, scores = [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0, np.float32)]
     matched = [np.zeros((0, len(IOU_THRESHOLDS)), bool)]
+    mask_matched = matched.copy()
     for image, (prediction, truth) in enumerate(pairs):
         for label in range(1, classes + 1):
-            true = truth["boxes"][truth["labels"] == label]
+            true = np.flatnonzero(truth["labels"] == label)
             truths[image, label - 1] = len(true)
             ours = np.flatnonzero(prediction["labels"] == label)
             if not len(ours):
@@ -49,7 +54,9 @@ def box_matches(
             images.append(np.full(len(ours), image))
             labels.append(np.full(len(ours), label))
             scores.append(prediction["scores"][ours].astype(np.float32))
-            matched.append(_right(prediction["boxes"][ours], true))
+            matched.append(_right(overlaps(prediction["boxes"][ours], truth["boxes"][true])))
+            if mask_iou is not None:
+                mask_matched.append(_right(mask_iou[image][np.ix_(ours, true)]))
     return BoxTally(
         names=np.array(names, dtype=np.str_),
         truths=truths,
@@ -57,14 +64,13 @@ def box_matches(
         label=np.concatenate(labels),
         score=np.concatenate(scores),
         matched=np.concatenate(matched),
+        mask_matched=None if mask_iou is None else np.concatenate(mask_matched),
     )
 
 
-def _right(boxes: NDArray, truths: NDArray) -> NDArray[np.bool_]:
-    """Whether each of the boxes [M, 4], by falling score, takes a truth: [M, thresholds]."""
-    if not len(truths):
-        return np.zeros((len(boxes), len(IOU_THRESHOLDS)), bool)
-    return taken_truths(overlaps(boxes, truths), IOU_THRESHOLDS) >= 0
+def _right(iou: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether each of our objects [M, G], by falling score, takes a truth: [M, thresholds]."""
+    return taken_truths(iou, IOU_THRESHOLDS) >= 0
 
 
 def overlaps(ours: NDArray, truths: NDArray) -> NDArray[np.float64]:
@@ -73,6 +79,16 @@ def overlaps(ours: NDArray, truths: NDArray) -> NDArray[np.float64]:
     sides = np.minimum(high[:, None], true_high) - np.maximum(low[:, None], true_low)
     shared = np.clip(sides, 0, None).prod(axis=-1)
     both = area[:, None] + true_area - shared
+    return np.divide(shared, both, out=np.zeros_like(shared), where=both > 0)
+
+
+def mask_overlaps(ours: NDArray[np.bool_], truths: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """IoU of each of our masks [M, H, W] with each truth [G, H, W]: float64 [M, G]."""
+    # float32 counts exactly up to 2^24 pixels, and is multiplied fast.
+    pixels = ours.shape[1] * ours.shape[2]
+    flat, true = (masks.reshape(len(masks), pixels).astype(np.float32) for masks in (ours, truths))
+    shared = (flat @ true.T).astype(np.float64)
+    both = ours.sum(axis=(1, 2))[:, None] + truths.sum(axis=(1, 2)) - shared
     return np.divide(shared, both, out=np.zeros_like(shared), where=both > 0)
 
 

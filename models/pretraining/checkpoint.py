@@ -26,10 +26,10 @@ def checkpoint_stage(request: Request) -> Stage:
     told: Checkpoint = request.options
     if told.backbone not in (None, request.backbone):
         raise WeightsUnavailableError(f"weights.checkpoints.{request.name} is of {told.backbone}")
-    file = locate(told.file.format(backbone=request.backbone))
+    file = locate(told.file.format(backbone=request.slug))
     return Stage(
         "checkpoint",
-        f"{request.name}-{request.backbone}",
+        request.title(request.name),
         request.backbone,
         {**file_parts(request, "checkpoint", file), "stem_bands": told.bands},
         request.data,

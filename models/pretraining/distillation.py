@@ -18,19 +18,34 @@ from models.backbones import Backbone
 from models.pretraining.shuffled import Shuffled
 from models.pretraining.stage import Request, Resume, Stage, Trained
 from models.pretraining.training import Recipe, StageEpoch, deepest_map, run_epochs
+from runs.errors import EosweepError
+
+
+class NoObjectsError(EosweepError):
+    """There are no objects for a teacher to learn from."""
+
 
 LabelledBatches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
 
 
 def distillation_stage(request: Request) -> Stage:
-    """The stage of a student; its parent is the teacher's, whose parent is the teacher's start."""
+    """The stage of a student; its parent is the teacher's, whose parent is the teacher's start.
+
+    Raises:
+        NoObjectsError: the labels are of whole images.
+    """
+    if "image labels" in request.data.labels:
+        raise NoObjectsError(
+            "pretraining: distillation: its teacher learns which images hold an object, but the"
+            " labels are of whole images: choose another kind of initial weights"
+        )
     recipe = request.options.model_dump()
     named = recipe.pop("teacher")
     start = request.start(named["backbone"], named["pretraining"], request.data)
     shared = {name: recipe[name] for name in ("lr", "batch_size")}
     teacher = Stage(
         "teacher",
-        f"teacher-{named['backbone']}",
+        request.title("teacher", named["backbone"]),
         named["backbone"],
         {**request.trained_parts("teacher", shared), "backbone": named["backbone"]},
         request.data,
@@ -39,7 +54,7 @@ def distillation_stage(request: Request) -> Stage:
     )
     return Stage(
         "distillation",
-        f"distillation-{request.backbone}",
+        request.title("distillation"),
         request.backbone,
         request.trained_parts("distillation", recipe),
         request.data,
@@ -51,7 +66,7 @@ def distillation_stage(request: Request) -> Stage:
 def train_teacher_stage(stage: Stage, device: torch.device, cache: Path, resume: Resume) -> Trained:
     """Train the teacher's backbone under its binary head, from its own start."""
     torch.manual_seed(stage.parts["seed"])
-    backbone = Backbone(stage.backbone, len(stage.data.bands), stage.data.image_size)
+    backbone = stage.new_backbone()
     training, recipe = _labelled(stage)
     if stage.parent:
         stage.parent.finished(cache).load_into(backbone.network)
@@ -64,10 +79,9 @@ def train_student_stage(stage: Stage, device: torch.device, cache: Path, resume:
     """Train the student's backbone on the finished teacher."""
     torch.manual_seed(stage.parts["seed"])
     assert stage.parent is not None
-    size = (len(stage.data.bands), stage.data.image_size)
-    student = Backbone(stage.backbone, *size)
+    student = stage.new_backbone()
     training, recipe = _labelled(stage)
-    teacher = Classifier(Backbone(stage.parent.backbone, *size))
+    teacher = Classifier(stage.parent.new_backbone())
     stage.parent.finished(cache).load_into(teacher)
     epochs = distil(
         student,
@@ -85,7 +99,8 @@ def train_student_stage(stage: Stage, device: torch.device, cache: Path, resume:
 def _labelled(stage: Stage) -> tuple[Shuffled, Recipe]:
     parts = stage.parts
     batch_size = parts["recipe"]["batch_size"]
-    training = Shuffled(open_split(stage.data, "train"), batch_size, parts["seed"])
+    split = open_split(stage.data, "train")
+    training = Shuffled(split, batch_size, parts["seed"], stage.image_size)
     return training, training.recipe(parts["epochs"], parts["recipe"]["lr"])
 
 

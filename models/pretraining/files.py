@@ -31,6 +31,11 @@ def read_tensors(path: Path) -> Mapping[str, object]:
                 f"{path} is a TorchScript archive, a program with its weights, and is refused; "
                 "load it where you trust it and save its state_dict, best as .safetensors"
             )
+        if is_compressed(path):
+            raise WeightsUnavailableError(
+                f"{path} is compressed, which torch never does, and may unpack to any size; "
+                "load it where you trust it and save its state_dict, best as .safetensors"
+            )
         with torch.serialization.safe_globals([Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -55,3 +60,11 @@ def is_program(path: Path) -> bool:
         return False
     with zipfile.ZipFile(path) as archive:
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def is_compressed(path: Path) -> bool:
+    """Whether a file is an archive with anything in it that is smaller than what it unpacks to."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist())

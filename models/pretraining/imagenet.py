@@ -18,6 +18,9 @@ from typing import Any
 import timm
 from torch import nn
 
+from models.backbones import source_and_name
+from models.backbones.source import DEFAULT
+from models.backbones.timm import published, usual_weights
 from models.pretraining.audit import Audit
 from models.pretraining.checkpoint import HUB_FILE, load_checkpoint
 from models.pretraining.hub import HubUnreachableError, WeightsUnavailableError, from_hub
@@ -26,14 +29,21 @@ from models.pretraining.stage import Request, Stage, file_parts
 
 def imagenet_stage(request: Request) -> Stage:
     """The stage of a backbone."""
-    file = locate(request.backbone, request.options.folder)
+    source, name = source_and_name(request.backbone)
+    if source.name != DEFAULT:
+        raise WeightsUnavailableError(
+            f"ImageNet weights are timm's, and {request.backbone} is not: choose `default`, or "
+            f"{source.name}:NAME"
+        )
+    file = locate(name, request.options.folder)
     return Stage(
         "imagenet",
-        f"{request.name}-{request.backbone}",
+        request.title(request.name),
         request.backbone,
         file_parts(request, "imagenet", file),
         request.data,
         load=partial(_load, file),
+        published=published(name).get(usual_weights(name)),
     )
 
 

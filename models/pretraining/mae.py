@@ -16,6 +16,7 @@ from timm.layers import build_sincos2d_pos_embed
 from torch import Tensor, nn
 
 from datasets import open_split
+from datasets.seen import with_all_images
 from models.backbones import Backbone
 from models.pretraining.options import MaeOptions
 from models.pretraining.shuffled import Shuffled
@@ -34,9 +35,9 @@ CELL = 32  # pixels; the stride of the deepest map, so that each of its position
 
 def mae_stage(request: Request) -> Stage:
     """The stage of a backbone."""
-    parts = request.trained_parts("mae", request.options)
-    name = f"mae-{request.backbone}"
-    return Stage("mae", name, request.backbone, parts, request.data, train=train_mae)
+    images = with_all_images(request.data)  # no labels are used: a share of them is none of these
+    parts = request.trained_parts("mae", request.options, images)
+    return Stage("mae", request.title("mae"), request.backbone, parts, images, train=train_mae)
 
 
 def train_mae(stage: Stage, device: torch.device, _cache: Path, resume: Resume) -> Trained:
@@ -44,8 +45,10 @@ def train_mae(stage: Stage, device: torch.device, _cache: Path, resume: Resume) 
     parts = stage.parts
     options = MaeOptions(**parts["recipe"])
     torch.manual_seed(parts["seed"])
-    backbone = Backbone(stage.backbone, len(stage.data.bands), stage.data.image_size)
-    training = Shuffled(open_split(stage.data, "train"), options.batch_size, parts["seed"])
+    backbone = stage.new_backbone()
+    training = Shuffled(
+        open_split(stage.data, "train"), options.batch_size, parts["seed"], stage.image_size
+    )
     epochs = pretrain(
         backbone,
         training.images,
@@ -70,7 +73,8 @@ def pretrain(
 
     Args:
         backbone: any; is moved to `device`. Its pyramid, if it has one, is not trained.
-        images: gives an epoch's standardised batches [B, C, S, S], float32, on the CPU.
+        images: gives an epoch's standardised batches [B, C, S, S], float32, on the CPU; NaN in
+            pixels that hold no data: they are shown as 0, and need not be restored.
         recipe: seeds torch's global generator, which masks and dropout draw from.
         mask_ratio: share of an image that is masked, 0 to 1 exclusive; 0.75 is He's for ViT,
             0.6 Xie's for the others.
@@ -149,13 +153,18 @@ class VisiblePatches(nn.Module):
 
     def forward(self, images: Tensor, visible: Tensor) -> Tensor:
         """Images [B, C, S, S] and the patches to show [B, K] → mean squared error of the others."""
+        images, known = known_pixels(images)
         shown = self.entry(self.encode(images, visible))
         index = visible.unsqueeze(-1).expand(-1, -1, DECODER_WIDTH)
         hidden = self.hidden.to(shown.dtype).expand(len(images), self.positions, -1)
         painted = self.exit(self.decoder(hidden.scatter(1, index, shown) + self.where))
         masked = torch.ones(len(images), self.positions, dtype=torch.bool, device=images.device)
         masked.scatter_(1, visible, False)
-        return F.mse_loss(painted[masked].float(), normalized_patches(images, self.patch)[masked])
+        wanted = normalized_patches(images, self.patch)
+        if known is None:
+            return F.mse_loss(painted[masked].float(), wanted[masked])
+        counted = masked[..., None] & patches(known, self.patch)
+        return _mean((painted.float() - wanted) ** 2, counted)
 
     def encode(self, images: Tensor, visible: Tensor) -> Tensor:
         """Features [B, K, D] of the patches `visible` [B, K]; the others are never computed.
@@ -197,16 +206,37 @@ class MaskedCells(nn.Module):
 
     def forward(self, images: Tensor, visible: Tensor) -> Tensor:
         """Images [B, C, S, S] and the cells to show [B, K] → mean absolute error of the others."""
+        images, known = known_pixels(images)
         cells = torch.ones(len(images), self.positions, dtype=torch.bool, device=images.device)
         cells = cells.scatter(1, visible, False).view(-1, 1, self.side, self.side)
         masked = cells.repeat_interleave(CELL, dim=2).repeat_interleave(CELL, dim=3)
         features = deepest_map(self.encoder, torch.where(masked, self.hidden, images))
         painted = F.pixel_shuffle(self.exit(features), self.stride).float()
         masked = masked.expand_as(images)
-        return F.l1_loss(painted[masked], images[masked])
+        if known is None:
+            return F.l1_loss(painted[masked], images[masked])
+        return _mean((painted - images).abs(), masked & known)
 
 
 def normalized_patches(images: Tensor, patch: int) -> Tensor:
     """Images [B, C, S, S] → patches [B, N, C · patch²], each of mean 0 and variance 1."""
-    patches = F.pixel_unshuffle(images, patch).flatten(2).transpose(1, 2)
-    return F.layer_norm(patches, patches.shape[-1:])
+    values = patches(images, patch)
+    return F.layer_norm(values, values.shape[-1:])
+
+
+def patches(images: Tensor, patch: int) -> Tensor:
+    """Images [B, C, S, S] → patches [B, N, C · patch²]."""
+    return F.pixel_unshuffle(images, patch).flatten(2).transpose(1, 2)
+
+
+def known_pixels(images: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Images [B, C, S, S] with 0 for NaN, and where they held numbers; None: everywhere."""
+    known = ~images.isnan()
+    if known.all():
+        return images, None
+    return images.nan_to_num(0), known
+
+
+def _mean(errors: Tensor, counted: Tensor) -> Tensor:
+    """Mean of the errors that count; 0 if none does."""
+    return (errors * counted).sum() / counted.sum().clamp(min=1)

@@ -6,11 +6,13 @@ the file, the one that fits most of the network's tensors is taken. Layouts of o
 timm's are in `models.pretraining.layouts`.
 """
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from timm.layers import resample_abs_pos_embed, resample_patch_embed
 from torch import Tensor, nn
 
 from models.pretraining.audit import audit, shape_text
@@ -105,11 +107,43 @@ def _common_prefix(tensors: Mapping[str, Tensor], expected: frozenset[str]) -> s
 
 def _timm_sizes(network: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Bring older layouts and other image sizes to the network's, as timm does for this family."""
-    convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    modules = (sys.modules[kind.__module__] for kind in type(network).__mro__)
+    known = (getattr(module, "checkpoint_filter_fn", None) for module in modules)
+    convert = next(filter(None, known), None)
     if convert is None:
-        return state
+        return _token_sizes(network, state)
     try:
         return convert(dict(state), network)
     except (AttributeError, LookupError, RuntimeError, ValueError, AssertionError):
         # timm's conversion expects weights of this family; for others the audit has the words.
-        return state
+        return _token_sizes(network, state)
+
+
+def _token_sizes(network: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Positions and patches of a vision transformer that is not timm's, at the network's size.
+
+    Positions [1, P + N², D] are enlarged bicubically, patches [O, C, …, k, k] by the pseudo-inverse
+    of the resizing (Beyer et al. 2023, "FlexiViT").
+    """
+    fitted, expected = dict(state), network.state_dict()
+    for name, tensor in state.items():
+        wanted = expected.get(name)
+        if wanted is None or wanted.shape == tensor.shape or wanted.ndim != tensor.ndim:
+            continue
+        if name.endswith(("pos_embed", "pos_emb")) and tensor.ndim == 3:
+            fitted[name] = _positions(tensor, wanted.shape[1])
+        elif "patch_embed" in name and tensor.ndim in (4, 5):
+            kernels = tensor.flatten(0, -3).unsqueeze(1)
+            resampled = resample_patch_embed(kernels, list(wanted.shape[-2:]))
+            fitted[name] = resampled.reshape(*tensor.shape[:-2], *wanted.shape[-2:])
+    return fitted
+
+
+def _positions(tensor: Tensor, tokens: int) -> Tensor:
+    """Positions [1, P + M², D] as [1, P + N², D] of so many tokens; unchanged if they are none."""
+    side = math.isqrt(tokens)
+    prefix = tokens - side**2
+    patches = tensor.shape[1] - prefix
+    if math.isqrt(patches) ** 2 != patches:
+        return tensor
+    return resample_abs_pos_embed(tensor, [side, side], num_prefix_tokens=prefix)

@@ -25,6 +25,25 @@ class ImagenetOptions(KindOptions):
             yield Fault(("folder",), f"there is no folder {self.folder}")
 
 
+DEFAULT_WEIGHTS = "default"
+"""What `pretraining` calls a source's usual weights for a backbone."""
+
+
+class PublishedOptions(KindOptions):
+    """Weights of a backbone's own source: `default`, or `SOURCE:NAME`."""
+
+    folder: Path | None = Field(
+        None,
+        description="holds the files under their own names, timm's as <model>.<tag>.safetensors; "
+        "one that is not there: the hub",
+    )
+
+    def faults(self) -> Iterable[Fault]:
+        """The folder must exist."""
+        if self.folder is not None and not self.folder.is_dir():
+            yield Fault(("folder",), f"there is no folder {self.folder}")
+
+
 class MaeOptions(KindOptions):
     """Masked-image modelling on the sweep's own training images, labels unused."""
 

@@ -9,13 +9,19 @@ from torch import Tensor
 from datasets import Split
 from datasets.batches import Batch, batch_count, batches
 from models.pretraining.training import Recipe
+from models.resizing import resized_batch
 
 
 class Shuffled:
-    """A training split, one epoch at a time; an epoch is the same whenever it is asked for."""
+    """A training split, one epoch at a time; an epoch is the same whenever it is asked for.
 
-    def __init__(self, training: Split, batch_size: int, seed: int) -> None:
+    Args:
+        image_size: px to which images are resized.
+    """
+
+    def __init__(self, training: Split, batch_size: int, seed: int, image_size: int) -> None:
         self.training, self.batch_size, self.seed = training, batch_size, seed
+        self.image_size = image_size
 
     def recipe(self, epochs: int, lr: float) -> Recipe:
         """How a stage is trained on these batches."""
@@ -23,9 +29,12 @@ class Shuffled:
         return Recipe(epochs=epochs, steps_per_epoch=steps, lr=lr, seed=self.seed)
 
     def images(self, epoch: int) -> Iterator[Tensor]:
-        """Images [B, C, S, S], standardised."""
+        """Images [B, C, S, S], standardised; NaN in pixels that hold no data."""
         for batch in self._batches(epoch):
-            yield batch.images
+            if batch.valid is None:
+                yield batch.images
+            else:
+                yield batch.images.masked_fill(~batch.valid[:, None], torch.nan)
 
     def labelled(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Images, and whether each holds an object [B], bool."""
@@ -34,4 +43,5 @@ class Shuffled:
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
         rng = np.random.default_rng([self.seed, epoch])
-        return batches(self.training, self.batch_size, rng=rng, augment=True)
+        for batch in batches(self.training, self.batch_size, rng=rng, augment=True):
+            yield resized_batch(batch, self.image_size)

@@ -1,6 +1,6 @@
 """A whole model that was trained on other data first: `pretraining: source`.
 
-Head, batch size, losses and the other settings are the arm's own.
+Head, batch size, losses and the other settings are the arm's own, except how it is fine-tuned.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,15 @@ from models.tasks import TASKS
 from models.training import train
 from runs.errors import EosweepError
 
+WITHOUT_FINE_TUNING = {
+    "backbone_lr": 1.0,
+    "layer_decay": 1.0,
+    "freeze_epochs": 0,
+    "ema": 0.0,
+    "keep_features": True,
+}
+"""Arms that differ in these alone start from one model."""
+
 
 class SourceDataError(EosweepError):
     """One model cannot be for the source data and for the sweep's own."""
@@ -31,7 +40,8 @@ def source_stage(request: Request) -> Stage:
     told: SourceOptions = request.options
     data = request.prepare(told.dataset)
     _check_alike(data, request.data)
-    own = {"lr": told.lr, "pretraining": told.pretraining, "frozen": False}
+    own = {"lr": told.lr, "pretraining": told.pretraining, "frozen": False, "train_fraction": 1.0}
+    own |= WITHOUT_FINE_TUNING
     config = {**request.config, **own, "epochs": request.epochs}
     parts = {
         "kind": "source",
@@ -42,12 +52,12 @@ def source_stage(request: Request) -> Stage:
         "image_size": data.image_size,
     }
     parent = request.start(request.backbone, told.pretraining, data)
-    name = f"source-{request.backbone}"
+    name = request.title("source")
     return Stage("source", name, request.backbone, parts, data, parent, train=train_source)
 
 
 def _check_alike(source: Prepared, ours: Prepared) -> None:
-    for what in ("classes", "image_size"):
+    for what in ("classes", "image_size", "multi_label"):
         if getattr(source, what) != getattr(ours, what):
             raise SourceDataError(
                 f"weights.source.dataset has {what} {getattr(source, what)}, but dataset has "

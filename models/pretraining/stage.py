@@ -12,6 +12,8 @@ from torch import nn
 
 from datasets import Prepared
 from datasets.options import Dataset
+from models.backbones import Backbone
+from models.backbones.published import Published
 from models.pretraining import store
 from models.pretraining.audit import Audit
 from models.pretraining.training import StageEpoch
@@ -33,7 +35,7 @@ class Request:
 
     Attributes:
         name: how the sweep calls the weights.
-        backbone: timm's name of the network.
+        backbone: name of the network, `SOURCE/NAME` or timm's.
         options: the kind's section of the sweep file.
         data: what the weights are made on or brought to.
         epochs: how long a stage is trained.
@@ -56,21 +58,43 @@ class Request:
     prepare: Callable[[Dataset], Prepared]
     start: Callable[[str, str, Prepared], "Stage | None"]
 
+    @property
+    def slug(self) -> str:
+        """The backbone's name as part of a file's."""
+        return self.backbone.replace("/", "-")
+
+    def title(self, kind: str, backbone: str | None = None) -> str:
+        """`mae-resnet18`, with the bands and size that are the arm's own: `mae-resnet18-rgb-64px`.
+
+        Args:
+            backbone: None for the request's.
+        """
+        bands, size = self.config.get("bands"), self.config.get("image_size")
+        own = [*([bands] if bands else []), *([f"{size}px"] if size else [])]
+        return "-".join([kind, (backbone or self.backbone).replace("/", "-"), *own])
+
     def parts(self, kind: str) -> dict[str, Any]:
         """What shapes the weights of every kind: part of their key."""
-        return {
+        parts = {
             "kind": kind,
             "backbone": self.backbone,
             "bands": list(self.data.bands),
-            "image_size": self.data.image_size,
+            "image_size": self.config.get("image_size") or self.data.image_size,
         }
+        if "/" in self.backbone:  # of timm's networks, the number of bands is all
+            parts["spectrum"] = [list(band) for band in self.data.spectrum]
+        if (missing := self.config.get("missing_bands", "error")) != "error":
+            parts["missing_bands"] = missing
+        return parts
 
-    def trained_parts(self, kind: str, recipe: Section | Mapping[str, Any]) -> dict[str, Any]:
-        """The same of weights that are trained on `data`."""
+    def trained_parts(
+        self, kind: str, recipe: Section | Mapping[str, Any], data: Prepared | None = None
+    ) -> dict[str, Any]:
+        """The same of weights that are trained on `data`; None: on the data of the request."""
         return {
             **self.parts(kind),
             "recipe": recipe.model_dump() if isinstance(recipe, Section) else dict(recipe),
-            "data": self.data.fingerprint,
+            "data": (data or self.data).fingerprint,
             "epochs": self.epochs,
             "seed": self.seed,
         }
@@ -89,6 +113,7 @@ class Stage:
         train: begins or resumes the training, given the device, the cache and what an earlier part
             left. Everything that shapes the weights is in `parts`, and so in the key.
         load: fills a network in place.
+        published: what their source says of weights from a file; None where there is no source.
     """
 
     kind: str
@@ -99,6 +124,17 @@ class Stage:
     parent: "Stage | None" = None
     train: "Callable[[Stage, torch.device, Path, Resume], Trained] | None" = None
     load: "Callable[[Stage, nn.Module], Audit] | None" = None
+    published: Published | None = None
+
+    def new_backbone(self) -> Backbone:
+        """The backbone, its weights at random, for the images of `data`."""
+        missing = self.parts.get("missing_bands", "error")
+        return Backbone(self.backbone, self.data.spectrum, self.image_size, missing)
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels of the images that the network is made for."""
+        return int(self.parts["image_size"])
 
     @property
     def key(self) -> str:

@@ -57,7 +57,7 @@ def pick_stem(weight: Tensor, stem_bands: tuple[str, ...], bands: tuple[str, ...
 
 def stem_names(network: nn.Module) -> tuple[str, ...]:
     """Names of the weights that see the bands, as timm has them; none where timm does not say."""
-    published: Any = network.pretrained_cfg
+    published: Any = getattr(network, "pretrained_cfg", None) or {}
     first: str | tuple[str, ...] = published.get("first_conv") or ()
     layers = (first,) if isinstance(first, str) else first
     expected = network.state_dict()
@@ -112,7 +112,7 @@ def fit_stem(
 
 
 def _alike_but_bands(stem: Tensor, expected: Tensor) -> bool:
-    if not stem.ndim == expected.ndim == 4:
+    if stem.ndim != expected.ndim or stem.ndim < 4:  # with time, there are 5
         return False
     return (stem.shape[0], *stem.shape[2:]) == (expected.shape[0], *expected.shape[2:])
 

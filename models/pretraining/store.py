@@ -6,11 +6,13 @@ import shutil
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from models.tensors import TensorsDamagedError, read_tensors, save_tensors
+from runs.digests import DamagedError, with_digest, without_digest
 
 WEIGHTS, RECORD = "backbone.safetensors", "stage.json"
 # Part of every key: raise it when a stage makes other weights out of the same parts.
@@ -30,13 +32,19 @@ class Stored:
     record: Mapping[str, object]
 
     def load_into(self, network: nn.Module) -> None:
-        """Fill `network`, in place; every tensor must match, else RuntimeError names those."""
-        network.load_state_dict(load_file(self.folder / WEIGHTS), strict=True)
+        """Fill `network`, in place.
+
+        Raises:
+            RuntimeError: naming the tensors that do not match.
+            TensorsDamagedError: the file is not the one that was written.
+        """
+        state, _ = read_tensors(self.folder / WEIGHTS)
+        network.load_state_dict(state, strict=True)
 
 
 def open_stored(folder: Path) -> Stored:
     """The weights in `folder`, which are whole."""
-    return Stored(folder, json.loads((folder / RECORD).read_text()))
+    return Stored(folder, json.loads(without_digest((folder / RECORD).read_bytes())))
 
 
 def weights_key(parts: Mapping[str, object]) -> str:
@@ -52,18 +60,17 @@ def weights_key(parts: Mapping[str, object]) -> str:
 
 def find(cache: Path, name: str, key: str) -> Stored | None:
     """The weights saved under this name and key; None if there are none, or damaged ones."""
-    folder = _folder(cache, name, key)
+    folder = folder_of(cache, name, key)
     try:
-        record = json.loads((folder / RECORD).read_text())
-        with safe_open(folder / WEIGHTS, "pt"):  # checks the length against the header
-            return Stored(folder, record)
-    except (FileNotFoundError, ValueError, SafetensorError):
+        _check(folder / WEIGHTS, (folder / WEIGHTS).stat().st_mtime_ns)
+        return open_stored(folder)
+    except (FileNotFoundError, ValueError, DamagedError, TensorsDamagedError):
         return None
 
 
 def unfinished(cache: Path, name: str, key: str) -> Path:
     """The file of what a training that was cut short needs to go on."""
-    folder = _folder(cache, name, key)
+    folder = folder_of(cache, name, key)
     return folder.with_name(f"{folder.name}.resume.pt")
 
 
@@ -75,15 +82,13 @@ def save(
     Written to a hidden folder and renamed when whole, so that what is interrupted is never found.
     If two processes save the same key, the second gets what the first saved.
     """
-    target = _folder(cache, name, key)
+    target = folder_of(cache, name, key)
     unfinished = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
     text = json.dumps(record, indent=2, allow_nan=False)
     unfinished.mkdir(parents=True)
     try:
-        # Own, contiguous memory for each tensor: safetensors refuses views and shared storage.
-        owned = {part: tensor.detach().cpu().contiguous().clone() for part, tensor in state.items()}
-        save_file(owned, unfinished / WEIGHTS)
-        (unfinished / RECORD).write_text(text)
+        save_tensors(unfinished / WEIGHTS, state, {})
+        (unfinished / RECORD).write_text(with_digest(text))
         try:
             unfinished.rename(target)
         except OSError:  # the folder is there: somebody was first, or what is there is damaged
@@ -96,5 +101,12 @@ def save(
     return Stored(target, json.loads(text))
 
 
-def _folder(cache: Path, name: str, key: str) -> Path:
+@lru_cache
+def _check(weights: Path, _changed: int) -> None:
+    """Read a file of weights once in a process: every plan and every trial asks for it."""
+    read_tensors(weights)
+
+
+def folder_of(cache: Path, name: str, key: str) -> Path:
+    """Where the weights of this name and key lie, when they are made."""
     return cache / "weights" / f"{name}-{key}"

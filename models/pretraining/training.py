@@ -127,5 +127,4 @@ def deepest_map(backbone: Backbone, images: Tensor) -> Tensor:
 
 def deepest_stride(backbone: Backbone) -> int:
     """Pixels of the image that one cell of `deepest_map` spans."""
-    body: Any = backbone.body
-    return body.feature_info.reduction()[backbone.levels[-1]]
+    return backbone.reductions[backbone.levels[-1]]

@@ -40,12 +40,22 @@ def with_key(pictures: Tensor, panels: Sequence[str], key: Sequence[tuple[str, C
         _write(above, (position * width // len(panels) + GAP, 0), title)
     below = _strip(width, len(rows))
     for line, row in enumerate(rows):
-        for left, (name, colour) in row:
-            box = (left, line * LINE + 4, left + TEXT, line * LINE + 4 + TEXT)
-            ImageDraw.Draw(below).rectangle(box, fill=colour, outline=IGNORED_GREY)
-            _write(below, (left + TEXT + GAP, line * LINE), name)
+        for left, entry in row:
+            _write_entry(below, (left, line * LINE), entry)
     parts = [_tensor(strip).expand(len(pictures), -1, -1, -1) for strip in (above, below)]
     return torch.cat([parts[0], pictures, parts[1]], dim=2)
+
+
+def with_own_keys(pictures: Tensor, keys: Sequence[Sequence[tuple[str, Colour]]]) -> Tensor:
+    """Pictures uint8 [B, 3, H, W] → [B, 3, H', W]: below each its own key, a line an entry."""
+    lines = max(map(len, keys), default=0)
+    strips = []
+    for key in keys:
+        strip = _strip(pictures.shape[-1], lines)
+        for line, entry in enumerate(key):
+            _write_entry(strip, (GAP, line * LINE), entry)
+        strips.append(_tensor(strip))
+    return torch.cat([pictures, torch.cat(strips)], dim=2)
 
 
 def _rows(
@@ -67,6 +77,14 @@ def _rows(
 
 def _strip(width: int, lines: int) -> Image.Image:
     return Image.new("RGB", (width, lines * LINE), WHITE)
+
+
+def _write_entry(strip: Image.Image, place: tuple[int, int], entry: tuple[str, Colour]) -> None:
+    """A square of a colour, and what it means."""
+    (left, top), (name, colour) = place, entry
+    box = (left, top + 4, left + TEXT, top + 4 + TEXT)
+    ImageDraw.Draw(strip).rectangle(box, fill=colour, outline=IGNORED_GREY)
+    _write(strip, (left + TEXT + GAP, top), name)
 
 
 def _write(strip: Image.Image, place: tuple[int, int], text: str) -> None:

@@ -1,13 +1,13 @@
 """Segmentation: how a segmenter is scored on a split, and drawn on a few of its images."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from datasets.batches import Batch
-from datasets.colours import IGNORED_GREY, class_colours
+from datasets.colours import BLACK, IGNORED_GREY, Colour
 from datasets.source import IGNORE
 from models.heads import HEADS
 from models.metrics.confusion import CLASS_METRICS, METRICS, scores
@@ -16,6 +16,8 @@ from models.metrics.footprints import footprints_in, match
 from models.metrics.scored import Keep, Scored
 from models.model import Model
 from models.tasks.key import enlarged, with_key
+from models.tasks.pixel_counts import confusion
+from models.tasks.scenes import score_scenes
 from models.tasks.task import Finds, Task
 from runs.classes import BACKGROUND
 from runs.tallies import PixelTally
@@ -84,7 +86,7 @@ def draw_masks(
     batch: Batch,
     pictures: Tensor,
     device: torch.device,
-    classes: tuple[str, ...],
+    classes: Mapping[str, Colour],
 ) -> Tensor:
     """Pictures uint8 [B, 3, S, S] → [B, 3, H, W]: image, truth, prediction, with a key.
 
@@ -92,33 +94,25 @@ def draw_masks(
     """
     model.eval()
     found = torch.stack([image["mask"] for image in model.predict(batch.images.to(device))])
+    masks = {"ground truth": batch.masks, "prediction": found.cpu()}
+    return _beside(pictures, masks, classes)
+
+
+def draw_true_masks(batch: Batch, pictures: Tensor, classes: Mapping[str, Colour]) -> Tensor:
+    """Pictures uint8 [B, 3, S, S] → [B, 3, H, W]: image and truth, as `draw_masks` has them."""
+    return _beside(pictures, {"ground truth": batch.masks}, classes)
+
+
+def _beside(pictures: Tensor, masks: Mapping[str, Tensor], classes: Mapping[str, Colour]) -> Tensor:
+    """Pictures, and right of them masks uint8 or int64 [B, S, S] by title."""
     palette = torch.full((IGNORE + 1, 3), IGNORED_GREY[0], dtype=torch.uint8)
-    palette[: len(classes) + 1] = torch.tensor(class_colours(classes))
-    coloured = [palette[masks.long()].permute(0, 3, 1, 2) for masks in (batch.masks, found.cpu())]
+    key = [(BACKGROUND, BLACK), *classes.items()]
+    palette[: len(key)] = torch.tensor([colour for _, colour in key])
+    coloured = [palette[of.long()].permute(0, 3, 1, 2) for of in masks.values()]
     panels = torch.cat([enlarged(part) for part in (pictures, *coloured)], dim=3)
-    key = list(zip((BACKGROUND, *classes), class_colours(classes), strict=True))
-    ignored = [("ignored", IGNORED_GREY)] if (batch.masks == IGNORE).any() else []
-    return with_key(panels, ("image", "ground truth", "prediction"), [*key, *ignored])
-
-
-def confusion(truths: Tensor, found: Tensor, classes: int) -> Tensor:
-    """Count pixels by true and found class: int64 [K + 1, K + 1], row: truth, column: found.
-
-    Args:
-        truths: class ids of any shape, integer; pixels that are `IGNORE` are left out.
-        found: class ids 0 … K of the same shape.
-        classes: K + 1, background included.
-
-    Raises:
-        ValueError: a truth is neither a class nor `IGNORE`.
-    """
-    counted = truths != IGNORE
-    cells = truths[counted].long() * classes + found[counted]
-    counts = torch.bincount(cells, minlength=classes**2)
-    if len(counts) > classes**2:
-        wrong = int(truths[counted].max())
-        raise ValueError(f"a mask holds class id {wrong}, but there are only 0 to {classes - 1}")
-    return counts.view(classes, classes)
+    if any((of == IGNORE).any() for of in masks.values()):
+        key.append(("ignored", IGNORED_GREY))
+    return with_key(panels, ("image", *masks), key)
 
 
 SEGMENTATION = Task(
@@ -126,7 +120,10 @@ SEGMENTATION = Task(
     needs="masks",
     metrics=METRICS,
     evaluate=score_segmenter,
+    evaluate_scenes=score_scenes,
     draw=draw_masks,
+    draw_truth=draw_true_masks,
     class_metrics=tuple(CLASS_METRICS),
+    background=True,
     footprint_metrics=tuple(FOOTPRINT_METRICS),
 )

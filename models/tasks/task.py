@@ -8,7 +8,10 @@ import torch
 from torch import Tensor
 
 from datasets.batches import Batch
+from datasets.cache import Split
+from datasets.colours import Colour
 from datasets.source import Label
+from models.features import Feed, unfed
 from models.heads.head import Head
 from models.metrics.scored import Keep, Scored
 from models.model import Model
@@ -42,10 +45,28 @@ class Evaluate(Protocol):
         """Metrics of all images together, and what was counted in each."""
 
 
+class EvaluateScenes(Protocol):
+    """Score a model over the scenes that the tiles of a split are cut from, each pixel once.
+
+    `keep` is given what is found in each tile, in any order; batches go through `feed`.
+    """
+
+    def __call__(
+        self,
+        model: Finds,
+        split: Split,
+        batch_size: int,
+        device: torch.device,
+        keep: Keep | None = None,
+        feed: Feed = unfed,
+    ) -> Scored:
+        """Metrics of all scenes together, and what was counted in each tile, in their order."""
+
+
 class Draw(Protocol):
     """Truth and prediction on `pictures` uint8 [B, 3, S, S] of a batch's images.
 
-    `classes` are the names of class ids 1, 2, ….
+    `classes` are the names of class ids 1, 2, … and their colours.
     """
 
     def __call__(
@@ -54,8 +75,15 @@ class Draw(Protocol):
         batch: Batch,
         pictures: Tensor,
         device: torch.device,
-        classes: tuple[str, ...],
+        classes: Mapping[str, Colour],
     ) -> Tensor:
+        """Pictures uint8 [B, 3, H, W], with a key: what each colour means."""
+
+
+class DrawTruth(Protocol):
+    """Only the ground truth on `pictures`, as of `Draw`."""
+
+    def __call__(self, batch: Batch, pictures: Tensor, classes: Mapping[str, Colour]) -> Tensor:
         """Pictures uint8 [B, 3, H, W], with a key: what each colour means."""
 
 
@@ -68,7 +96,10 @@ class Task:
         needs: the labels it learns from.
         metrics: those over all classes.
         class_metrics: those there are also for one class, as `metric/class`.
-        footprint_metrics: those there are where the data have footprints.
+        background: whether they are there for background too.
+        footprint_metrics: those there are where the data have footprints; not of scenes, as
+            tiles cut outlines.
+        evaluate_scenes: None where tiles cut what is counted.
     """
 
     heads: Mapping[str, Head]
@@ -76,14 +107,21 @@ class Task:
     metrics: tuple[str, ...]
     evaluate: Evaluate
     draw: Draw
+    draw_truth: DrawTruth
     class_metrics: tuple[str, ...] = ()
+    background: bool = False
     footprint_metrics: tuple[str, ...] = ()
+    evaluate_scenes: EvaluateScenes | None = None
 
-    def metrics_on(self, classes: tuple[str, ...], labels: Collection[Label]) -> tuple[str, ...]:
+    def metrics_on(
+        self, classes: tuple[str, ...], labels: Collection[Label], *, whole_scenes: bool = False
+    ) -> tuple[str, ...]:
         """Every metric there is on data with these class names (of ids 1, 2, …) and labels."""
-        footprints = self.footprint_metrics if "footprints" in labels else ()
+        outlined = "footprints" in labels and not whole_scenes
+        footprints = self.footprint_metrics if outlined else ()
+        names = (BACKGROUND, *classes) if self.background else classes
         return (
             *self.metrics,
             *footprints,
-            *(f"{kind}/{name}" for kind in self.class_metrics for name in (BACKGROUND, *classes)),
+            *(f"{kind}/{name}" for kind in self.class_metrics for name in names),
         )

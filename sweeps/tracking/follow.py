@@ -16,8 +16,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel
 
-from runs.directory import PICTURE, RunDirectory, read_record
-from runs.files import write_text
+from runs.directory import PICTURE, RunDirectory, read_record, write_record
 from runs.records import Scores, Status, TrialRecord
 from sweeps.tracking import TRACKERS
 from sweeps.tracking.outcome import outcome_of
@@ -96,7 +95,7 @@ class Follower:
         except self.tracker.failures as error:
             self._failed(error)
         if self.sent.trainings != before:
-            write_text(self.file, self.sent.model_dump_json())
+            write_record(self.file, self.sent)
 
     def finish(self, concluded: bool) -> None:
         """Send the outcome, if there is one, and what is in memory."""
@@ -138,6 +137,7 @@ def follow(run: Path, names: Sequence[str], driver: Connection) -> None:
     """
     os.setsid()  # Ctrl-C is for the driver alone: what is left is still sent
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # with which the driver ends this
     (run / "tracking").mkdir(exist_ok=True)
     _write_output_into(run / LOG)
     followers: list[Follower] = []

@@ -4,7 +4,9 @@ import shutil
 from pathlib import Path
 
 import analysis
+from analysis.tables.formats import as_csv
 from runs.directory import RunDirectory
+from runs.files import write_text
 from runs.winner import rank_records
 from sweeps.tracking.tracker import Outcome
 
@@ -17,7 +19,7 @@ def outcome_of(directory: RunDirectory, folder: Path) -> Outcome:
     """
     ranking = analysis.rank_arms(analysis.load(directory.path))
     table = folder / "ranking.csv"
-    ranking.to_csv(table, index=False)
+    write_text(table, as_csv(ranking))
     ranking = ranking.astype(object).where(ranking.notna(), None)
     report = directory.path / "report.html"
     return Outcome(

@@ -62,6 +62,9 @@ class Lines:
         why = f": {record.reason}" if record.reason else ""
         self._line(f"{record.name}: {record.status}, {score}{why} [{self.ended} ended]")
 
+    def lost(self, name: str, why: str) -> None:
+        self._line(f"{name}: {why}; it is tried again")
+
     def arms_stopped(self, arms: Collection[Arm]) -> None:
         if arms:
             self._line(f"stopped by hand: {listed(arms)}")

@@ -102,6 +102,11 @@ class Screen:
     def trial_ended(self, record: TrialRecord) -> None:
         self.running.pop(record.name, None)
 
+    def lost(self, name: str, why: str) -> None:
+        self.running.pop(name, None)
+        self.stage_left(name)
+        self.console.print(Text(f"{name}: {why}; it is tried again", style="yellow"))
+
     def arms_stopped(self, arms: Collection[Arm]) -> None:
         self.stopped = arms
 

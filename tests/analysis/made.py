@@ -72,8 +72,10 @@ def make_run(folder: Path, trials: Sequence[Made], **run: Any) -> analysis.Run:
 
 
 def edit(file: Path, **changes: Any) -> None:
-    """Set keys of a JSON file."""
-    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    """Set keys of a JSON file, which has no digest then, as of an earlier version."""
+    content = json.loads(file.read_text()) | changes
+    content.pop("digest", None)
+    file.write_text(json.dumps(content))
 
 
 def trial_file(folder: Path, number: int) -> Path:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from analysis.__main__ import main
+from tests.mounts import read_only
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,3 +64,21 @@ def test_reader_that_leaves_early_sees_no_traceback(folder: Path) -> None:
     assert command.stderr.read() == ""
     command.stderr.close()
     assert command.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "option"), [("report", "--output"), ("figures", "--to"), ("pictures", "--to")]
+)
+def test_a_run_that_is_read_only_is_read_and_what_is_written_goes_elsewhere(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, option: str
+) -> None:
+    with read_only(folder):
+        assert main(["rank", str(folder)]) == 0
+        capsys.readouterr()
+        assert main([command, str(folder)]) == 2
+        said = capsys.readouterr().err
+        assert f"read-only: name another folder with {option} FOLDER" in said
+        assert len(said.splitlines()) == 1
+        if command == "report":
+            assert main(["report", str(folder), "--output", str(tmp_path / "there")]) == 0
+    assert (tmp_path / "there" / "report.html").is_file() == (command == "report")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import shapely
 
-from datasets import DATASETS, Item, Labelled, Listing, Prepared, Tiling, prepare
+from datasets import DATASETS, Division, Item, Labelled, Listing, Prepared, Tiling, prepare
 from datasets.samples import landslide4sense as synthetic
 from datasets.source import Label
 from datasets.tiling import clip_boxes, clip_footprints, windows
@@ -130,8 +130,8 @@ def prepare_stored(tmp_path: Path) -> Callable[..., Prepared]:
         tiling=None,
         ignore_index=255,
         stretch=None,
-        split_fractions=(0.25, 0.25),
-        split_seed=0,
+        division=Division(0.25, 0.25),
+        leaks="allow",
         skip_bad=False,
         cache=tmp_path / "cache",
     )
@@ -155,8 +155,8 @@ def prepare_rgb(tmp_path: Path) -> Callable[..., Prepared]:
         tiling=None,
         ignore_index=255,
         stretch=None,
-        split_fractions=(0.25, 0.25),
-        split_seed=0,
+        division=Division(0.25, 0.25),
+        leaks="allow",
         skip_bad=False,
         cache=tmp_path / "cache",
     )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from datasets.boxes import mask_to_boxes
+from datasets.boxes import components, mask_to_boxes, on_data
 
 masks = hnp.arrays(
     np.uint8,
@@ -57,3 +57,22 @@ def test_one_pixel_is_a_box_of_one_pixel() -> None:
 def test_an_empty_mask_has_no_boxes() -> None:
     boxes, labels = mask_to_boxes(np.zeros((4, 4), dtype=np.uint8), 1)
     assert boxes.shape == (0, 4) and labels.shape == (0,)
+
+
+def test_a_box_lies_on_data_if_half_of_its_pixels_do() -> None:
+    valid = np.zeros((8, 10), dtype=bool)
+    valid[:, 6:] = True
+    boxes = np.array([[0, 0, 5, 8], [4, 1, 8, 3], [3, 1, 8, 3], [6.4, 0, 9.2, 2], [8, 6, 14, 9]])
+    counted = [
+        valid[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))].mean() >= 0.5
+        for x0, y0, x1, y1 in boxes
+    ]
+    assert on_data(boxes, valid).tolist() == counted == [False, True, False, True, True]
+
+
+def test_components_have_areas_of_their_own_pixels() -> None:
+    mask = np.zeros((8, 8), np.uint8)
+    mask[0, :5], mask[1, 0], mask[6:, 6:] = 1, 1, 2
+    boxes, labels, areas = components(mask)
+    assert boxes.tolist() == [[0, 0, 5, 2], [6, 6, 8, 8]]
+    assert labels.tolist() == [1, 2] and areas.tolist() == [6, 4]

@@ -9,9 +9,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 from datasets import DATASETS, DataError, Prepared, open_split
 from datasets.boxes import mask_to_boxes
+from datasets.options import Dataset, prepare_dataset
+from runs.folders import ReadOnlyError
+from tests.mounts import mounted, read_only
 
 Prepare = Callable[..., Prepared]
 SOURCE = DATASETS["landslide4sense"]
@@ -92,8 +96,11 @@ def test_the_fingerprint_is_of_the_options(prepare_rgb: Prepare, hub_root: Path)
 def test_a_second_call_reads_nothing(
     prepare_rgb: Prepare, hub_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def read(*_: object) -> None:
+        raise AssertionError("a file is read")
+
     first = prepare_rgb(hub_root)
-    monkeypatch.setattr(type(SOURCE), "read", None)
+    monkeypatch.setattr(type(SOURCE), "read", read)
     assert prepare_rgb(hub_root) == first
 
 
@@ -189,14 +196,74 @@ def test_a_constant_band_is_said(
     prepare_rgb: Prepare, write_patch: Callable[..., None], tmp_path: Path
 ) -> None:
     for split in ("train", "validation", "test"):
-        image = np.random.default_rng(0).random((128, 128, 14))
+        image = np.random.default_rng(len(split)).random((128, 128, 14))
         image[..., 3] = 0.1
         write_patch(tmp_path, split, 1, image, np.ones((128, 128)))
     prepared = prepare_rgb(tmp_path)
-    assert prepared.notes == ("band B4 holds one value in all training images",)
+    assert "band B4 holds one value in all training images" in prepared.notes
     assert open_split(prepared, "train").std[0] == 1
 
 
 def test_a_description_is_plain_json(prepare_rgb: Prepare, hub_root: Path) -> None:
     content = json.loads((prepare_rgb(hub_root).folder / "cache.json").read_text())
     assert content["files"]["test.masks.u8"] == 4 * 64 * 64
+
+
+def test_a_fault_found_while_listing_is_refused_or_skipped_like_any_other(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for number in range(9):
+        pixels = np.random.default_rng(number).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        box = "<xmin>5</xmin><ymin>5</ymin><xmax>30</xmax><ymax>30</ymax>"
+        objects = f"<object><name>car</name><bndbox>{box}</bndbox></object>"
+        root.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(root / f"{number}.png")
+        (root / f"{number}.xml").write_text(f"<annotation>{objects}</annotation>")
+    (root / "8.png").unlink()
+    options = {"name": "voc", "root": root, "image_size": 64}
+    with pytest.raises(DataError, match=r"with dataset\.skip_bad: true") as caught:
+        prepare_dataset(Dataset(**options), tmp_path / "cache")
+    assert "8.xml: has no image of its stem" in str(caught.value)
+    prepared = prepare_dataset(Dataset(**options, skip_bad=True), tmp_path / "cache")
+    assert [file.as_posix() for file, _ in prepared.skipped] == ["8.xml"]
+    assert sum(prepared.counts.values()) == 8
+    with pytest.raises(DataError):
+        prepare_dataset(Dataset(**options), tmp_path / "cache")
+
+
+@pytest.mark.parametrize("name", ["train.images", "val.masks.u8", "test.objects.npz", "cache.json"])
+def test_a_flipped_bit_of_decoded_data_is_found_and_they_are_decoded_again(
+    prepare_rgb: Prepare, hub_root: Path, name: str
+) -> None:
+    file = prepare_rgb(hub_root).folder / name
+    whole = file.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(flipped) // 2] ^= 4
+    file.write_bytes(flipped)
+    prepare_rgb(hub_root)
+    if name == "cache.json":  # it holds times
+        assert json.loads(file.read_text())["files"] == json.loads(whole)["files"]
+    else:
+        assert file.read_bytes() == whole
+
+
+def test_data_that_are_decoded_need_neither_lock_nor_space(
+    prepare_rgb: Prepare, hub_root: Path
+) -> None:
+    prepared = prepare_rgb(hub_root)
+    cache = prepared.folder.parents[1]
+    for lock in cache.rglob("*.lock"):
+        lock.unlink()
+    with read_only(cache):
+        assert prepare_rgb(hub_root) == prepared
+        with pytest.raises(ReadOnlyError, match=r"read-only: make it writable, or .* --cache DIR"):
+            prepare_rgb(hub_root, image_size=32)
+
+
+def test_data_that_surely_do_not_fit_are_refused_before_they_are_decoded(
+    hub_root: Path, prepare_rgb: Prepare, tmp_path: Path
+) -> None:
+    with (
+        mounted(tmp_path / "cache", "-t", "tmpfs", "-o", "size=1m", "tmpfs") as cache,
+        pytest.raises(DataError, match="take at least 21 MB, but 1 MB are free in"),
+    ):
+        prepare_rgb(hub_root, image_size=512, cache=cache)

@@ -96,15 +96,20 @@ def test_boxes_that_the_data_bring_are_scaled_and_small_ones_dropped(
     assert small.objects(1)[1].tolist() == [1, 3]
 
 
-def test_boxes_of_an_image_that_is_not_square_are_scaled_along_each_side(
+def test_an_image_that_is_not_square_keeps_its_proportions_and_is_filled_up(
     prepare_stored: Prepare, stored_source: Stored, root: Path
 ) -> None:
     source = stored_source("boxes")
     for split in ("train", "val", "test"):
         source.write(root, f"{split}_0", np.ones((3, 64, 32), dtype=np.uint8))
     split = open_split(prepare_stored(source, root, image_size=64), "val")
-    assert split.objects(0)[0].tolist() == [[60, 10, 64, 20], [8, 40, 20, 60]]
-    assert split.sizes.tolist() == [[64, 32]]
+    assert split.objects(0)[0].tolist() == [[30, 10, 32, 20], [4, 40, 10, 60]]
+    assert split.sizes.tolist() == [[64, 64]]
+    (batch,) = batches(split, 1)
+    assert batch.valid is not None
+    assert (batch.valid == (batch.masks != IGNORE)).all()
+    assert batch.valid[0].any(dim=0).tolist() == 32 * [True] + 32 * [False]
+    assert not batch.images[0][:, ~batch.valid[0]].any()
 
 
 def test_data_without_masks_have_masks_that_take_no_room(

@@ -14,6 +14,7 @@ import pytest
 import datasets.__main__ as command
 from datasets import IGNORE, Tiling
 from datasets.survey import survey
+from tests.own_rasters import images, polygons
 
 Check = Callable[..., tuple[int, str, str]]
 
@@ -51,7 +52,7 @@ def test_a_good_tree_is_described(check: Check, hub_root: Path) -> None:
     background, landslide = words(out, "background"), words(out, "landslide")
     shares = [float(row[1].removesuffix("%")) for row in (background, landslide)]
     assert sum(shares) == pytest.approx(100, abs=0.02) and 0.5 < shares[1] < 10
-    assert "band (float32)" in out and "images hold none" in out
+    assert "band (float32)" in out and "without any: " in out
 
 
 def test_every_bad_file_is_named_under_the_root(check: Check, hub_root: Path, root: Path) -> None:
@@ -82,7 +83,7 @@ def test_a_tree_of_nothing_but_bad_files_is_described(check: Check, root: Path) 
     ("arguments", "message"),
     [
         (["landslide4sens", "."], "did you mean 'landslide4sense'?"),
-        (["zebra", "."], "there is no data set 'zebra'; there are: landslide4sense"),
+        (["qqq", "."], "there is no data set 'qqq'; there are: landslide4sense"),
         (["landslide4sense", "nowhere"], "nowhere is not a folder"),
         (["landslide4sense", ".", "--tile", "64"], "is not cut into tiles"),
         (["landslide4sense", ".", "--overlap", "8"], "give --tile as well"),
@@ -116,9 +117,9 @@ def test_tiles_boxes_and_footprints_are_counted(
         ["tree", "0"],
         ["car", "8"],
     )
-    assert "objects: 16 in 8 images; 1 images hold none" in out
+    assert "objects: 16 in 8 images; without any: 1 image" in out
     assert "footprints: 18\n" in out and "note: a note\n" in out
-    assert words(out, "red")[2] == "250" and "background" not in out
+    assert words(out, "red")[-1] == "250" and "background" not in out
     status, out, _ = check("stored", root, "--tile", 48, "--overlap", 4)
     assert words(out, "train") == ["train", "3", "12", "12"]
     assert words(out, "48") == ["48", "×", "48", "36"]
@@ -132,11 +133,69 @@ def test_shares_leave_ignored_pixels_out(root: Path, stored_source: Any) -> None
     mask[:, 32:], mask[0, :32] = IGNORE, 2
     for split in ("train", "val", "test"):
         source.write(root, f"{split}_0", np.ones((3, 64, 64), np.uint8), mask=mask)
-    found = survey(source, root, None)
+    found = survey(source, root, source.find(root, None))
     counted = 3 * np.array([63 * 32, 0, 32, 0])
-    assert found.pixels[:4].tolist() == counted.tolist() and found.pixels[IGNORE] == 3 * 64 * 32
-    assert found.objects.tolist() == [0, 3, 0]
-    assert survey(source, root, Tiling(32, 0)).empty == 9
+    assert (
+        found.all_pixels[:4].tolist() == counted.tolist()
+        and found.all_pixels[IGNORE] == 3 * 64 * 32
+    )
+    assert found.all_objects.tolist() == [0, 3, 0]
+    assert survey(source, root, source.find(root, Tiling(32, 0))).empty == 9
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (255, "the masks hold no class, only background and 255, which is ignored: if 255 marks"),
+        (0, "the masks hold nothing but background"),
+    ],
+)
+def test_masks_that_mark_no_class_are_not_called_usable(
+    check: Check,
+    root: Path,
+    stored_source: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    value: int,
+    sentence: str,
+) -> None:
+    source = stored_source("masks")
+    mask = np.zeros((64, 64), np.uint8)
+    mask[:, 32:] = value
+    source.write(root, "train_0", np.ones((3, 64, 64), np.uint8), mask=mask)
+    monkeypatch.setitem(command.DATASETS, "stored", source)
+    status, out, _ = check("stored", root)
+    assert status == 0 and "every file can be used" not in out
+    assert f"every file can be read, but {sentence}" in out
+
+
+@pytest.mark.parametrize(
+    ("boxes", "sentence"),
+    [
+        ([], "no image holds an object"),
+        ([[10, 10, 12, 12]], "no object has dataset.min_area, 32 px² at dataset.image_size 128"),
+        ([[10, 10, 14, 14]], ""),
+    ],
+)
+def test_boxes_that_a_sweep_would_leave_out_are_not_called_usable(
+    check: Check,
+    root: Path,
+    stored_source: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    boxes: list[list[float]],
+    sentence: str,
+) -> None:
+    source = stored_source("boxes")
+    source.write(
+        root,
+        "train_0",
+        np.ones((3, 64, 64), np.uint8),
+        boxes=np.array(boxes, np.float32).reshape(-1, 4),
+        labels=np.ones(len(boxes), np.int64),
+    )
+    monkeypatch.setitem(command.DATASETS, "stored", source)
+    last = check("stored", root)[1].splitlines()[-1]
+    said = f"every file can be read, but {sentence}" if sentence else "every file can be used"
+    assert last.startswith(said)
 
 
 def test_it_is_a_command_whose_progress_is_not_in_its_output(hub_root: Path) -> None:
@@ -151,3 +210,14 @@ def test_it_is_a_command_whose_progress_is_not_in_its_output(hub_root: Path) -> 
     assert done.returncode == 0
     assert done.stderr.startswith("listing the files of Landslide4Sense\n")
     assert done.stdout.startswith("Landslide4Sense under") and "layout hub" in done.stdout
+
+
+def test_own_rasters_are_checked_with_their_keys(check: Check, root: Path, tmp_path: Path) -> None:
+    images(root)
+    polygons(root)
+    cache = ("--cache", tmp_path / "cache")
+    status, out, _ = check("raster", root, "class_field=kind", *cache)
+    assert status == 0 and out.startswith("own rasters under")
+    assert words(out, "pond")[2] == "6" and words(out, "64") == ["64", "×", "64", "6"]
+    status, _, err = check("raster", root, "class_field=kin", *cache)
+    assert status == 1 and "kin" in err

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -219,7 +220,7 @@ def test_crowds_are_left_out_and_counted(root: Path, content: Content) -> None:
     listing = SOURCE.find(root, None)
     labelled = SOURCE.read(only(listing.splits["train"], "a.png"), CLASSES)
     assert labelled.labels is not None and labelled.labels.tolist() == [1]
-    assert "1 crowd regions (iscrowd) in all.json are left out" in listing.notes[0]
+    assert "1 crowd region (iscrowd) in all.json left out" in listing.notes[0]
 
 
 def change(key: str, row: int, **fields: object) -> Callable[[Content], None]:
@@ -273,9 +274,46 @@ def test_every_missing_image_is_named_and_none_is_looked_for_outside(
     content["images"].append(
         {"id": 5, "file_name": f"../{outside.name}", "width": 60, "height": 40}
     )
-    error = refused(root, content)
-    assert len(error.problems) == 2
-    assert "a.png" in str(error) and outside.name in str(error) and "b.png" not in str(error)
+    write_json(root / "all.json", content)
+    listing = SOURCE.find(root, None)
+    missing, beyond = listing.problems
+    assert missing == (root / "a.png", "is listed in all.json, but not in images, .")
+    assert beyond.file == root / "all.json" and f"lists ../{outside.name}" in beyond.reason
+    assert [item.image.name for item in listing.splits["train"]] == ["b.png"]
+
+
+def test_a_folder_of_json_beside_its_images_is_read_as_it_is(root: Path, content: Content) -> None:
+    """As Roboflow writes it, with a category 0 above all others."""
+    for one in content["categories"]:
+        one["supercategory"] = "things"
+    content["categories"].append({"id": 0, "name": "things", "supercategory": "none"})
+    for split in ("train", "valid", "test"):
+        shutil.copytree(root / "images", root / split)
+        write_json(root / split / "_annotations.coco.json", content)
+    shutil.rmtree(root / "images")
+    (root / "all.json").unlink()
+    listing = SOURCE.find(root, None)
+    assert list(listing.splits) == ["train", "val", "test"] and listing.classes == CLASSES
+    assert listing.notes == ("category 0, 'things', is not used by any annotation and no class",)
+    items = [item for items in listing.splits.values() for item in items]
+    assert len({item.name for item in items}) == len({item.image for item in items}) == len(items)
+    (item,) = (one for one in listing.splits["val"] if one.image == root / "valid" / "a.png")
+    labels = SOURCE.read(item, listing.classes).labels
+    assert labels is not None and labels.tolist() == [2, 1]
+
+
+def test_annotations_that_are_all_crowd_are_said_to_be(root: Path, content: Content) -> None:
+    for one in content["annotations"]:
+        one["iscrowd"] = 1
+    write_json(root / "all.json", content)
+    assert "write iscrowd: 0" in SOURCE.find(root, None).notes[0]
+
+
+def test_categories_that_differ_only_in_case_or_blanks_are_refused(
+    root: Path, content: Content
+) -> None:
+    content["categories"].append({"id": 99, "name": f"{CLASSES[0].upper()} "})
+    assert "differ only in case or blanks: give both one name" in str(refused(root, content))
 
 
 @pytest.mark.parametrize(

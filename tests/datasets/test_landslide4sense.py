@@ -35,8 +35,8 @@ def test_both_layouts_read_alike(hub_root: Path, competition_root: Path) -> None
 def test_images_without_masks_are_left_out_and_said(competition_root: Path) -> None:
     listing = SOURCE.find(competition_root, None)
     assert list(listing.splits) == ["train"]
-    assert "4 images in ValidData/img have no masks" in listing.notes[0]
-    assert "4 images in TestData/img have no masks" in listing.notes[1]
+    assert "in ValidData/img, 4 images without masks" in listing.notes[0]
+    assert "in TestData/img, 4 images without masks" in listing.notes[1]
 
 
 def test_published_masks_of_the_competition_splits_are_used(

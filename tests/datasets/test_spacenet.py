@@ -43,6 +43,10 @@ def placed(shapes: Sequence[Polygon], transform: Affine, crs: str, to: str) -> l
     return [rasterio.warp.transform_geom(crs, to, shape.__geo_interface__) for shape in there]
 
 
+def _within_180(corners: np.ndarray) -> np.ndarray:
+    return np.column_stack([(corners[:, 0] + 180) % 360 - 180, corners[:, 1]])
+
+
 def collection(geometries: Sequence[Any], crs: str | None = None) -> dict[str, Any]:
     features = [
         {"type": "Feature", "properties": {"Anything": 1}, "geometry": one} for one in geometries
@@ -168,6 +172,20 @@ def test_an_unusable_label_is_named_with_the_reason(
     assert [problem.file for problem in caught.value.problems] == [item.label]
 
 
+def test_footprints_beyond_180_degrees_are_those_of_the_other_side(
+    write_city: Callable[..., Item],
+) -> None:
+    """An image across the antimeridian; what lies east of it is written as -179.99…°."""
+    across = Affine(2.7e-6, 0, 180 - 10 * 2.7e-6, 0, -2.7e-6, 15.61)
+    matrix = across.to_shapely()
+    there = [shapely.affinity.affine_transform(house, matrix) for house in HOUSES]
+    wrapped = shapely.transform(there, _within_180)
+    item = write_city(collection([one.__geo_interface__ for one in wrapped]), transform=across)
+    found = SpaceNet2().read(item, ("building",)).footprints
+    assert found is not None and len(found) == len(HOUSES)
+    assert found[0].symmetric_difference(HOUSES[0]).area < 0.01
+
+
 def test_a_tile_without_reference_system_cannot_place_its_footprints(
     write_city: Callable[..., Item],
 ) -> None:
@@ -210,8 +228,8 @@ def test_a_city_lists_its_tiles_by_number_and_counts_what_is_missing(tmp_path: P
     assert [item.scene for item in items] == [f"AOI_4_Shanghai_img{n}" for n in (2, 9, 10)]
     assert [item.label and item.label.stem[-1] for item in items] == ["2", None, "0"]
     assert listing.notes == (
-        "1 of 3 tiles have no GeoJSON and are taken to have no buildings",
-        "1 GeoJSON files have no image and are unused",
+        "without a GeoJSON, and so taken to have no buildings: 1 of 3 tiles",
+        "1 GeoJSON file without an image, unused",
     )
     assert len(SpaceNet2().find(tmp_path, Tiling(32, 0)).splits["train"]) == 12
 

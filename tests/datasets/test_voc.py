@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+from numpy.typing import NDArray
 from PIL import Image
+from rasterio.control import GroundControlPoint
 
 from datasets.reading import Reader
 from datasets.samples import voc as synthetic
@@ -60,6 +63,11 @@ def read(item: Item, source: Source = SOURCE) -> Labelled:
     return source.read(item, ("car", "ship"))
 
 
+def boxes_of(labelled: Labelled) -> NDArray[np.float32]:
+    assert labelled.boxes is not None
+    return labelled.boxes
+
+
 def stems(items: tuple[Item, ...]) -> list[str]:
     return [item.image.stem for item in items]
 
@@ -107,13 +115,12 @@ def test_given_lists_make_the_splits(root: Path) -> None:
         "train": ["a"],
         "test": ["c"],
     }
-    assert listing.notes == ("1 XML files are in no list of ImageSets/Main and are unused",)
+    assert listing.notes == ("1 XML file in no list of ImageSets/Main, unused",)
 
 
 @pytest.mark.parametrize(
     ("lists", "fault"),
     [
-        ({"train": "a\nz\n"}, "train.txt names z, but there is no z.xml"),
         ({"train": "a\n", "val": "b\na\n"}, "val.txt names a, as train.txt does already"),
         ({"train": "a\n", "val": "\n"}, "val.txt names nothing"),
         ({"val": "a\n"}, "has no train.txt"),
@@ -162,16 +169,36 @@ def test_images_without_an_xml_are_left_out_and_counted(root: Path) -> None:
     write_image(root / "JPEGImages" / "d.png")
     listing = SOURCE.find(root, None)
     assert stems(listing.splits["train"]) == ["a", "b", "c"]
-    assert listing.notes == ("1 images have no XML file and are unused",)
+    assert listing.notes == ("1 image without an XML file, unused",)
 
 
-def test_an_xml_without_its_image_or_with_two_is_named(root: Path) -> None:
+def test_an_xml_without_its_image_or_with_two_is_a_problem(root: Path) -> None:
     (root / "JPEGImages" / "a.png").unlink()
     write_image(root / "JPEGImages" / "b.jpg")
-    with pytest.raises(DataError) as caught:
-        SOURCE.find(root, None)
-    assert {problem.file.name for problem in caught.value.problems} == {"a.xml", "b.xml"}
-    assert "a.xml has no image" in str(caught.value) and "JPEGImages/b.jpg" in str(caught.value)
+    write_xml(root / "Annotations" / "c.xml", [("ship", (5, 5, 5, 9))])
+    listing = SOURCE.find(root, None)
+    assert stems(listing.splits["train"]) == ["c"]
+    without, with_two = listing.problems
+    assert without.file.name == "a.xml" and without.reason.startswith("has no image of its stem")
+    assert with_two.file.name == "b.xml"
+    assert with_two.reason.endswith("JPEGImages/b.jpg, JPEGImages/b.png")
+
+
+def test_of_two_images_of_one_stem_the_one_that_the_xml_names_is_meant(root: Path) -> None:
+    write_image(root / "JPEGImages" / "b.jpg")
+    write_xml(root / "Annotations" / "b.xml", [("ship", (5, 5, 5, 9))], filename="photos/b.jpg")
+    listing = SOURCE.find(root, None)
+    assert [item.image.name for item in listing.splits["train"]] == ["a.png", "b.jpg", "c.png"]
+    assert listing.notes[0].startswith("b.xml is of b.jpg, as its filename says, of JPEGImages/b.")
+    assert not listing.problems
+
+
+def test_a_list_may_name_what_is_not_there(root: Path) -> None:
+    lists = root / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("a\nz\n")
+    listing = SOURCE.find(root, None)
+    assert listing.problems == ((lists / "train.txt", "names z, but there is no z.xml"),)
 
 
 def test_difficult_objects_are_kept_and_counted(root: Path) -> None:
@@ -179,18 +206,19 @@ def test_difficult_objects_are_kept_and_counted(root: Path) -> None:
     listing = SOURCE.find(root, None)
     labelled = read(listing.splits["train"][0])
     assert labelled.labels is not None and len(labelled.labels) == 1
-    assert listing.notes[0].startswith("1 objects are marked difficult")
+    assert listing.notes[0].startswith("1 object marked difficult")
 
 
 @pytest.mark.parametrize(
     ("corners", "fault"),
     [
-        ((30, 5, 20, 9), "object 2 of a.xml (29, 4, 20, 9) is empty or reversed"),
+        ((30, 5, 20, 9), "object 2 of a.xml (30, 5, 20, 9) is empty or reversed"),
         ((5, 30, 9, 20), "empty or reversed"),
         ((5, 5, 63, 9), "out of the image"),
         ((5, 5, 9, 42), "out of the image"),
         ((-4, 5, 9, 9), "out of the image"),
         ((70, 50, 80, 60), "out of the image"),
+        ((0, 0, 0, 0), "object 2 of a.xml (0, 0, 0, 0) is"),
     ],
 )
 @pytest.mark.parametrize("tiling", [None, Tiling(24, 4)])
@@ -251,15 +279,22 @@ def test_a_damaged_image_and_its_damaged_xml_are_both_named(root: Path) -> None:
     assert [problem.file.name for problem in caught.value.problems] == ["a.xml", "a.png"]
 
 
-@pytest.mark.parametrize(("bands", "count"), [(1, "1 band"), (4, "4 bands")])
+@pytest.mark.parametrize(
+    ("bands", "fault"),
+    [
+        (1, "has 1 band, but 3 are wanted: red, green, blue"),
+        (4, "holds 142 in band 4, which it marks as alpha: a mask holds 0 and 255"),
+    ],
+)
 def test_an_image_that_is_not_red_green_blue_is_named_with_its_bands(
-    root: Path, bands: int, count: str
+    root: Path, bands: int, fault: str
 ) -> None:
     write_image(root / "JPEGImages" / "a.png", bands=bands)
     reader = Reader(SOURCE, ("car", "ship"), IGNORE)
-    assert [item.image.stem for item, _ in reader.read(train(root))] == ["b", "c"]
+    usable = reader.read(train(root), lambda item, _labelled: item.image.stem)
+    assert list(usable) == ["b", "c"]
     ((file, reason),) = reader.problems
-    assert file.name == "a.png" and reason == f"has {count}, not 3 (red, green, blue)"
+    assert file.name == "a.png" and reason.startswith(fault)
 
 
 def test_of_a_wrong_root_the_error_names_what_was_looked_for(tmp_path: Path) -> None:
@@ -327,3 +362,62 @@ def test_a_scar_s_box_holds_exactly_its_pixels() -> None:
     coverage[9, 30:45] = 0.4
     assert synthetic.voc_box(coverage) == (31, 11, 45, 20)
     assert synthetic.voc_box(np.zeros((100, 100))) is None
+
+
+def turn(file: Path) -> None:
+    """Say in EXIF that the image is shown a quarter turn clockwise."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(file) as image:
+        image.save(file, exif=exif)
+
+
+@pytest.mark.parametrize("tiling", [None, Tiling(48, 8)])
+@pytest.mark.parametrize("size", [(60, 40), (50, 50)])
+def test_boxes_are_of_the_upright_image(
+    root: Path, size: tuple[int, int], tiling: Tiling | None
+) -> None:
+    """A bright object at the upper left of what is stored is seen at the upper right."""
+    height, width = size
+    pixels = np.zeros((width, height, 3), np.uint8)
+    pixels[4:10, 6:14] = 255
+    Image.fromarray(pixels).save(root / "JPEGImages" / "a.png")
+    turn(root / "JPEGImages" / "a.png")
+    write_xml(root / "Annotations" / "a.xml", [("car", (width - 9, 7, width - 4, 14))], size=size)
+    tiles = [read(item) for item in train(root, tiling) if item.scene == "Annotations/a"]
+    boxes = [(tile.image[0], box) for tile in tiles for box in boxes_of(tile)]
+    assert boxes
+    for image, box in boxes:
+        x0, y0, x1, y1 = box.astype(int)
+        assert (image[y0:y1, x0:x1] == 255).all() and (image > 0).sum() == (y1 - y0) * (x1 - x0)
+
+
+def test_annotations_of_an_image_as_it_is_stored_are_refused(root: Path) -> None:
+    turn(root / "JPEGImages" / "a.png")
+    with pytest.raises(DataError, match=r"is 60 × 40 .* upright, as its EXIF .*how it is stored"):
+        read(train(root)[0])
+
+
+def test_bands_in_another_order_than_red_green_blue_are_refused(root: Path) -> None:
+    """`predict` finds bands by their names, and would show the model other colours."""
+    with rasterio.open(
+        root / "JPEGImages" / "a.tif", "w", "GTiff", 60, 40, 3, dtype="uint8"
+    ) as one:
+        one.write(np.zeros((3, 40, 60), np.uint8))
+        one.descriptions = ("blue", "green", "red")
+    (root / "JPEGImages" / "a.png").unlink()
+    with pytest.raises(
+        DataError, match=r"bands blue, green, red, but Pascal VOC XML stores red, g"
+    ):
+        read(train(root)[0])
+
+
+def test_images_that_lie_somewhere_but_not_by_a_transform_are_told_of(root: Path) -> None:
+    points = [GroundControlPoint(row, col, col, -row) for row in (0, 40) for col in (0, 60)]
+    options = {"dtype": "uint8", "gcps": points, "crs": "EPSG:32633"}
+    with rasterio.open(root / "JPEGImages" / "a.tif", "w", "GTiff", 60, 40, 3, **options) as one:
+        one.write(np.zeros((3, 40, 60), np.uint8))
+    (root / "JPEGImages" / "a.png").unlink()
+    reader = Reader(SOURCE, ("car", "ship"), IGNORE)
+    assert len([*reader.read(train(root), lambda item, _: item)]) == 3
+    assert reader.notes[0].startswith("1 image is placed by ground control points, not by")

@@ -140,8 +140,8 @@ def test_what_has_no_partner_is_reported(write_scene: WriteScene, tmp_path: Path
     write_scene(None, "flood_00000004", "test")
     listing = SOURCE.find(tmp_path, None)
     assert listing.notes == (
-        "1 labels in train/labels have no image and are unused",
-        "1 images in test/images have no labels and are unused",
+        "in train/labels, 1 file without an image, unused",
+        "in test/images, 1 image without labels, unused",
     )
     assert list(listing.splits) == ["train"]
     first, second = listing.splits["train"]

@@ -18,8 +18,9 @@ from runs.records import TrialRecord
 METRICS = {
     "segmentation": ["mIoU", "IoU/background", "IoU/landslide", "IoU/water"],
     "detection": ["AP50", "AP"],
+    "classification": ["F1", "accuracy"],
 }
-HEADS = {"segmentation": "fpn", "detection": "faster_rcnn"}
+HEADS = {"segmentation": "fpn", "detection": "faster_rcnn", "classification": "linear"}
 CONFIG: dict[str, Any] = {
     "backbone": "test_resnet",
     "pretraining": "scratch",
@@ -51,11 +52,17 @@ class TinyRun:
             metrics=METRICS[task],
             sample=True,
             seed=3,
-            data={"name": "landslide4sense", "classes": ["landslide", "water"], **data},
+            data={
+                "name": "landslide4sense",
+                "classes": ["landslide", "water"],
+                "class_images": [8, 4],
+                **data,
+            },
         )
         self.metric, self.data = record.metric, record.data
         self.classes = Classes(
-            record.data.classes, record.data.class_pixels, record.data.class_areas
+            *(record.data.classes, record.data.class_pixels, record.data.class_areas),
+            *(record.data.class_images, record.data.multi_label),
         )
         self.trials: dict[str, TrialRecord] = {}
         self.directory.write_run(record)

@@ -85,3 +85,12 @@ def test_a_damaged_file_of_scores_is_named(make_run: Callable[..., Any], capsys:
     (run.folder / "test.json").write_text('{"format": 2, "scores": 3}')
     assert main(["card", str(run.folder)]) == 2
     assert "test.json is damaged" in capsys.readouterr().err
+
+
+def test_scores_of_whole_scenes_are_said_to_be(make_run: Callable[..., Any]) -> None:
+    run = make_run()
+    run.add("000-a", 0.5)
+    assert "whole scenes" not in model_card(run.folder, None)
+    record = run.directory.run().model_copy(update={"metric_over": "scenes"})
+    run.directory.write_run(record)
+    assert "whole scenes" in model_card(run.folder, None)

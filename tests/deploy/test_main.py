@@ -54,7 +54,7 @@ def test_predicts_with_a_real_model(
         (["card", "RUN", "--out", "SCENE/card.md"], "cannot be made a folder"),
         (["export", "RUN", "--out", "SCENE/models"], "cannot be made a folder"),
         (["predict", "RUN", "SCENE", "--threshold", "3"], "threshold 3: it lies between 0 and 1"),
-        (["predict", "RUN", "SCENE", "--bands", "1,2"], "2 are chosen, but the model takes 3"),
+        (["predict", "RUN", "SCENE", "--bands", "1,2"], "--bands chooses 2, but 3 are wanted"),
         (["serve", "RUN", "--port", "99999"], "cannot listen on 127.0.0.1, port 99999"),
     ],
 )

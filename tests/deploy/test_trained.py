@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from runs.directory import RunDirectoryError
 from runs.errors import EosweepError
 
 
-@pytest.mark.parametrize("task", ["segmentation", "detection"])
+@pytest.mark.parametrize("task", ["segmentation", "detection", "classification"])
 def test_opens_the_model_that_was_kept(make_run: Callable[..., Any], task: str) -> None:
     run = make_run(task)
     kept = run.add("000-test_resnet", 0.5)
@@ -81,29 +82,30 @@ def _damage_weights(run: Any) -> None:
     (run.folder / "trials/000-a/weights.safetensors").write_bytes(b"nothing")
 
 
+def _edit(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads(file.read_text())
+    del content["digest"]  # as of an earlier version
+    change(content)
+    file.write_text(json.dumps(content))
+
+
 def _change_head(run: Any) -> None:
     file = run.folder / "trials/000-a/trial.json"
-    record = json.loads(file.read_text())
-    record["config"]["head"] = "unet"
-    file.write_text(json.dumps(record))
+    _edit(file, lambda record: record["config"].update(head="unet"))
 
 
 def _later_epoch(run: Any) -> None:
-    file = run.folder / "trials/000-a/trial.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"best_epoch": 2}))
+    _edit(run.folder / "trials/000-a/trial.json", lambda record: record.update(best_epoch=2))
 
 
 def _run_lacks_a_field(run: Any) -> None:
-    file = run.folder / "run.json"
-    info = json.loads(file.read_text())
-    del info["data"]["window"]
-    file.write_text(json.dumps(info))
+    _edit(run.folder / "run.json", lambda info: info["data"].pop("window"))
 
 
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (_damage_weights, "weights.safetensors cannot be read"),
+        (_damage_weights, "weights.safetensors is damaged"),
         (_change_head, "is of architecture .* but the code now builds"),
         (_later_epoch, "is of epoch 1, but 2 is on record"),
         (_run_lacks_a_field, r"run.json is damaged .*data.window: Field required"),

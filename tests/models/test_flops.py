@@ -10,7 +10,7 @@ from models.heads import HEADS
 from models.model import Classes, Model
 
 SIDE = 64
-CLASSES = Classes(("building", "water"), pixels=(800, 150, 50), areas=(1000, 1000, 1000))
+CLASSES = Classes(("building", "water"), (800, 150, 50), (1000, 1000, 1000), images=(1, 1))
 BACKBONES = {"xdxd_unet": "vgg11", "hypercolumn": "vgg11"}
 EVERY_HEAD = pytest.mark.parametrize(
     ("task", "name"),
@@ -30,6 +30,7 @@ class Convolutions(Model):
         super().__init__()
         self.first = nn.Conv2d(3, 8, 3, padding=1)
         self.first.bands, self.first.image_size = 3, SIDE  # type: ignore[assignment]
+        self.first.network_maps = self.first.forward  # type: ignore[assignment]
         self.second = nn.Conv2d(8, 2, 1)
 
     @property
@@ -56,6 +57,8 @@ def test_an_epoch_costs_three_passes_of_what_is_trained_and_one_of_what_is_not()
     assert epoch_cost(model, (trained, scored), frozen=False) == round(whole / 1e6)
     frozen = trained * (first + 3 * second) + scored * (first + second)
     assert epoch_cost(model, (trained, scored), frozen=True) == round(frozen / 1e6)
+    kept = trained * 3 * second + scored * second
+    assert epoch_cost(model, (trained, scored), frozen=True, kept=True) == round(kept / 1e6)
 
 
 @EVERY_HEAD

@@ -11,6 +11,7 @@ from shapely import box
 
 from datasets.batches import Batch
 from datasets.cache import Split
+from datasets.colours import SKY
 from datasets.source import IGNORE
 from models.backbones import Backbone
 from models.heads import HEADS, options_by_name
@@ -23,7 +24,7 @@ from models.tasks import TASKS
 
 CPU = torch.device("cpu")
 SIDE = 32
-CLASSES = Classes(("building", "water"), pixels=(800, 150, 50), areas=(1000, 1000, 1000))
+CLASSES = Classes(("building", "water"), (800, 150, 50), (1000, 1000, 1000), images=(1, 1))
 BACKBONES = {"xdxd_unet": "vgg11", "hypercolumn": "vgg11"}
 """Of heads that do not work with every family."""
 
@@ -34,7 +35,10 @@ EVERY_HEAD = pytest.mark.parametrize(
 
 @pytest.fixture
 def batch() -> Batch:
-    """Two images with a building and some water each, as boxes, masks and footprints."""
+    """Two images with a building and some water each, as boxes, masks and footprints.
+
+    As a whole, the first is of buildings, the second of water.
+    """
     masks = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)
     masks[:, 4:16, 4:16] = 1
     masks[:, 20:28, 8:24] = 2
@@ -48,6 +52,7 @@ def batch() -> Batch:
         names=["first", "second"],
         sizes=np.full((2, 2), SIDE),
         footprints=[[box(4, 4, 16, 16), box(8, 20, 24, 28)]] * 2,
+        image_labels=torch.eye(2, dtype=torch.bool),
     )
 
 
@@ -72,6 +77,9 @@ def split_of(batch: Batch) -> Split:
         sizes=batch.sizes,
         outlines=None,
         names=tuple(batch.names),
+        scenes=tuple(batch.names),
+        files=tuple(batch.names),
+        windows=np.hstack([np.zeros_like(batch.sizes), batch.sizes[:, ::-1]]),
         classes=CLASSES.names,
         stretch=None,
         mean=np.zeros(3, np.float32),
@@ -104,12 +112,31 @@ def test_a_model_is_scored_by_the_metrics_of_its_task(task: str, name: str, batc
     with torch.autocast("cpu", dtype=torch.bfloat16):
         scored = TASKS[task].evaluate(model, [batch], CPU, CLASSES.names, keep)
     known = TASKS[task].metrics_on(CLASSES.names, ("boxes", "masks", "footprints"))
-    assert set(TASKS[task].metrics) <= set(scored.metrics) <= set(known)
+    of_head = HEADS[task][name].metrics
+    assert {*TASKS[task].metrics, *of_head} <= set(scored.metrics) <= {*known, *of_head}
     assert all(0 <= score <= 1 for score in scored.metrics.values())
     assert scored.tally.names.tolist() == kept == batch.names
     pictures = torch.zeros(2, 3, SIDE, SIDE, dtype=torch.uint8)
-    drawn = TASKS[task].draw(model, batch, pictures, CPU, CLASSES.names)
-    assert (drawn.dtype, drawn.shape[:2]) == (torch.uint8, (2, 3))
+    classes = dict.fromkeys(CLASSES.names, SKY)
+    of_both = TASKS[task].draw(model, batch, pictures, CPU, classes)
+    for drawn in (of_both, TASKS[task].draw_truth(batch, pictures, classes)):
+        assert (drawn.dtype, drawn.shape[:2]) == (torch.uint8, (2, 3))
+
+
+@EVERY_HEAD
+def test_a_head_that_reads_inside_the_network_says_so(task: str, name: str, batch: Batch) -> None:
+    """Else the features of a frozen network would be kept, and it would run all the same."""
+    model = built(task, name).eval()
+    backbone, runs, asked = model.backbone, list[None](), list[None]()
+    backbone.body.register_forward_hook(lambda *_: runs.append(None))
+
+    def listen(images: torch.Tensor) -> list[torch.Tensor]:
+        asked.append(None)
+        return backbone.network_maps(images)
+
+    with backbone.answering(listen):
+        model.predict(batch.images)
+    assert model.reads_maps == (len(asked) == len(runs) == 1)
 
 
 class PerfectModel(Model):
@@ -137,8 +164,12 @@ class PerfectModel(Model):
                 "boxes": boxes,
                 "labels": labels,
                 "scores": torch.ones(len(labels)),
+                "classes": classes,
+                "confidences": classes.float(),
             }
-            for mask, boxes, labels in zip(masks, self.batch.boxes, self.batch.labels, strict=True)
+            for mask, boxes, labels, classes in zip(
+                *(masks, self.batch.boxes, self.batch.labels, self.batch.image_labels), strict=True
+            )
         ]
 
 

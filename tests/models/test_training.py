@@ -8,29 +8,19 @@ import torch
 from torchvision.ops import box_iou
 
 from datasets import Prepared, Split, open_split
+from datasets.augment.augmentation import augmentation_of
 from datasets.batches import batch_of
 from models.backbones import Backbone
 from models.heads.faster_rcnn import FasterRCNNDetector
 from models.heads.options import FasterRCNNOptions
 from models.model import Classes
 from models.tasks import TASKS
-from models.training import Epoch, Recipe, train
+from models.training import Epoch, Recipe, train, training_batches
+from tests.models.recipes import PLAIN
+from tests.models.recipes import RECIPE as SHORT
 
 CPU = torch.device("cpu")
-RECIPE = Recipe(
-    epochs=3,
-    lr=2e-3,
-    lr_decay="cosine",
-    frozen=False,
-    batch_size=16,
-    optimizer="adamw",
-    weight_decay=0.05,
-    warmup_epochs=0.5,
-    clip_norm=5.0,
-    augment=True,
-    loss_weights={},
-    seed=0,
-)
+RECIPE = replace(SHORT, lr=2e-3, batch_size=16)
 
 
 @pytest.fixture(autouse=True)
@@ -101,13 +91,34 @@ def test_loss_that_is_not_finite_ends_the_training_as_diverged(
     assert set(epochs[-1].metrics) == {"seconds"}
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"augment": False}])
+@pytest.mark.parametrize("change", [{"seed": 1}, {"augment": PLAIN}])
 def test_seed_and_augmentation_change_what_is_seen(
     splits: tuple[Split, Split], change: dict[str, Any]
 ) -> None:
     (before,) = epochs_of(splits, replace(RECIPE, epochs=1))
     (after,) = epochs_of(splits, replace(RECIPE, epochs=1, **change))
     assert timeless(before) != timeless(after)
+
+
+def test_an_epoch_has_the_same_augmented_batches_whenever_it_is_trained(
+    splits: tuple[Split, Split],
+) -> None:
+    recipe = replace(RECIPE, augment=augmentation_of({"augment": "strong"}))
+    first, again = (list(training_batches(splits[0], recipe, 2, CPU)) for _ in range(2))
+    (other, *_) = training_batches(splits[0], recipe, 3, CPU)
+    for one, same in zip(first, again, strict=True):
+        assert one.names == same.names
+        torch.testing.assert_close(one.images, same.images, rtol=0, atol=0)
+        assert torch.equal(one.masks, same.masks)
+    assert not torch.equal(first[0].images, other.images)
+
+
+def test_augmentation_by_strengths_changes_what_is_learnt(splits: tuple[Split, Split]) -> None:
+    strong = replace(RECIPE, epochs=1, augment=augmentation_of({"augment": "strong"}))
+    (epoch,) = epochs_of(splits, strong)
+    (plain,) = epochs_of(splits, replace(RECIPE, epochs=1))
+    assert not epoch.diverged
+    assert epoch.metrics["loss"] != plain.metrics["loss"]
 
 
 def test_detector_overfits_two_images(splits: tuple[Split, Split]) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from runs.directory import RunDirectory
-from sweeps.begun import all_overrides, run_to_resume
+from runs.factory import run_record
+from sweeps.begun import all_overrides, fetch_lost_run, run_to_resume
 from sweeps.faults import SweepError
 from sweeps.plan import make_plan
 from sweeps.read import read_sweep
@@ -61,3 +62,13 @@ def test_of_several_runs_one_must_be_named(begin: Begin, file: Path, results: Pa
 def test_what_is_typed_now_replaces_the_override_of_the_same_key(begin: Begin) -> None:
     run = begin("name=other", "budget.trials=2")
     assert all_overrides(run, ["budget.trials=4"]) == ["name=other", "budget.trials=4"]
+
+
+def test_a_run_that_this_machine_does_not_have_is_fetched_from_its_storage(tmp_path: Path) -> None:
+    file, stored = tmp_path / "made.yaml", tmp_path / "storage" / "results" / "made"
+    file.write_text("name: made\nbudget: {trials: 1}\n")
+    RunDirectory(stored).write_run(run_record([{"backbone": "a"}], overrides=["seed=7"]))
+    fetch_lost_run(tmp_path / "results", file, ["seed=7"])
+    assert not (tmp_path / "results").exists()
+    fetch_lost_run(tmp_path / "results", file, [f"storage={tmp_path / 'storage'}"])
+    assert RunDirectory(tmp_path / "results" / "made").run().overrides == ("seed=7",)

@@ -12,9 +12,12 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from sweeps.dispatcher import Dispatcher, Jobs
+from sweeps.failures import Failure
 from sweeps.reports import Report
 from sweeps.run import run_agenda
 from sweeps.slots import Machine, Slots
+
+STALL_S = 5.0
 
 
 class Job(SimpleNamespace):
@@ -27,7 +30,7 @@ class Work:
     def __init__(self, *names: str) -> None:
         self.left = [Job(name=name) for name in names]
         self.running: dict[str, Job] = {}
-        self.failed: dict[str, str] = {}
+        self.failed: dict[str, Failure] = {}
         self.begun: list[str] = []
 
     @property
@@ -52,16 +55,20 @@ class Work:
             del self.running[job.name]
         return not report.last
 
-    def fail(self, job: Job, reason: str) -> None:
+    def fail(self, job: Job, failure: Failure) -> None:
         del self.running[job.name]
-        self.failed[job.name] = reason
+        self.failed[job.name] = failure
 
     def pauses(self, job: Job) -> bool:
         return True
 
 
 class Ray:
-    """What the dispatcher asks of Ray's controller."""
+    """What the dispatcher asks of Ray's controller; for some trials' workers there is no room."""
+
+    def __init__(self, *without_room: Any) -> None:
+        self._trial_to_actor = SimpleNamespace(get=id)
+        self._actor_manager = SimpleNamespace(pending_actors=[id(one) for one in without_room])
 
     def pause_trial(self, trial: Any, should_checkpoint: bool) -> None:
         assert not should_checkpoint
@@ -91,14 +98,14 @@ def dispatcher_of(*names: str, slots: int = 1) -> tuple[Work, Dispatcher, Jobs]:
 
 
 @pytest.mark.parametrize("status", [Trial.ERROR, Trial.TERMINATED])
-def test_a_trial_that_ray_ends_without_a_word_has_failed(status: str) -> None:
+def test_a_trial_that_ray_ends_without_a_word_has_lost_its_worker(status: str) -> None:
     """As when a worker could not be reset: then Ray calls nobody back."""
     work, dispatcher, jobs = dispatcher_of("a", "b")
     trial = trial_of(dispatcher, jobs.suggest("0"))
     assert jobs.suggest("1") is None, "its slot is taken"
     trial.status = status
     dispatcher.choose_trial_to_run(Ray())
-    assert work.failed == {"a": "its worker died and left no message"}
+    assert work.failed == {"a": Failure("lost", "lost", "its worker died or was killed")}
     assert jobs.suggest("1") == {"job": Job(name="b")}, "its slot is free"
 
 
@@ -129,6 +136,18 @@ def test_a_worker_that_is_still_starting_is_not_replaced_by_an_idle_one() -> Non
     assert first.status == Trial.RUNNING
 
 
+def test_a_job_for_whose_worker_no_node_has_room_gets_an_idle_one() -> None:
+    """As when the node has been lost, or another sweep holds its place."""
+    _, dispatcher, jobs = dispatcher_of("a", "b", slots=2)
+    first = trial_of(dispatcher, jobs.suggest("0"))
+    second = trial_of(dispatcher, jobs.suggest("1"))
+    first.status = Trial.RUNNING
+    assert dispatcher.choose_trial_to_run(Ray(second)) is None, "no worker is idle"
+    dispatcher.on_trial_result(Ray(), first, {"report": Report({}, last=True)})
+    assert dispatcher.choose_trial_to_run(Ray(second)) is second
+    assert first.status == Trial.PAUSED
+
+
 def test_a_trial_continues_in_its_own_worker_if_that_is_idle() -> None:
     work, dispatcher, jobs = dispatcher_of("a")
     trial = trial_of(dispatcher, jobs.suggest("0"))
@@ -140,6 +159,35 @@ def test_a_trial_continues_in_its_own_worker_if_that_is_idle() -> None:
     assert jobs.suggest("1") is None, "Ray knows the trial"
     assert dispatcher.choose_trial_to_run(Ray()) is trial
     assert (trial.status, trial.config["job"].stretch) == (Trial.PAUSED, 2)
+
+
+def test_what_a_job_raises_is_told_before_its_worker_ends() -> None:
+    work, dispatcher, jobs = dispatcher_of("a")
+    trial = trial_of(dispatcher, jobs.suggest("0"))
+    failure = Failure("raised", "RuntimeError", "RuntimeError: CUDA out of memory")
+    told = dispatcher.on_trial_result(Ray(), trial, {"failure": failure})
+    assert told == TrialScheduler.CONTINUE
+    assert work.failed == {}
+    trial.status = Trial.ERROR
+    assert jobs.suggest("1") is None
+    assert work.failed == {"a": failure}
+
+
+def test_where_a_report_cannot_be_recorded_the_run_ends_with_that_error() -> None:
+    """Of what is raised while it is heard, Ray makes an error of its own."""
+
+    class FullDisk(Work):
+        def report(self, job: Job, report: Report) -> bool:
+            raise full
+
+    full = OSError(28, "No space left on device", "trial.json")
+    dispatcher = Dispatcher(FullDisk("a"), 1)  # type: ignore[arg-type]
+    trial = trial_of(dispatcher, Jobs(dispatcher).suggest("0"))
+    told = dispatcher.on_trial_result(Ray(), trial, {"report": Report({})})
+    assert told == TrialScheduler.NOOP
+    with pytest.raises(OSError, match="No space left") as raised:
+        dispatcher.choose_trial_to_run(Ray())
+    assert raised.value is full
 
 
 @dataclass(frozen=True)
@@ -181,5 +229,58 @@ def test_a_job_that_takes_long_to_end_does_not_fail_the_next_one(
 ) -> None:
     work = Once("a", "b", "c")
     slots = Slots(cpu=1, gpu=0, count=1, per_machine=1)
-    run_agenda(work, slots, None, tmp_path / "ray")  # type: ignore[arg-type]
-    assert (work.done, work.failed) == (["a", "b", "c"], {})
+    context: Any = SimpleNamespace(stall_s=None)
+    run_agenda(work, slots, context, tmp_path / "ray")  # type: ignore[arg-type]
+    assert (sorted(work.done), work.failed) == (["a", "b", "c"], {})
+
+
+@dataclass(frozen=True)
+class Hangs:
+    """A job that hangs the first time, as a read from a dead file system."""
+
+    name: str
+    begun: Path
+
+    def reports(self, context: object) -> Generator[Report]:
+        again = self.begun.exists()
+        self.begun.touch()
+        if not again:
+            time.sleep(100)
+        yield Report({"epoch": 1}, last=True)
+
+
+@dataclass(frozen=True)
+class Slow:
+    """A job whose epoch takes several times as long as a worker may do nothing."""
+
+    name: str
+
+    def reports(self, context: object) -> Generator[Report]:
+        until = time.monotonic() + 4 * STALL_S
+        while time.monotonic() < until:
+            sum(range(100_000))
+        yield Report({"epoch": 1}, last=True)
+
+
+class Patient(Once):
+    """Gives out again what has failed."""
+
+    @property
+    def over(self) -> bool:
+        return len(self.done) == 2
+
+    def fail(self, job: Job, failure: Failure) -> None:
+        super().fail(job, failure)
+        self.left.append(job)
+
+
+@pytest.mark.slow
+def test_a_hung_worker_is_ended_and_a_slow_one_is_not(ray_cluster: Machine, tmp_path: Path) -> None:
+    work = Patient()
+    work.left = [Hangs("hangs", tmp_path / "begun"), Slow("slow")]  # type: ignore[list-item]
+    slots = Slots(cpu=1, gpu=0, count=2, per_machine=2)
+    context: Any = SimpleNamespace(stall_s=STALL_S)
+    run_agenda(work, slots, context, tmp_path / "ray")  # type: ignore[arg-type]
+    assert sorted(work.done) == ["hangs", "slow"]
+    assert work.failed.keys() == {"hangs"}
+    assert "did nothing for" in work.failed["hangs"].reason

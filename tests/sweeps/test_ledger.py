@@ -1,12 +1,15 @@
 """The ledger is the run's memory: the best epoch, repeated epochs, and the rule of the winner."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from runs.arms import Arm
 from runs.directory import RunDirectory
 from runs.records import TrialRecord
-from sweeps.ledger import Ledger, best_by, reached
+from sweeps.ledger import Ledger, best_by, reached, seen
 from sweeps.repeats import open_repeats
 from sweeps.schema import Sweep
 
@@ -44,6 +47,15 @@ def test_epochs_repeated_after_a_cut_replace_those_before(tmp_path: Path) -> Non
     ledger.add_epoch(0, epoch(2, 0.25))
     assert [e["epoch"] for e in ledger.records[0].epochs] == [1, 2]
     assert ledger.records[0].score == 0.25
+
+
+def test_search_sees_repeated_epochs_as_they_first_were(tmp_path: Path) -> None:
+    ledger = opened(tmp_path, "a")
+    for number, score in ((1, 0.1), (2, 0.2), (1, 0.15), (2, 0.25), (3, 0.3), (3, 0.35), (4, 0.4)):
+        ledger.add_epoch(0, epoch(number, score))
+    again = Ledger(RunDirectory(tmp_path), "AP50").records[0]
+    assert [one["AP50"] for one in again.epochs] == [0.15, 0.25, 0.35, 0.4]
+    assert [one["AP50"] for one in seen(again)] == [0.1, 0.2, 0.3, 0.4]
 
 
 def test_diverged_epoch_keeps_the_last_good_score(tmp_path: Path) -> None:
@@ -117,3 +129,15 @@ def test_a_paused_trial_waits_and_a_forgotten_one_has_nothing_to_resume_from(
     ledger.forget(0)
     assert [file.name for file in ledger.folder(0).glob("resume*")] == []
     assert (ledger.folder(0) / "weights.safetensors").exists()
+
+
+def test_setting_the_clock_neither_ends_nor_extends_the_budget_of_hours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, deadline = opened(tmp_path, "a"), time.monotonic() + 3600
+    ledger.add_epoch(0, epoch(1, 0.1))
+    for hours in (-24, 24):
+        now = time.time() + 3600 * hours
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        assert not ledger.out_of_time(deadline)
+        assert ledger.out_of_time(deadline - 3599)

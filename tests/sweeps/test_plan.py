@@ -1,17 +1,21 @@
 """What can fail early fails in the plan: weights that are missing or do not fit, unusable data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import timm
 import torch
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import get_all_study_names
+from PIL import Image
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 
+from datasets.options import prepare_dataset
 from models.backbones import Backbone
 from runs.arms import Arm
 from sweeps.faults import SweepError
@@ -144,7 +148,9 @@ def test_arms_of_one_slug_start_from_their_own_weights_and_have_their_own_names(
     records = [proposals.propose(number) for number in range(4)]
     expected = load_file(file)
     for record in records:
-        model = initial_model(record.config, context, plan.weights_of(record.arm))
+        model = initial_model(
+            record.config, context.task, context.data, plan.weights_of(record.arm)
+        )
         state = model.backbone.network.state_dict()
         from_file = all(torch.equal(state[name], tensor) for name, tensor in expected.items())
         assert from_file == (record.arm["start"] == "none-mae"), record.name
@@ -224,3 +230,111 @@ def test_data_without_a_single_object_are_refused_where_boxes_are_needed(
         make_plan(make_sweep(dataset=data), tmp_path, cache, MACHINES)
     pixels_alone = make_sweep(task="segmentation", metric="mIoU", dataset=data)
     assert not any(make_plan(pixels_alone, tmp_path, cache, MACHINES).data.positives.values())
+
+
+@pytest.fixture
+def two_classes(tmp_path: Path) -> Callable[..., Path]:
+    """VOC scenes, called with the classes of each split: an object of every class in each image."""
+
+    def make(**classes: Sequence[str]) -> Path:
+        root = tmp_path / "voc"
+        for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        for seed, (split, names) in enumerate(classes.items()):
+            pixels = np.random.default_rng(seed).integers(0, 255, (64, 64, 3), np.uint8)
+            Image.fromarray(pixels).save(root / f"JPEGImages/{split}.jpg")
+            boxes = "".join(
+                f"<object><name>{name}</name><bndbox><xmin>5</xmin><ymin>5</ymin><xmax>40</xmax>"
+                "<ymax>40</ymax></bndbox></object>"
+                for name in names
+            )
+            text = f"<annotation><filename>{split}.jpg</filename>{boxes}</annotation>"
+            (root / f"Annotations/{split}.xml").write_text(text)
+            (root / f"ImageSets/Main/{split}.txt").write_text(split)
+        return root
+
+    return make
+
+
+def test_a_split_whose_classes_are_never_trained_on_is_refused(
+    make_sweep: MakeSweep, tmp_path: Path, cache: Path, two_classes: Callable[..., Path]
+) -> None:
+    root = two_classes(train=["ship"], val=["plane"], test=["ship", "plane"])
+    data = {"name": "voc", "root": root, "image_size": 32}
+    with pytest.raises(SweepError, match=r"no class of val \(plane\) is in train"):
+        make_plan(make_sweep(dataset=data), tmp_path, cache, MACHINES)
+
+
+def test_a_head_that_learns_from_masks_is_refused_on_data_that_turn_out_to_have_none(
+    make_sweep: MakeSweep, tmp_path: Path, cache: Path, two_classes: Callable[..., Path]
+) -> None:
+    """Of one's own rasters that is known only when they have been read."""
+    root = two_classes(train=["ship"], val=["ship"], test=["ship"])
+    data = {"name": "voc", "root": root, "image_size": 32}
+    sweep = make_sweep(dataset=data, fixed={"head": "mask_rcnn"})
+    with pytest.raises(SweepError, match="head: mask_rcnn learns from masks, and the data bring"):
+        make_plan(sweep, tmp_path, cache, MACHINES)
+
+
+def test_the_plan_lists_the_metrics_that_only_some_heads_have(
+    make_sweep: MakeSweep, tmp_path: Path, cache: Path
+) -> None:
+    arms = {"backbone": ["test_resnet"], "pretraining": ["scratch"], "head": ["fcos", "mask_rcnn"]}
+    plan = make_plan(make_sweep(compare=arms), tmp_path, cache, MACHINES)
+    assert plan.metrics == ("AP50", "AP", "AP75", "AR100", "mask_AP50", "mask_AP")
+
+
+def test_the_plan_counts_each_class_and_names_the_absent_ones(
+    make_sweep: MakeSweep,
+    tmp_path: Path,
+    cache: Path,
+    two_classes: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = two_classes(train=["ship"], val=["ship", "plane"], test=["ship"])
+    arms = {"backbone": ["test_resnet"], "pretraining": ["scratch"]}
+    data = {"name": "voc", "root": root, "image_size": 32}
+    plan = make_plan(make_sweep(dataset=data, compare=arms), tmp_path, cache, MACHINES)
+    show_plan(plan, Console(width=100_000))
+    shown = capsys.readouterr().out
+    assert "objects in train / val / test: plane 0 / 1 / 0, ship 1 / 1 / 1" in shown
+    assert "absent from train: plane" in shown and "absent from val" not in shown
+
+
+def test_a_metric_of_an_absent_class_is_refused(
+    make_sweep: MakeSweep, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = make_sweep(task="segmentation", metric="IoU/water")
+    pixels = {"train": (5, 5, 5), "val": (5, 5, 0), "test": (5, 5, 5)}
+    data = replace(
+        prepare_dataset(sweep.dataset, cache), classes=("land", "water"), class_pixels=pixels
+    )
+    monkeypatch.setattr("sweeps.plan.prepare_dataset", lambda *_, **__: data)
+    with pytest.raises(SweepError, match="IoU/water says nothing, as water is absent from val"):
+        make_plan(sweep, tmp_path, cache, MACHINES)
+
+
+def test_weights_of_the_backbones_own_source_are_told_with_licence_units_and_bands(
+    make_sweep: MakeSweep, tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sample's stored values are not the 8 bit that timm's weights were trained on."""
+    published = timm.get_pretrained_cfg("test_resnet")
+    assert published is not None
+    bands = ["B4", "B3", "B2", "B8"]
+    sweep = make_sweep(
+        dataset={"name": "landslide4sense", "image_size": 32, "min_area": 2, "bands": bands},
+        compare={
+            "backbone": ["timm/test_resnet"],
+            "pretraining": ["default", f"timm:{published.tag}"],
+        },
+        weights={"default": {"folder": imagenet_folder(tmp_path, "test_resnet")}},
+    )
+    plan = make_plan(sweep, tmp_path, cache, MACHINES)
+    assert [stage.name for stage in plan.stages] == ["r160_in1k-timm-test_resnet"]
+    units, spread = plan.warnings
+    assert "B4 has mean" in units and "theirs mean" in units
+    assert "stands for B8" in spread
+    show_plan(plan, Console(width=100_000))
+    shown = capsys.readouterr().out
+    assert f"licence of r160_in1k-timm-test_resnet: {plan.licences[plan.stages[0].name]}" in shown
+    assert "warning: r160_in1k-timm-test_resnet: stored values" in shown

@@ -32,9 +32,18 @@ FAULTS = [
         "tune.lr: write a range or choices, such as",
     ),
     ("test_vit]", "resnet18.nonsense]", "timm has no weights 'nonsense' of resnet18; there are: "),
-    ("seed: 3", "fixed: {augment: 1}", "fixed.augment: this should be a valid boolean"),
+    (
+        "seed: 3",
+        "fixed: {augment: 1}",
+        "fixed.augment: this should be 'none', 'flips', 'light' or",
+    ),
+    ("seed: 3", "fixed: {augment.scael: 1}", "setting; did you mean 'augment.scale'?"),
+    ("seed: 3", "fixed: {augment.cutout: 1}", "augment.cutout: this should be less than or equal"),
     ("lr: {", "head: {choice: [faster_rcnn]}\n  lr: {", "tune.head: this setting defines"),
-    ("test_vit]", "vit_small_patch14_dinov2]", "has features at strides [14, 14, 14]"),
+    ("test_vit]", "levit_128s]", "has features at strides [16, 32, 64]"),
+    ("test_vit]", "torchgo/resnet50]", "no source of backbones 'torchgo'; did you mean 'torchgeo'"),
+    ("scratch, dist", "torchgo:X, dist", "no source of backbones 'torchgo'"),
+    ("scratch, dist", "defualt, dist", "did you mean 'default'?"),
     (
         "{teacher: {backbone: test_vit, pretraining: mae}}",
         "null",
@@ -50,7 +59,9 @@ FAULTS = [
     ("image_size: 32", "root: /nowhere", "dataset.root: there is no folder /nowhere"),
     ("image_size: 32", "bands: [B2, B33]", "has no band 'B33'; did you mean 'B3'?"),
     ("metric: AP50", "metric: mIoU", "detection has no metric 'mIoU'; there are: AP50, AP"),
+    ("metric: AP50", "metric: mask_AP", "detection has no metric 'mask_AP'; there are: AP50, AP"),
     ("grace_epochs: 1", "grace_epochs: 9", "no trial has 9 epochs: lower it to at most 3"),
+    ("seed: 3", "metric_over: scenes", "metric_over: boxes that tiles cut cannot be made whole"),
     ("seed: 3", "sampler: {name: grid}", "tune.lr: the grid sampler needs a choice"),
     ("image_size: 32", "tile: 64", "dataset.tile: landslide4sense has images of one size"),
     ("image_size: 32", "stretch: [98, 2]", "dataset.stretch: percentiles rise from 0 to 100"),
@@ -133,6 +144,23 @@ def test_overrides_reach_every_section(sweep_file: Path) -> None:
     assert sweep.unavailable == "skip"
 
 
+def test_a_strength_of_augmentation_stands_beside_its_level(sweep_file: Path) -> None:
+    overrides = [
+        "fixed.augment=light",
+        "fixed.augment.noise=1",
+        "tune.augment.scale.uniform=[0, 1]",
+    ]
+    sweep = read_sweep(sweep_file, overrides)
+    assert sweep.fixed == {"augment": "light", "augment.noise": 1.0}
+    assert sweep.tune["augment.scale"].uniform == (0, 1)
+
+
+def test_older_files_say_true_and_false_of_augmentation(sweep_file: Path) -> None:
+    assert read_sweep(sweep_file, ["fixed.augment=true"]).fixed == {"augment": True}
+    with pytest.raises(SweepError, match="augment: true is the older name of flips: remove one"):
+        read_sweep(sweep_file, ["compare.augment=[true, flips]"])
+
+
 def test_fault_in_an_override_names_the_command_line(sweep_file: Path) -> None:
     with pytest.raises(SweepError, match=r"^command line: budget\.trials: .*not 'many'"):
         read_sweep(sweep_file, ["budget.trials=many"])
@@ -146,6 +174,24 @@ def test_value_for_a_tuned_setting_says_how_to_fix_it(sweep_file: Path) -> None:
     with pytest.raises(SweepError, match=r"command line, tune.lr='\{choice: \[0.1\]\}' fixes"):
         read_sweep(sweep_file, ["fixed.lr=0.1"])
     assert read_sweep(sweep_file, ["tune.lr={choice: [0.1]}"]).tune["lr"].choice == [0.1]
+
+
+def test_a_head_that_learns_from_masks_is_refused_on_data_of_boxes_alone(sweep_file: Path) -> None:
+    fault = (
+        r"fixed\.head: mask_rcnn learns from masks, and the data bring boxes only: choose another"
+    )
+    with pytest.raises(SweepError, match=fault):
+        read_sweep(sweep_file, ["dataset.name=voc", "fixed.head=mask_rcnn"])
+    assert read_sweep(sweep_file, ["fixed.head=mask_rcnn"]).fixed["head"] == "mask_rcnn"
+
+
+def test_arms_are_not_ranked_by_a_metric_that_some_of_them_lack(sweep_file: Path) -> None:
+    heads = "compare.head=[mask_rcnn, retinanet, fcos]"
+    fault = "metric: retinanet and fcos would have no mask_AP50 to be ranked by: choose another"
+    with pytest.raises(SweepError, match=fault):
+        read_sweep(sweep_file, [heads, "metric=mask_AP50", "budget.trials=12"])
+    assert read_sweep(sweep_file, [heads, "budget.trials=12"]).metric == "AP50"
+    assert read_sweep(sweep_file, ["fixed.head=mask_rcnn", "metric=mask_AP"]).metric == "mask_AP"
 
 
 def test_exponents_without_a_point_are_numbers(sweep_file: Path) -> None:
@@ -227,3 +273,18 @@ def test_name_is_read_alone_and_can_be_overridden(sweep_file: Path) -> None:
     sweep_file.write_text(sweep_file.read_text() + "no_such_key: 1\n")
     assert read_name(sweep_file) == "tiny"
     assert read_name(sweep_file, ["name=mine"]) == "mine"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "metric", "message"),
+    [
+        ("{name: spacenet2}", "mIoU", "metric_over: spacenet2 is not cut into tiles: give dataset"),
+        ("{name: spacenet2, tile: 64}", "footprint_F1", "metric: tiles cut footprints"),
+    ],
+)
+def test_what_cannot_be_counted_over_scenes_is_refused(
+    sweep_file: Path, dataset: str, metric: str, message: str
+) -> None:
+    given = [f"dataset={dataset}", f"metric={metric}", "task=segmentation", "metric_over=scenes"]
+    with pytest.raises(SweepError, match=message):
+        read_sweep(sweep_file, [*given, "tune={lr: {uniform: [1e-4, 1e-3]}}"])

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from sweeps.resuming import ResumeFile
+from tests.mounts import mounted
 
 CPU = torch.device("cpu")
 
@@ -40,3 +41,23 @@ def test_where_the_latest_is_lost_or_damaged_the_training_goes_back_one_rung(
 def test_where_both_are_lost_it_starts_again(file: ResumeFile) -> None:
     file.remove()
     assert epoch_in(file) is None
+
+
+def test_no_flipped_byte_is_taken_for_a_state(tmp_path: Path) -> None:
+    resume = ResumeFile(tmp_path / "resume.pt")
+    resume.write({"epoch": 2, "weights": torch.arange(50.0)})
+    content = resume.file.read_bytes()
+    for position in range(0, len(content), 7):
+        flipped = bytearray(content)
+        flipped[position] ^= 1 << position % 8
+        resume.file.write_bytes(flipped)
+        state = resume.read(CPU)
+        assert state is None or torch.equal(state["weights"], torch.arange(50.0)), position
+
+
+def test_a_full_disk_is_said_with_the_name_of_the_file(tmp_path: Path) -> None:
+    with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=1m", "tmpfs") as folder:
+        resume = ResumeFile(folder / "resume.pt")
+        with pytest.raises(OSError, match="No space left") as caught:
+            resume.write({"weights": torch.zeros(10**6)})
+        assert caught.value.filename == str(folder / "resume.pt")

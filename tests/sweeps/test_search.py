@@ -1,5 +1,6 @@
 """The search does not depend on the slots, on which trial ends first, nor on an interruption."""
 
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from runs.arms import Arm
 from runs.directory import RunDirectory
 from sweeps.ledger import Ledger
 from sweeps.proposals import Proposals
+from sweeps.resuming import RESUME_FILE
 from sweeps.schema import Sweep
 from sweeps.search import ReplayError, Search, Segment
 from sweeps.space import arm_names, arms_of
@@ -36,14 +38,17 @@ def healthy(config: dict[str, Any], epoch: int) -> str:
     return "running"
 
 
-def search_of(sweep: Sweep, run: Path, arms: list[Arm] | None = None) -> Search:
+def search_of(
+    sweep: Sweep, run: Path, arms: list[Arm] | None = None, *, retry_failed: bool = False
+) -> Search:
     run.mkdir(parents=True, exist_ok=True)
     arms = arms or arms_of(sweep)
     directory = RunDirectory(run)
     costs = {arm: 10 + 7 * index for index, arm in enumerate(arms)}
     ledger = Ledger(directory, "AP50")
     stops = Stops(directory, arm_names(sweep))
-    return Search(sweep, arms, costs, Proposals(sweep, arms, directory, stops), ledger)
+    proposals = Proposals(sweep, arms, directory, stops)
+    return Search(sweep, arms, costs, proposals, ledger, retry_failed=retry_failed)
 
 
 def work(search: Search, segment: Segment, ends: Ends = healthy) -> None:
@@ -51,8 +56,9 @@ def work(search: Search, segment: Segment, ends: Ends = healthy) -> None:
     ledger, number = search.ledger, segment.number
     ledger.begin(number)
     record = ledger.records[number]
-    done = record.epochs[-1]["epoch"] if record.epochs else 0
-    for epoch in range(int(done) + 1, segment.until + 1) if segment.until else [0]:
+    unfinished = ledger.folder(number) / RESUME_FILE
+    done = int(unfinished.read_text()) if unfinished.exists() else 0
+    for epoch in range(done + 1, segment.until + 1) if segment.until else [0]:
         end = ends(record.config, epoch)
         scored = {"AP50": score(record.config, epoch)} if end == "running" else {}
         if end != "failed":
@@ -61,7 +67,9 @@ def work(search: Search, segment: Segment, ends: Ends = healthy) -> None:
             return ledger.close(number, end, "because")  # type: ignore[arg-type]
     if segment.until == record.config["epochs"]:
         return ledger.close(number, "done")
-    return ledger.pause(number)
+    ledger.pause(number)
+    unfinished.write_text(str(segment.until))
+    return None
 
 
 def drive(
@@ -98,12 +106,23 @@ def outcome(search: Search) -> list[tuple[Any, ...]]:
     ]
 
 
-def study_of(search: Search) -> optuna.Study:
-    """The study as it is in the file, of the first arm if every arm has one."""
+def studies_of(search: Search) -> list[optuna.Study]:
+    """The studies as they are in the file: one, or one of each arm."""
     file = str(search.ledger.directory.study_file)
     storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(file))
-    name = optuna.get_all_study_names(storage)[0]
-    return optuna.load_study(study_name=name, storage=storage)
+    names = optuna.get_all_study_names(storage)
+    return [optuna.load_study(study_name=name, storage=storage) for name in names]
+
+
+def study_of(search: Search) -> optuna.Study:
+    """The study as it is in the file, of the first arm if every arm has one."""
+    return studies_of(search)[0]
+
+
+def told(search: Search) -> list[tuple[Any, ...]]:
+    """What the samplers have proposed and learnt."""
+    trials = [trial for study in studies_of(search) for trial in study.get_trials()]
+    return [(trial.state, trial.params, trial.intermediate_values) for trial in trials]
 
 
 def configs(search: Search) -> list[dict[str, Any]]:
@@ -126,9 +145,7 @@ def test_same_decisions_on_any_slots_whatever_ends_first(
     first, *others = map(outcome, searches)
     for other in others:
         assert other == first
-    trials = [study_of(search).get_trials() for search in searches]
-    seen = [[(one.state, one.params, one.intermediate_values) for one in of] for of in trials]
-    assert seen == [seen[0]] * 4
+    assert [told(search) for search in searches] == [told(searches[0])] * 4
 
 
 def test_halving_trains_few_trials_long_and_one_of_every_arm_to_its_end(
@@ -196,6 +213,50 @@ def test_nobody_waits_for_a_trial_that_costs_more(make_sweep: MakeSweep, tmp_pat
     work(search, search.begun.pop())
     search.advance()
     assert [segment.number for segment in search.begun] == [1, 3], "without the result of 1"
+
+
+def drawn_sections(chance: random.Random) -> dict[str, Any]:
+    """Settings of a search on which its decisions depend."""
+    scheduler = chance.choice(["asha", "asha", "none"])
+    return {
+        "allocation": chance.choice(["adaptive", "equal"]),
+        "sampler": {"name": chance.choice(["tpe", "tpe", "random"]), "startup_trials": 2},
+        "scheduler": {
+            "name": scheduler,
+            "grace_epochs": chance.choice([1, 2]),
+            "factor": chance.choice([2, 3]),
+            "finish": chance.choice([0, 1, 2]),
+        },
+        "search": {"parallel": chance.choice([1, 2, 4, 8, 16])},
+        "seed": chance.randrange(1000),
+    }
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_more_trials_change_none_of_those_on_record(
+    make_sweep: MakeSweep, tmp_path: Path, seed: int
+) -> None:
+    """Whatever the settings, and whatever failed, was cut short or tried again in between."""
+    chance = random.Random(seed)
+    sections, trials = drawn_sections(chance), chance.randint(4, 12)
+    fails = chance.choice([0.0, 0.15])
+
+    def ends(config: dict[str, Any], epoch: int) -> str:
+        return "failed" if chance.random() < fails else "running"
+
+    for stop_after in (chance.choice([None, 5]), chance.choice([None, 15]), None):
+        sweep = make_sweep(**sections, budget={"trials": trials, "epochs": 9})
+        search = search_of(sweep, tmp_path, retry_failed=chance.random() < 0.5)
+        before = configs(search)
+        drive(search, seed, ends=ends, stop_after=stop_after)
+        assert configs(search)[: len(before)] == before
+        trials += chance.choice([1, 12])
+
+    learnt = told(search)
+    again = search_of(sweep, tmp_path)
+    assert drive(again) == []
+    assert outcome(again) == outcome(search)
+    assert told(again) == learnt
 
 
 def test_budget_may_grow(make_sweep: MakeSweep, tmp_path: Path) -> None:
@@ -417,3 +478,78 @@ def test_whole_numbers_are_the_same_arm_in_the_sweep_and_in_a_trial(
     assert {record.arm for record in search.ledger.records.values()} == set(arms_of(sweep))
     again = Ledger(search.ledger.directory, "AP50")
     assert {record.arm for record in again.records.values()} == set(arms_of(sweep))
+
+
+def test_failed_trials_are_tried_again_and_nothing_that_was_decided_changes(
+    make_sweep: MakeSweep, tmp_path: Path
+) -> None:
+    """They rejoin when all others have come to rest, and are compared with them at their rungs."""
+    sweep = make_sweep(
+        budget={"trials": 24, "epochs": 9}, sampler={"startup_trials": 2}, search={"parallel": 4}
+    )
+    failing = (3, 9)
+    drive(
+        search_of(sweep, tmp_path),
+        ends=lambda config, epoch: "failed" if config["number"] in failing else "running",
+    )
+    before = RunDirectory(tmp_path).trials()
+    assert {one.number for one in before if one.status == "failed"} == set(failing)
+
+    search = search_of(sweep, tmp_path, retry_failed=True)
+    again = drive(search)
+    assert {segment.number for segment in again[:2]} == set(failing)
+    after = search.ledger.records
+    assert all(after[one].score is not None and after[one].ended for one in failing)
+    for record in before:
+        assert after[record.number].config == record.config
+    states = {one.number: one.state.name for one in study_of(search).get_trials()}
+    assert all(states[one] == "FAIL" for one in failing), "the sampler is told as it was then"
+
+    resumed = search_of(sweep, tmp_path)
+    assert drive(resumed) == []
+    assert outcome(resumed) == outcome(search)
+
+
+def test_a_trial_that_fails_again_may_be_tried_again(make_sweep: MakeSweep, tmp_path: Path) -> None:
+    sweep = make_sweep(budget={"trials": 8, "epochs": 9}, search={"parallel": 4})
+
+    def fails(config: dict[str, Any], epoch: int) -> str:
+        return "failed" if config["number"] == 2 and epoch == 2 else "running"
+
+    drive(search_of(sweep, tmp_path), ends=fails)
+    first = outcome(search_of(sweep, tmp_path))
+    drive(search_of(sweep, tmp_path, retry_failed=True), ends=fails)
+    assert drive(search_of(sweep, tmp_path)) == []
+    assert outcome(search_of(sweep, tmp_path)) == first
+    drive(search_of(sweep, tmp_path, retry_failed=True))
+    assert RunDirectory(tmp_path).trials()[2].score is not None
+
+
+def test_a_failed_trial_is_tried_again_although_more_trials_have_left_it_behind(
+    make_sweep: MakeSweep, tmp_path: Path
+) -> None:
+    """Among few trials it was the best of its arm, and failed at epoch 2; among many it waits at 1.
+
+    The larger search takes it there first, so that it fails and rejoins as any failed trial does.
+    """
+    few = make_sweep(
+        allocation="equal",
+        tune={"lr": {"log_uniform": [1e-4, 1e-3]}},  # best at its end, and the first in the middle
+        sampler={"name": "random"},
+        budget={"trials": 4, "epochs": 9},
+    )
+
+    def ends(config: dict[str, Any], epoch: int) -> str:
+        return "failed" if config["number"] == 0 and epoch == 2 else "running"
+
+    drive(search_of(few, tmp_path), ends=ends)
+    many = few.model_copy(update={"budget": few.budget.model_copy(update={"trials": 24})})
+    without = search_of(many, tmp_path)
+    drive(without)
+    assert not without.race.ended(0) and without.ledger.records[0].status == "failed"
+
+    search = search_of(many, tmp_path, retry_failed=True)
+    assert {segment.number for segment in drive(search)} == {0}
+    assert search.ledger.records[0].score is not None
+    assert study_of(search).get_trials()[0].state.name == "FAIL"
+    assert outcome(search_of(many, tmp_path)) == outcome(search)

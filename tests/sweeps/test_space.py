@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+import pytest
+
+from datasets.augment import PRESETS
 from models.heads.options import SegmenterOptions
 from sweeps.schema import Sweep
-from sweeps.space import arms_of, complete, options_of, settings_of, tuned_in
+from sweeps.space import arms_of, complete, options_of, same_config, settings_of, tuned_in
 
 MakeSweep = Callable[..., Sweep]
 VARIANTS = {
@@ -65,3 +68,37 @@ def test_a_list_of_class_weights_is_one_flat_value(make_sweep: MakeSweep) -> Non
     assert isinstance(options, SegmenterOptions)
     assert options.class_weights == complete(sweep, arm)["class_weights"] == "1, 2.5"
     assert settings_of(sweep, arm).backbone == "test_vit"
+
+
+def test_strengths_are_those_of_the_level_unless_they_are_named(make_sweep: MakeSweep) -> None:
+    sweep = make_sweep(
+        compare={"backbone": ["test_vit"], "augment": ["none", "flips", "light"]},
+        tune={"augment.scale": {"uniform": [0, 1]}},
+        fixed={"pretraining": "scratch", "lr": 1e-3, "augment.noise": 1},
+    )
+    for arm in arms_of(sweep):
+        assert tuned_in(sweep, arm) == ["augment.scale"]
+        config = complete(sweep, arm)
+        strengths = {name: value for name, value in config.items() if "augment." in name}
+        level = {f"augment.{name}": of for name, of in PRESETS[config["augment"]].items()}
+        assert strengths == {**level, "augment.scale": 0.5, "augment.noise": 1.0}
+
+
+def test_without_strengths_a_configuration_is_as_it_was(make_sweep: MakeSweep) -> None:
+    sweep = make_sweep()
+    config = complete(sweep, arms_of(sweep)[0])
+    assert config["augment"] == "flips"
+    assert not [name for name in config if name.startswith("augment.")]
+
+
+@pytest.mark.parametrize(("recorded", "same"), [(True, True), (False, False), ("light", False)])
+def test_a_run_of_an_older_version_is_resumed(
+    make_sweep: MakeSweep, recorded: bool | str, same: bool
+) -> None:
+    """Its configurations have true for flips, and lack settings that came later."""
+    sweep = make_sweep()
+    config = complete(sweep, arms_of(sweep)[0])
+    older = {**config, "augment": recorded}
+    del older["clip_norm"]
+    assert same_config(older, config) == same
+    assert not same_config({**older, "lr": 0.5}, config)

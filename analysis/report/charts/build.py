@@ -6,7 +6,8 @@ import pandas as pd
 
 from analysis.figures.style import FAINT, LOOKS, MOST_ARMS, Look
 from analysis.loading import AnalysisError, Run
-from analysis.ranking.arms import RankedArm, Ranking, names_of
+from analysis.ranking.arms import RankedArm, Ranking
+from analysis.ranking.comparable import names_of
 from analysis.report.charts.shown import (
     ArmShown,
     Charts,

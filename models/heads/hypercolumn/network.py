@@ -6,17 +6,18 @@ are drawn from the training images, equally many of each class in an image; the 
 trained on their hypercolumns; then it is trained densely, as 1 × 1 convolutions over whole images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from datasets.cache import Split
 from models.backbones import Backbone
-from models.heads.hypercolumn.features import Moments, ZoomOut, enlarging, part
+from models.heads.hypercolumn.features import Moments, ZoomOut, at_pixels, enlarging, part
 from models.heads.hypercolumn.options import HypercolumnOptions
 from models.heads.hypercolumn.pixels import draw_pixels, image_groups, pixel_batches
 from models.heads.segmenters import SegmentationModel
@@ -145,6 +146,8 @@ class Hypercolumn(SegmentationModel):
         UnknownBackboneError: the backbone is not a VGG.
     """
 
+    reads_maps = False
+
     mean: Tensor
     std: Tensor
 
@@ -178,6 +181,19 @@ class Hypercolumn(SegmentationModel):
             for maps, mean, std in zip(self.zoom_out(images), means, stds, strict=True)
         ]
 
+    def columns(self, images: Tensor, positions: Sequence[Tensor]) -> Tensor:
+        """Standardised hypercolumns of some pixels of each image, see `pixels.Columns`."""
+        scales = self.scales(images)
+        return torch.cat([at_pixels(scales, image, at) for image, at in enumerate(positions)])
+
+    def labels(self, training: Split) -> Iterable[NDArray[np.uint8]]:
+        """Of each training image, the class ids of all that can be drawn from it."""
+        return training.masks
+
+    def terms(self, columns: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """The loss terms of hypercolumns [N, C] with class ids uint8 [N]."""
+        return self.criterion(self.classifier(columns).T[None, :, :, None], labels[None, :, None])
+
     def before_training(self, training: Split, seed: int, device: torch.device) -> None:
         """Measure the features of the training images, and train the classifier on single pixels.
 
@@ -194,15 +210,13 @@ class Hypercolumn(SegmentationModel):
     def _train_on_pixels(self, training: Split, seed: int, device: torch.device) -> None:
         torch.manual_seed(seed)
         rng = np.random.default_rng(seed)
-        pixels = draw_pixels(training.masks, self.options.pixels_per_class, rng)
-        batches = pixel_batches(training, pixels, self.scales, self.channels, rng, device)
+        pixels = draw_pixels(self.labels(training), self.options.pixels_per_class, rng)
+        batches = pixel_batches(training, pixels, self.columns, self.channels, rng, device)
         self.train()
         optimizer = make_optimizer(self.classifier, "adamw", self.options.pixel_lr, 0.0)
         for _ in range(self.options.pixel_epochs):
             for columns, labels in batches():
-                outputs = self.classifier(columns).T[None, :, :, None]
-                terms = self.criterion(outputs, labels[None, :, None])
-                loss = torch.stack(list(terms.values())).sum()
+                loss = torch.stack(list(self.terms(columns, labels).values())).sum()
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()

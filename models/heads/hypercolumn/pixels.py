@@ -1,7 +1,11 @@
-"""Pixels drawn from training images, and the hypercolumns that a classifier learns from."""
+"""Pixels drawn from training images, and the hypercolumns that a classifier learns from.
+
+What is said of pixels here holds for other elements of an image, such as superpixels: their
+positions are numbers that tell the elements of an image apart.
+"""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +16,6 @@ from torch import Tensor
 from datasets.batches import batch_of
 from datasets.cache import Split
 from datasets.source import IGNORE
-from models.heads.hypercolumn.features import at_pixels
 
 PASS_PIXELS = 2**17
 """Image pixels that go through the network at once: eight images of 128 px."""
@@ -23,8 +26,9 @@ KEPT_BYTES = 2**29
 BATCH = 256
 """Pixels a step of the pixel classifier."""
 
-Scales = Callable[[Tensor], list[Tensor]]
-"""Images [B, C, S, S] → their standardised scales."""
+Columns = Callable[[Tensor, Sequence[Tensor]], Tensor]
+"""B images [B, C, S, S] and the positions int64 [N_b] of some pixels of each → the standardised
+hypercolumns [sum of N_b, C] of those pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +37,7 @@ class Pixels:
 
     Attributes:
         images: int64 [N], the image of each, in ascending order.
-        positions: int64 [N], y · S + x.
+        positions: int64 [N], of a pixel y · S + x, of a superpixel its id.
         labels: uint8 [N], class ids.
     """
 
@@ -57,10 +61,15 @@ class Pixels:
         return [self.of(images[order[portion == p]]) for p in np.unique(portion)]
 
 
-def draw_pixels(masks: NDArray[np.uint8], per_class: int, rng: np.random.Generator) -> Pixels:
-    """`per_class` pixels of each class in each of the masks [N, S, S], or all if there are fewer.
+def draw_pixels(
+    masks: Iterable[NDArray[np.uint8]], per_class: int, rng: np.random.Generator
+) -> Pixels:
+    """`per_class` pixels of each class in each of the masks, or all if there are fewer.
 
     Without replacement; `IGNORE` is not a class.
+
+    Args:
+        masks: of each image the class ids of its pixels, in the order of their positions.
     """
     images, positions, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)], []
     for image, mask in enumerate(masks):
@@ -89,21 +98,19 @@ def image_groups(
         yield rows, batch_of(split, rows).images.to(device)
 
 
-def hypercolumns(split: Split, pixels: Pixels, scales: Scales, device: torch.device) -> Tensor:
+def hypercolumns(split: Split, pixels: Pixels, columns: Columns, device: torch.device) -> Tensor:
     """Standardised hypercolumns [N, C] of `pixels`, in their order."""
-    columns = []
+    found = []
     for rows, images in image_groups(split, device, np.unique(pixels.images)):
-        maps = scales(images)
-        for index, row in enumerate(rows):
-            positions = torch.from_numpy(pixels.of(row).positions).to(device)
-            columns.append(at_pixels(maps, index, positions))
-    return torch.cat(columns)
+        positions = [torch.from_numpy(pixels.of(row).positions).to(device) for row in rows]
+        found.append(columns(images, positions))
+    return torch.cat(found)
 
 
 def pixel_batches(
     split: Split,
     pixels: Pixels,
-    scales: Scales,
+    columns: Columns,
     channels: int,
     rng: np.random.Generator,
     device: torch.device,
@@ -116,14 +123,14 @@ def pixel_batches(
     portions = pixels.portions(max(1, KEPT_BYTES // (4 * channels)), rng)
 
     @functools.lru_cache(maxsize=1)
-    def columns(portion: int) -> Tensor:
-        return hypercolumns(split, portions[portion], scales, device)
+    def of_portion(portion: int) -> Tensor:
+        return hypercolumns(split, portions[portion], columns, device)
 
     def batches() -> Iterator[tuple[Tensor, Tensor]]:
         for portion in rng.permutation(len(portions)).tolist():
             labels = torch.from_numpy(portions[portion].labels).to(device)
             order = torch.from_numpy(rng.permutation(len(labels))).to(device)
             for rows in order.split(BATCH):
-                yield columns(portion)[rows], labels[rows]
+                yield of_portion(portion)[rows], labels[rows]
 
     return batches

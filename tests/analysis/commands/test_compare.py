@@ -36,15 +36,16 @@ def test_arms_of_both_sweeps_are_in_one_table(
     )
 
 
-def test_sweeps_on_other_data_are_refused_by_what_differs(
+def test_sweeps_on_other_data_that_are_not_tested_are_refused_by_what_differs(
     folder: Path, again: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = RunDirectory(again).run().data
-    edit(again / "run.json", data=data.model_dump() | {"fingerprint": "decaf"})
+    edit(again / "run.json", data=data.model_dump() | {"fingerprint": "decaf", "image_size": 64})
     assert main(["compare", str(folder), str(again)]) == 2
     assert capsys.readouterr().err == (
-        f"{folder} and {again} cannot be compared: the fingerprint of their data differs, "
-        "c0ffee and decaf\n"
+        f"{folder} and {again} cannot be compared: their data differ, and whether they are scored "
+        f"on the same test images is not on record: no tally of them in {folder}, {again} (they "
+        "are tallied once, after the search). They differ in image_size: 32 and 64\n"
     )
 
 

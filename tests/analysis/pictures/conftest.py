@@ -12,7 +12,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 import analysis
-from datasets import DATASETS, Prepared, open_split, prepare
+from datasets import DATASETS, Division, Prepared, open_split, prepare
 from runs.directory import RunDirectory
 from runs.factory import trial_record, write_run
 from runs.predictions import Found, write_predictions
@@ -46,8 +46,8 @@ def prepared(name: str, root: Path, cache: Path, size: int = SIZE) -> Prepared:
         tiling=None,
         ignore_index=255,
         stretch=None,
-        split_fractions=(0.2, 0.2),
-        split_seed=0,
+        division=Division(0.2, 0.2),
+        leaks="allow",
         skip_bad=False,
         cache=cache,
     )

@@ -5,18 +5,22 @@ import shapely
 from analysis.pictures.boxes import areas, image_scores, outcomes
 from analysis.pictures.images import Truth
 from analysis.statistics.tallies import Tally
+from datasets.colours import class_colours
 from models.metrics.matching import box_matches
 from runs.predictions import Found
 from runs.tallies import BoxTally
 from tests.coco_reference import random_pairs, random_truths
 
 CLASSES = ("background", "house", "tree")
+COLOURS = class_colours(CLASSES[1:], {})
 
 
 def truth_of(*boxes: tuple[int, ...]) -> Truth:
     """Boxes x0 y0 x1 y1 and their labels."""
     rows = np.array(boxes, np.float32).reshape(-1, 5)
-    return Truth(np.zeros((64, 64), np.uint8), rows[:, :4], rows[:, 4].astype(np.int64), CLASSES)
+    return Truth(
+        np.zeros((64, 64), np.uint8), rows[:, :4], rows[:, 4].astype(np.int64), CLASSES, COLOURS
+    )
 
 
 def found_of(*boxes: tuple[float, ...]) -> Found:
@@ -59,7 +63,7 @@ def test_hits_are_those_of_the_tally(seed: int) -> None:
     pairs = random_pairs(random_truths(seed, 5, 2), seed)
     tally = box_matches([str(number) for number in range(5)], pairs, 2)
     for image, (found, truth) in enumerate(pairs):
-        there = Truth(np.zeros((1, 1), np.uint8), truth["boxes"], truth["labels"], CLASSES)
+        there = Truth(np.zeros((1, 1), np.uint8), truth["boxes"], truth["labels"], CLASSES, COLOURS)
         result = outcomes(there, found)
         ours = tally.image == image
         sure = ours & (tally.score >= 0.3)

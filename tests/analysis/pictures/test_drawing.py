@@ -32,7 +32,7 @@ from analysis.pictures.masks import (
     WRONG_CLASS,
 )
 from datasets import IGNORE, Prepared, open_split
-from datasets.colours import ORANGE
+from datasets.colours import ORANGE, class_colours
 from runs.predictions import PredictionsError
 
 MakeRun = Callable[..., analysis.Run]
@@ -126,13 +126,13 @@ def test_layers_of_boxes_have_a_frame_for_each(
     )
     # A line and its casing for each of two houses, of which none was found.
     assert [one.count(b"<rect") for one in (truth, found, error)] == [4, 0, 4]
-    assert drawn.size == (64, round(64 * 80 / 100))
+    assert drawn.size == (64, 64)  # of 100 × 80 px, filled up to a square
 
 
 def scene_of(mask: NDArray[np.uint8], boxes: list[list[float]]) -> Scene:
     classes = ("background", "house", "tree")
     rows = np.array(boxes, np.float32).reshape(-1, 4)
-    truth = Truth(mask, rows, np.ones(len(rows), np.int64), classes)
+    truth = Truth(mask, rows, np.ones(len(rows), np.int64), classes, class_colours(classes[1:], {}))
     return Scene(np.full((*mask.shape, 3), 100, np.uint8), truth, stretch=0.8)
 
 

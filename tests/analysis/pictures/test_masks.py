@@ -7,13 +7,15 @@ from analysis.pictures.images import Truth
 from analysis.pictures.masks import OUTCOMES, areas, image_scores, outcomes
 from analysis.statistics.tallies import Tally
 from datasets import IGNORE
+from datasets.colours import class_colours
 from runs.tallies import PixelTally
 
 CLASSES = ("background", "house", "tree")
+COLOURS = class_colours(CLASSES[1:], {})
 
 
 def truth_of(mask: NDArray[np.uint8]) -> Truth:
-    return Truth(mask, np.empty((0, 4), np.float32), np.empty(0, np.int64), CLASSES)
+    return Truth(mask, np.empty((0, 4), np.float32), np.empty(0, np.int64), CLASSES, COLOURS)
 
 
 def test_each_pixel_has_one_outcome() -> None:

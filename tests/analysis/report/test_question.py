@@ -16,3 +16,10 @@ def test_a_setting_with_one_choice_was_not_searched(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", [trial({"head": "fpn"}, 0.5, config)], tune=tune)
     assert run.tuned == ("loss",)
     assert dict(question(run).facts)["searched"].startswith("loss within every arm")
+
+
+def test_that_scenes_were_counted_is_part_of_the_question(tmp_path: Path) -> None:
+    arms = [trial({"head": "fpn"}, 0.5)]
+    over_scenes = make_run(tmp_path / "scenes", arms, metric_over="scenes")
+    assert "stitched" in dict(question(over_scenes).facts)["counted"]
+    assert "counted" not in dict(question(make_run(tmp_path / "tiles", arms)).facts)

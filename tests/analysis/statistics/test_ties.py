@@ -1,6 +1,7 @@
 """Ties, against tests with known answers and by simulation."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -147,6 +148,8 @@ def test_what_cannot_be_compared_says_why() -> None:
     elsewhere = Bootstrap(np.char.add(IMAGES, "b"), np.array([0.5]), np.full((1, 9), 0.5))
     assert obstacle(seeds(0.5), few) == "19 test images, and 20 are needed"
     assert obstacle(seeds(0.5), elsewhere) == "tested on other images"
+    tiles = replace(seeds(0.4), scenes=np.repeat([*"abcdefghij"], len(IMAGES) // 10))
+    assert obstacle(seeds(0.5), tiles) == "the scenes of its images are others, or not known"
     assert obstacle(seeds(0.5), seeds(0.4)) is None
 
 

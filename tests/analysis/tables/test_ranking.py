@@ -115,3 +115,11 @@ def test_what_was_stopped_by_hand_is_said(halved: analysis.Run) -> None:
 def test_paused_trials_are_unfinished(halved: analysis.Run) -> None:
     edit(trial_file(halved.path, 3), status="waiting")
     assert "1 trial unfinished: continue with --resume." in shown(halved.path)
+
+
+def test_trials_that_were_tried_again_are_named(repeated: Path) -> None:
+    file = next(repeated.glob("repeats/*/trial.json"))
+    edit(file, retries=2, failed_with=[])
+    told = shown(repeated)
+    assert f"Resumed after a lost worker or file: {file.parent.name}." in told
+    assert f"Failed at first, tried again with --retry-failed: {file.parent.name}." in told

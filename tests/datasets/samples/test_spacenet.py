@@ -88,7 +88,7 @@ def test_the_cities_have_other_brightness_and_stay_within_eleven_bits(
 
 def test_empty_and_missing_labels_are_tiles_without_houses(khartoum: Path) -> None:
     listing = SpaceNet2().find(khartoum, None)
-    assert listing.notes == ("1 of 6 tiles have no GeoJSON and are taken to have no buildings",)
+    assert listing.notes == ("without a GeoJSON, and so taken to have no buildings: 1 of 6 tiles",)
     counts = [len(one.footprints or ()) for one in read(SpaceNet2(), khartoum)]
     assert [count > 0 for count in counts] == [True, False, False, False, True, True]
     sizes = [item.label.stat().st_size if item.label else None for item in listing.splits["train"]]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from datasets import Prepared, open_split
 from deploy.errors import ModelError
@@ -15,6 +16,7 @@ from deploy.export import onnx_file
 from deploy.export.onnx_file import write_onnx
 from deploy.forms import differences_of_objects
 from deploy.trained import open_trained
+from models.heads.hypercolumn.elements import SuperpixelExportError
 
 onnx = pytest.importorskip("onnx", reason="requirements-export.txt is not installed")
 runtime = pytest.importorskip("onnxruntime")
@@ -48,6 +50,27 @@ def test_a_segmenter_is_exported_with_its_normalisation(
     assert names == ["background", "landslide", "water"]
 
 
+def test_a_classifier_is_exported_with_what_an_image_has(
+    make_run: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = make_run("classification")
+    run.add("000-test_resnet", 0.5)
+    trained = open_trained(run.folder)
+    write_onnx(trained, tmp_path / "model.onnx")
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    images = np.random.default_rng(1).integers(0, 256, (3, 3, 32, 32), np.uint8)
+    confidences, classes = session.run(
+        ["confidences", "classes"], {"images": images.astype(np.float32)}
+    )
+    expected = trained.find(images)
+    assert np.allclose(
+        confidences, torch.stack([one["confidences"] for one in expected]), atol=1e-4
+    )
+    assert np.array_equal(classes, torch.stack([one["classes"] for one in expected]))
+    names = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+    assert names == ["landslide", "water"]
+
+
 def test_a_detector_is_exported(make_run: Callable[..., Any], tmp_path: Path) -> None:
     run = make_run("detection")
     run.add("000-test_resnet", 0.5)
@@ -60,6 +83,23 @@ def test_a_detector_is_exported(make_run: Callable[..., Any], tmp_path: Path) ->
     (expected,) = trained.find(images)
     truth = [expected[name].numpy() for name in ("boxes", "scores", "labels")]
     assert all(value < 1e-3 for value in differences_of_objects(outputs, truth).values())
+
+
+@pytest.mark.parametrize("head", ["mask_rcnn", "retinanet", "fcos"])
+def test_boxes_of_other_detectors_are_exported(
+    make_run: Callable[..., Any], tmp_path: Path, head: str
+) -> None:
+    run = make_run("detection")
+    run.add("000-test_resnet", 0.5, head=head)
+    trained = open_trained(run.folder)
+    if head != "mask_rcnn":  # untrained, it finds nothing
+        network: Any = trained.model.network
+        nn.init.normal_(network.head.classification_head.cls_logits.weight, std=0.3)
+    write_onnx(trained, tmp_path / "model.onnx")
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    images = np.random.default_rng(1).integers(0, 256, (1, 3, 32, 32), np.uint8)
+    boxes, *_ = session.run(["boxes", "scores", "labels"], {"images": images.astype(np.float32)})
+    assert len(boxes)
 
 
 def test_an_export_that_differs_is_not_written(
@@ -94,6 +134,26 @@ def test_a_head_that_cannot_be_exported_is_named(
     monkeypatch.setattr(torch.onnx, "export", refuse)
     with pytest.raises(ModelError, match=r"'fpn' over 'test_resnet' cannot .*\(no such operator"):
         write_onnx(trained, tmp_path / "model.onnx")
+
+
+def test_a_head_that_reads_only_some_maps_is_exported(
+    make_run: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The others have no channels, which a graph cannot hold."""
+    run = make_run()
+    run.add("000-test_vit", 0.5, backbone="test_vit", head="linear")
+    assert "random images" in write_onnx(open_trained(run.folder), tmp_path / "model.onnx")
+
+
+def test_a_head_that_is_more_than_a_network_says_so(
+    make_run: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Its trace would be right for the traced images alone."""
+    run = make_run()
+    run.add("000-vgg11", 0.5, backbone="vgg11", head="hypercolumn", pixels="superpixels")
+    with pytest.raises(SuperpixelExportError, match=r"pixels: superpixels cannot be exported"):
+        write_onnx(open_trained(run.folder), tmp_path / "model.onnx")
+    assert not list(tmp_path.glob("*.onnx")) and not list(tmp_path.glob(".partial*"))
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

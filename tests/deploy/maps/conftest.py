@@ -41,6 +41,15 @@ class Blobs(nn.Module):
         return found
 
 
+class Bright(nn.Module):
+    """A classifier that gives images class 1 where a pixel is bright, and else class 2."""
+
+    def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
+        bright = (images[:, 0] > 0).flatten(1).any(dim=1)
+        classes = torch.stack([bright, ~bright], dim=1)
+        return [{"classes": one, "confidences": 0.1 + 0.6 * one} for one in classes]
+
+
 @pytest.fixture
 def knowing(make_run: Callable[..., Any]) -> Callable[..., Trained]:
     """A trained model that calls the bright areas of uint8 images class 1: call it with a task."""
@@ -48,7 +57,11 @@ def knowing(make_run: Callable[..., Any]) -> Callable[..., Trained]:
     def make(task: str, **data: Any) -> Trained:
         run = make_run(task, **data)
         run.add("000-test_resnet", 0.5)
-        model: Any = {"segmentation": Threshold, "detection": Blobs}[task]()
+        model: Any = {
+            "segmentation": Threshold,
+            "detection": Blobs,
+            "classification": Bright,
+        }[task]()
         return replace(open_trained(run.folder), model=model)
 
     return make

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from datasets.source import IGNORE
 from deploy.maps import classes
-from deploy.maps.classes import chosen_classes, class_parts, taper
+from deploy.maps.classes import class_parts
 from deploy.maps.images import open_image
 from deploy.maps.tiles import starts
 from deploy.trained import Trained, open_trained
@@ -83,13 +83,6 @@ def test_no_data_in_gives_no_data_out_and_does_not_touch_its_neighbours(
     assert (found == (NOISE[0] > 100))[~without].all()
 
 
-def test_tapers_of_neighbours_add_up_to_one() -> None:
-    weights = taper(32).numpy()
-    assert np.allclose(weights[:8] + weights[-8:], 1)
-    assert (weights[8:-8] == 1).all()
-    assert (weights > 0).all()
-
-
 @pytest.fixture
 def smooth() -> NDArray[np.uint8]:
     """An image uint8 [3, 256, 256] whose details are larger than a pixel."""
@@ -133,11 +126,3 @@ def test_maps_of_a_network_show_no_seams_and_do_not_depend_on_where_tiles_lie(
     seams_beside, differences_beside = seams_and_differences()
     assert seams < 0.2 * seams_beside
     assert differences < 0.5 * differences_beside
-
-
-def test_a_threshold_decides_between_classes_and_background() -> None:
-    """Columns: sure background, unsure, sure of class 2; sums need not be of weights 1."""
-    sums = 2 * np.array([[[0.9, 0.5, 0.1]], [[0.06, 0.2, 0.1]], [[0.04, 0.3, 0.8]]], np.float32)
-    assert chosen_classes(sums, None).tolist() == [[0, 0, 2]]
-    assert chosen_classes(sums, 0.25).tolist() == [[0, 2, 2]]
-    assert chosen_classes(sums, 0.85).tolist() == [[0, 0, 0]]

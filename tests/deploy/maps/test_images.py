@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 import rasterio
+from PIL import Image as Photograph
 
 from datasets import DataError
 from datasets.source import Window
@@ -48,10 +49,10 @@ def test_bands_are_chosen_by_number_and_by_name(
 @pytest.mark.parametrize(
     ("bands", "sentence"),
     [
-        ([1, 2], "2 are chosen, but the model takes 3: red, green, blue"),
+        ([1, 2], "--bands chooses 2, but 3 are wanted: red, green, blue"),
         ([0, 1, 2], "has no band 0: they run from 1 to 4"),
-        (["red", "rde", 1], "describes no band as 'rde'; did you mean 'Red'"),
-        (None, "has 4 bands.*choose those with --bands"),
+        (["red", "rde", 1], "names no band 'rde'; did you mean 'Red'"),
+        (None, "has 4 bands.*choose them with --bands"),
     ],
 )
 def test_bands_that_are_not_there_are_refused(
@@ -123,3 +124,43 @@ def test_four_bands_of_bytes_in_memory_have_no_alpha() -> None:
         found, valid = image.read(WHOLE)
     assert (found == pixels).all()
     assert valid.all()
+
+
+@pytest.mark.parametrize("size", [(64, 64), (48, 80)])
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_a_photograph_is_shown_upright(tmp_path: Path, name: str, size: tuple[int, int]) -> None:
+    pixels = np.full((*size, 3), 90, np.uint8)
+    pixels[8:16, 8:16] = 200
+    exif = Photograph.Exif()
+    exif[0x0112] = 6
+    Photograph.fromarray(pixels).save(tmp_path / name, exif=exif)
+    with open_image(tmp_path / name, data()) as image:
+        height, width = image.height, image.width
+        found, valid = image.read(Window(width - 32, 0, 64, 32))  # half of it is out of the image
+    assert (height, width) == size[::-1]
+    bright = np.argwhere(found[0] > 150)
+    assert bright.min(axis=0).tolist() == [8, 16] and bright.max(axis=0).tolist() == [15, 23]
+    assert valid[:, :32].all() and not valid[:, 32:].any()
+
+
+def test_a_band_marked_as_alpha_that_is_no_mask_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "scene.tif"
+    form = {"dtype": "uint8", "photometric": "rgb", "ALPHA": "YES"}
+    with rasterio.open(file, "w", "GTiff", 32, 32, 4, **form) as raster:
+        raster.write(np.random.default_rng(0).integers(0, 256, (4, 32, 32), dtype=np.uint8))
+    with pytest.raises(ModelError, match="marks as alpha"), open_image(file, data()):
+        pass
+    record = data(bands=["red", "green", "blue", "nir"], mean=[100.0] * 4, std=[50.0] * 4)
+    with open_image(file, record) as image:
+        assert image.read(WHOLE)[1].all()
+
+
+def test_complex_numbers_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "sar.tif"
+    with rasterio.open(file, "w", "GTiff", 32, 32, 3, dtype="complex64") as raster:
+        raster.write(np.ones((3, 32, 32), np.complex64))
+    with (
+        pytest.raises(ModelError, match="complex numbers"),
+        open_image(file, data(dtype="float32")),
+    ):
+        pass

@@ -12,6 +12,7 @@ from deploy.maps import objects
 from deploy.maps.images import open_image
 from deploy.maps.objects import Objects, merged, object_rows
 from deploy.trained import Trained
+from tests.deploy.maps.conftest import DARK
 
 SCATTERED = [
     (3, 5, 10, 12),
@@ -89,3 +90,16 @@ def test_boxes_below_the_threshold_do_not_count(
         rows = object_rows(image, trained.data, trained.find, 4, threshold)
         found = sum(len(row.objects.scores) for row in rows)
     assert found == boxes
+
+
+def test_what_is_found_where_there_is_no_data_is_left_out(
+    knowing: Callable[..., Trained], write_image: Callable[..., Path]
+) -> None:
+    """Dark is declared to be nodata; a model that sees an object in each corner of a tile."""
+    corners = torch.tensor([[0.0, 0, 8, 8], [24, 24, 32, 32]])
+    one = {"boxes": corners, "scores": torch.ones(2), "labels": torch.ones(2, dtype=torch.int64)}
+    trained = knowing("detection")
+    file = write_image(32, 32, [(16, 16, 32, 32)], nodata=DARK)
+    with open_image(file, trained.data) as image:
+        rows = list(object_rows(image, trained.data, lambda images: [one] * len(images), batch=5))
+    assert np.concatenate([row.objects.boxes for row in rows]).tolist() == [[24, 24, 32, 32]]

@@ -93,12 +93,14 @@ def test_a_class_raster_is_ready_for_a_gis(
     knowing: Callable[..., Trained], write_image: Callable[..., Path]
 ) -> None:
     scene = write_image(700, 1100, [HOUSE], NORTH_UP, UTM)
-    (file,) = predict(knowing("segmentation", window=[256, 256]), scene)
+    trained = knowing("segmentation", window=[256, 256], colours={"water": [0, 170, 255]})
+    (file,) = predict(trained, scene)
     with rasterio.open(file) as found:
         assert (found.dtypes, found.nodata, found.compression.name) == (("uint8",), 255, "deflate")
         assert found.profile["tiled"]
         assert found.overviews(1) == [2, 4]
         assert found.colormap(1)[1] == (230, 159, 0, 255)
+        assert found.colormap(1)[2] == (0, 170, 255, 255)
         names = [found.tags()[f"CLASS_{number}"] for number in range(3)]
     assert names == ["background", "landslide", "water"]
     assert [left.name for left in file.parent.iterdir()] == [file.name]
@@ -194,7 +196,7 @@ def _own_projection(file: Path) -> None:
     [
         (lambda _: None, "scene.tif cannot be read as an image: .*No such file"),
         (_text, "scene.tif cannot be read as an image: .*not recognized"),
-        (_two_bands, "has 2 bands; the model was trained on 3: red, green, blue"),
+        (_two_bands, "has 2 bands, but 3 are wanted: red, green, blue"),
         (_sixteen_bits, "holds uint16, but the model was trained on uint8"),
         (_control_points, "is placed by ground control points"),
         (_own_projection, "is in no register"),

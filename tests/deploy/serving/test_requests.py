@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from deploy.serving.requests import RefusalError, answer_form, image_in, read_body
+from deploy.serving.requests import RefusalError, Room, answer_form, image_in, read_body
 from runs.records import DataRecord
 
 
@@ -24,9 +24,13 @@ async def _endless() -> AsyncIterator[bytes]:
         yield bytes(1000)
 
 
+def ignored(size: int) -> None:
+    """In place of a share of room that never ends."""
+
+
 @pytest.mark.parametrize("declared", [None, "6", "not a number"])
 def test_a_body_is_put_together(declared: str | None) -> None:
-    body = asyncio.run(read_body(declared, _chunks(b"abc", b"", b"def"), limit=6))
+    body = asyncio.run(read_body(declared, _chunks(b"abc", b"", b"def"), 6, ignored))
     assert body == b"abcdef"
 
 
@@ -43,8 +47,19 @@ def test_a_body_that_is_too_large_or_empty_is_refused(
     declared: str | None, chunks: AsyncIterator[bytes], status: int
 ) -> None:
     with pytest.raises(RefusalError) as refusal:
-        asyncio.run(read_body(declared, chunks, limit=6))
+        asyncio.run(read_body(declared, chunks, 6, ignored))
     assert refusal.value.status == status
+
+
+def test_bodies_that_are_too_large_together_are_refused_until_others_have_gone() -> None:
+    room = Room(10)
+    with room.share() as take:
+        assert asyncio.run(read_body(None, _chunks(b"123456"), 6, take)) == b"123456"
+        with pytest.raises(RefusalError) as refusal, room.share() as another:
+            asyncio.run(read_body(None, _chunks(b"12345"), 6, another))
+        assert refusal.value.status == 503
+    with room.share() as take:
+        assert asyncio.run(read_body(None, _chunks(b"123456"), 6, take)) == b"123456"
 
 
 @pytest.fixture
@@ -62,10 +77,10 @@ def encoded(driver: str, *shape: int, **profile: Any) -> bytes:
         return memory.read()
 
 
-def sparse(side: int) -> bytes:
+def sparse(side: int, count: int = 3) -> bytes:
     """A GeoTIFF of a few kB that claims to be of any size."""
     with rasterio.MemoryFile() as memory:
-        form = {"count": 3, "height": side, "width": side, "dtype": "uint8", "tiled": True}
+        form = {"count": count, "height": side, "width": side, "dtype": "uint8", "tiled": True}
         with memory.open(driver="GTiff", **form, blockxsize=2048, blockysize=2048, SPARSE_OK=True):
             pass
         return memory.read()
@@ -74,7 +89,7 @@ def sparse(side: int) -> bytes:
 @pytest.mark.parametrize("driver", ["GTiff", "PNG", "JPEG"])
 def test_images_are_read(data: DataRecord, driver: str) -> None:
     with image_in(encoded(driver, 3, 20, 30), data) as image:
-        assert (image.height, image.width, len(image.bands)) == (20, 30, 3)
+        assert (image.height, image.width, len(image.raster.bands)) == (20, 30, 3)
 
 
 def test_a_body_cannot_make_gdal_read_other_files(data: DataRecord, tmp_path: Path) -> None:
@@ -98,6 +113,7 @@ def test_a_body_cannot_make_gdal_read_other_files(data: DataRecord, tmp_path: Pa
         (encoded("PNG", 1, 20, 30), 422),
         (encoded("PNG", 3, 20, 30, dtype="uint16"), 422),
         (sparse(5000), 422),
+        (sparse(100, count=300), 422),
     ],
 )
 def test_bodies_that_are_no_such_image_are_refused(

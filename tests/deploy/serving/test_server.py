@@ -1,5 +1,6 @@
 """A real server, asked as anyone would: it answers, refuses, and stays up."""
 
+import contextlib
 import http.client
 import io
 import json
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 import pytest
 import rasterio
 import shapely
@@ -72,7 +75,7 @@ def server(
     port = free_port()
     command = [sys.executable, "-m", "deploy", "serve", run.folder, "--port", str(port)]
     process = subprocess.Popen(
-        [*map(str, command), "--max-megabytes", "0.2", "--device", "cpu"],
+        [*map(str, command), "--max-megabytes", "0.2", "--max-seconds", "5", "--device", "cpu"],
         cwd=ROOT,
         # On a busy machine, a worker that is slow to import torch would be started again.
         env={**os.environ, "OMP_NUM_THREADS": "1", "RAY_worker_register_timeout_seconds": "600"},
@@ -161,9 +164,80 @@ def test_a_body_that_does_not_say_how_large_it_is_is_measured(server: Server) ->
     assert server.ask("/health").status == 200
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"POST /?format=png HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /?format=png HTTP/1.1\r\nX-Slow: ",
+        b"",
+    ],
+    ids=["body", "chunks", "headers", "nothing"],
+)
+def test_those_that_drip_are_cut_off_and_keep_nobody_waiting(server: Server, begun: bytes) -> None:
+    """A few bytes now and then, over more connections than images may wait."""
+    drips = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(64)]
+    for drip in drips:
+        drip.sendall(begun)
+    opened, answers = time.monotonic(), []
+    expected = server.ask("/?format=png", scene(32)).content
+    while drips and time.monotonic() < opened + 30:
+        answers.append((server.ask("/health").status, server.ask("/?format=png", scene(32))))
+        drips = [drip for drip in drips if still_open(drip, b"1\r\n0\r\n" if begun else b"")]
+    assert drips == []
+    assert {status for status, _ in answers} == {200}
+    assert {reply.content for _, reply in answers} == {expected}
+
+
+def still_open(drip: socket.socket, more: bytes) -> bool:
+    """Send a little more, unless the server has closed the connection."""
+    drip.setblocking(False)
+    try:
+        while answer := drip.recv(4096):
+            assert answer.startswith(b"HTTP/1.1 408") or b"the body took more than 5 s" in answer
+    except BlockingIOError:
+        with contextlib.suppress(ConnectionError):
+            drip.sendall(more)
+        return True
+    except ConnectionError:
+        pass
+    drip.close()
+    return False
+
+
+def test_two_hundred_junk_requests_at_once_get_the_right_codes(server: Server) -> None:
+    junk = [("/", b"GIF89a" + bytes(100), 415), ("/", bytes(300_000), 413), ("/x", b"1", 404)]
+    junk += [("/", None, 405), ("/?format=gif", b"1", 406), ("/", scene(32)[:500], 400)]
+    with ThreadPoolExecutor(200) as pool:
+        asked = [(expected, pool.submit(server.ask, *ask)) for *ask, expected in junk * 34]
+        codes = {(expected, reply.result().status) for expected, reply in asked}
+    # 503: more images than may wait, which is told before they are looked at.
+    assert codes - {(415, 503), (400, 503)} == {
+        (code, code) for code in (*range(404, 407), 400, 413, 415)
+    }
+    assert server.ask("/health").status == 200
+    assert server.ask("/?format=png", scene(32)).status == 200
+
+
+def test_headers_without_end_are_refused(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as endless:
+        endless.sendall(b"GET /health HTTP/1.1\r\nX-Long: " + b"a" * 20_000)
+        assert endless.recv(100).startswith(b"HTTP/1.1 400")
+
+
 def test_it_listens_on_this_machine_alone(server: Server) -> None:
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", server.port), timeout=5)
+    command = psutil.Process(server.process.pid)
+    beyond = [
+        " ".join(process.cmdline())
+        for process in [command, *command.children(recursive=True)]
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+        and connection.laddr.ip not in ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+    ]
+    # Ray Serve gives each replica a port of its own, whose address it does not let one choose.
+    assert [name.startswith("ray::ServeReplica") for name in beyond] == [True]
 
 
 def test_a_port_that_is_taken_is_refused(

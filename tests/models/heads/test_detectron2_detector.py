@@ -17,8 +17,9 @@ from torchvision.models.detection.roi_heads import fastrcnn_loss
 from datasets.batches import Batch
 from models.backbones import Backbone
 from models.heads.detectron2_detector import Detectron2Detector, EngineMissingError, check_engine
-from models.heads.faster_rcnn import FASTER_RCNN_LOSSES, FasterRCNNDetector, anchor_sizes
+from models.heads.faster_rcnn import FASTER_RCNN_LOSSES, FasterRCNNDetector
 from models.heads.options import FasterRCNNOptions
+from models.heads.torchvision_detector import anchor_sizes
 from models.model import Classes, Model
 from models.tasks.detection import score_detector
 

@@ -1,19 +1,35 @@
 """Every decoder works with every backbone family, and learns what it is trained on."""
 
+import copy
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from datasets.batches import Batch
 from datasets.source import IGNORE
 from models.backbones import Backbone
+from models.heads.linear import LinearProbe
 from models.heads.options import SegmenterOptions
-from models.heads.segmenters import FPN, SegmentationModel, UNet, UPerNet
+from models.heads.segmenters import (
+    DPT,
+    FPN,
+    DeepLabV3Plus,
+    SegFormer,
+    SegmentationModel,
+    UNet,
+    UPerNet,
+)
 from models.model import Classes
 
 ONE = Classes(("building",), (950, 50), (1000, 1000))
 THREE = Classes(("building", "wood", "water"), (500, 20, 300, 180), (1000,) * 4)
+EVERY_HEAD = pytest.mark.parametrize(
+    "head", [FPN, UNet, UPerNet, DeepLabV3Plus, SegFormer, DPT, LinearProbe]
+)
 
 
 def batch_of(images: Tensor, masks: Tensor) -> Batch:
@@ -35,19 +51,39 @@ def quarters(size: int, classes: int) -> Batch:
 
 @pytest.fixture(
     scope="module",
-    params=["test_resnet", "test_vit", "efficientnet_b0", "swin_tiny_patch4_window7_224"],
+    params=["test_resnet", "test_vit", "test_efficientnet", "swin_tiny_patch4_window7_224"],
 )
-def backbone(request: pytest.FixtureRequest) -> Backbone:
-    return Backbone(request.param, 5, 64)
+def network(request: pytest.FixtureRequest) -> Backbone:
+    """Frozen, as a transformer's step takes most of a test's time."""
+    backbone = Backbone(request.param, 5, 32)
+    backbone.network.requires_grad_(False)
+    return backbone
 
 
-@pytest.mark.parametrize("head", [FPN, UNet, UPerNet])
-def test_every_decoder_works_with_every_family(
+@pytest.fixture
+def backbone(network: Backbone) -> Iterator[Backbone]:
+    """One for all tests: what a head does to its pyramid is undone."""
+    pyramid = copy.deepcopy(network.pyramid)
+    yield network
+    network.pyramid = pyramid
+
+
+@EVERY_HEAD
+def test_every_head_takes_a_step_with_every_family(
     backbone: Backbone, head: type[SegmentationModel]
 ) -> None:
-    model = head(backbone, THREE, SegmenterOptions()).eval()
-    with torch.no_grad():
-        assert model.outputs(torch.randn(1, 5, 64, 64)).shape == (1, 4, 64, 64)
+    """Every weight of the head is trained, and most outputs change."""
+    torch.manual_seed(0)
+    model = head(backbone, THREE, SegmenterOptions())
+    images, masks = torch.randn(2, 5, 32, 32), torch.randint(4, (2, 32, 32), dtype=torch.uint8)
+    before = model.eval().outputs(images).detach()
+    assert before.shape == (2, 4, 32, 32)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model.train().losses(batch_of(images, masks))["cross_entropy"].backward()
+    unused = [n for n, w in model.named_parameters() if w.requires_grad and w.grad is None]
+    assert unused == []
+    optimizer.step()
+    assert (model.eval().outputs(images) != before).float().mean() > 0.9
 
 
 @pytest.mark.parametrize(("classes", "channels"), [(ONE, 1), (THREE, 4)])
@@ -65,13 +101,35 @@ def test_predicts_the_most_probable_class_of_each_pixel(classes: Classes, channe
     assert torch.allclose(probabilities.sum(dim=0), torch.ones(64, 64))
 
 
-@pytest.mark.parametrize("head", [FPN, UNet, UPerNet])
+@EVERY_HEAD
 def test_all_weights_are_trained(head: type[SegmentationModel]) -> None:
     model = head(Backbone("test_vit", 3, 64), ONE, SegmenterOptions(loss="bce+jaccard"))
     terms = model.losses(quarters(64, classes=1))
     assert list(terms) == ["bce", "jaccard"]
     sum(terms.values()).backward()  # type: ignore[union-attr]
     assert not [name for name, weight in model.named_parameters() if weight.grad is None]
+
+
+def test_a_linear_probe_is_a_convolution_of_the_concatenated_maps() -> None:
+    model = LinearProbe(Backbone("test_resnet", 3, 64), THREE, SegmenterOptions()).eval()
+    for norm in model.norms:
+        nn.init.uniform_(norm.running_mean)  # type: ignore[arg-type]
+    images = torch.randn(2, 3, 64, 64)
+    maps = [norm(m) for norm, m in zip(model.norms, model.encoder(images), strict=True)]
+    whole = [F.interpolate(m, 64, mode="bilinear", align_corners=False) for m in maps]
+    expected = model.head(torch.cat(whole, dim=1))
+    torch.testing.assert_close(model.outputs(images), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_linear_probe_of_a_plain_vit_has_no_layer_but_its_own() -> None:
+    """Its maps at strides 4 and 8 come of layers that are trained, and are not read."""
+    backbone = Backbone("test_vit", 3, 64)
+    width = backbone.channels[0]
+    model = LinearProbe(backbone, ONE, SegmenterOptions())
+    model.backbone.network.requires_grad_(False)
+    trained = {name: w.shape for name, w in model.named_parameters() if w.requires_grad}
+    assert {name.split(".")[0] for name in trained} == {"norms", "head"}
+    assert trained["head.weight"] == (1, 2 * width, 1, 1)
 
 
 def test_overfits_a_batch() -> None:

@@ -7,9 +7,15 @@ from hypothesis import strategies as st
 
 from models.metrics import average_precision as module
 from models.metrics.average_precision import METRICS, average_precision, box_scores
-from models.metrics.matching import box_matches
+from models.metrics.matching import box_matches, mask_overlaps
 from runs.tallies import BoxTally
-from tests.coco_reference import Pair, by_pycocotools, random_pairs, random_truths
+from tests.coco_reference import (
+    Pair,
+    by_pycocotools,
+    random_pairs,
+    random_truths,
+    with_masks,
+)
 
 
 def tally_of(pairs: list[Pair], classes: int) -> BoxTally:
@@ -26,6 +32,22 @@ def test_agrees_with_pycocotools(seed: int, images: int, classes: int) -> None:
     assume(any(len(truth["labels"]) for _, truth in pairs))
     ours = average_precision(tally_of(pairs, classes))
     assert ours == pytest.approx(by_pycocotools(pairs, classes), abs=1e-9)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=seeds, images=images, classes=classes)
+def test_masks_agree_with_pycocotools(seed: int, images: int, classes: int) -> None:
+    pairs = with_masks(random_pairs(random_truths(seed, images, classes), seed, error=1), seed)
+    assume(any(len(truth["labels"]) for _, truth in pairs))
+    iou = [mask_overlaps(found["masks"], truth["masks"]) for found, truth in pairs]
+    tally = box_matches([str(number) for number in range(images)], pairs, classes, iou)
+    expected = by_pycocotools(pairs, classes, "segm")
+    ours = average_precision(tally)
+    assert {name: ours[f"mask_{name}"] for name in ("AP", "AP50")} == pytest.approx(
+        {name: expected[name] for name in ("AP", "AP50")}, abs=1e-9
+    )
+    of_boxes = by_pycocotools(pairs, classes)
+    assert {name: ours[name] for name in METRICS} == pytest.approx(of_boxes, abs=1e-9)
 
 
 @settings(max_examples=10, deadline=None)

@@ -12,7 +12,7 @@ from torchmetrics.functional import classification
 
 from datasets.source import IGNORE
 from models.metrics.confusion import pixel_scores, scores
-from models.tasks.segmentation import confusion
+from models.tasks.pixel_counts import confusion
 
 NAMES = ("building", "wood", "water")
 SIZE = len(NAMES) + 1

@@ -32,6 +32,7 @@ CONFIG = {
 }
 SECTIONS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "imagenet": lambda folder: {"folder": folder},
+    "default": lambda folder: {"folder": folder},
     "distillation": lambda _: {"teacher": {"backbone": "test_vit", "pretraining": SCRATCH}},
     "source": lambda _: {"dataset": {"name": "landslide4sense", "image_size": 32}, "lr": 1e-3},
 }

@@ -151,9 +151,25 @@ def test_each_image_has_its_own_mask_of_the_right_size():
 
 
 def test_a_diverged_stage_says_so():
-    nothing = torch.full((2, BANDS, SIZE, SIZE), float("nan"))
+    wild = torch.full((2, BANDS, SIZE, SIZE), torch.inf)
     stage = mae.pretrain(
-        backbone(VIT), lambda _: [nothing], Recipe(1, 1, lr=1e-3), mask_ratio=0.75, device=CPU
+        backbone(VIT), lambda _: [wild], Recipe(1, 1, lr=1e-3), mask_ratio=0.75, device=CPU
     )
     with pytest.raises(PretrainingDivergedError, match="epoch 1"):
         next(stage)
+
+
+@pytest.mark.parametrize("name", [VIT, "resnet18"])
+def test_what_is_restored_without_data_does_not_count(name: str) -> None:
+    torch.manual_seed(0)
+    kind = mae.VisiblePatches if name == VIT else mae.MaskedCells
+    model = kind(backbone(name)).eval()
+    visible = mae.random_subset(2, model.positions, 0.25)
+    images = torch.randn(2, BANDS, SIZE, SIZE)
+    images[:, :, :, 40:] = torch.nan
+    loss = model(images, visible)
+    loss.backward()
+    restored = model.exit if isinstance(model, mae.MaskedCells) else model.exit[1]
+    assert loss.isfinite() and restored.bias.grad.isfinite().all()
+    everywhere = model(torch.full_like(images, torch.nan), visible)
+    assert everywhere == 0

@@ -50,16 +50,16 @@ def test_loading_is_strict(tmp_path: Path):
         store.save(tmp_path, "mae", "0", state, RECORD).load_into(network())
 
 
-@pytest.mark.parametrize("last_step", ["save_file", "Path.rename"])
+@pytest.mark.parametrize("last_step", ["save_tensors", "Path.rename"])
 def test_an_interrupted_save_is_not_found(tmp_path: Path, monkeypatch, last_step):
-    real = store.save_file
+    real = store.save_tensors
 
     def killed(*arguments: object) -> None:
-        if last_step == "save_file":
+        if last_step == "save_tensors":
             real(*arguments)
         raise KeyboardInterrupt
 
-    target = store if last_step == "save_file" else Path
+    target = store if last_step == "save_tensors" else Path
     monkeypatch.setattr(target, last_step.removeprefix("Path."), killed)
     monkeypatch.setattr(store.shutil, "rmtree", lambda *_, **__: None)  # a kill cleans nothing up
     with pytest.raises(KeyboardInterrupt):

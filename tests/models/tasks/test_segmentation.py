@@ -14,7 +14,8 @@ from models.metrics.confusion import METRICS, scores
 from models.metrics.footprint_scores import FOOTPRINT_METRICS
 from models.model import Model
 from models.tasks.key import LINE, enlargement
-from models.tasks.segmentation import confusion, draw_masks, score_segmenter
+from models.tasks.pixel_counts import confusion
+from models.tasks.segmentation import draw_masks, score_segmenter
 
 CPU = torch.device("cpu")
 SIDE = 16
@@ -106,7 +107,7 @@ def test_pictures_show_image_truth_and_prediction_in_the_colours_of_their_classe
     found, truth = with_squares((0, 0)), 2 * with_squares((0, 0))
     truth[0, -1] = IGNORE
     pictures = torch.full((1, 3, SIDE, SIDE), 77, dtype=torch.uint8)
-    batch, classes = batch_of(found, truth), ("woodland", "water")
+    batch, classes = batch_of(found, truth), {"woodland": GREEN, "water": BLUE}
     drawn = draw_masks(CopyingModel(3), batch, pictures, CPU, classes)
     times = enlargement(SIDE)
     shown = drawn[:, :, LINE : LINE + SIDE * times : times, ::times]

@@ -1,5 +1,6 @@
 """Pixels are drawn class by class, and read without the stack of features they are part of."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -69,11 +70,12 @@ def test_every_pixel_comes_once_a_call_with_its_own_column_and_label(
     pixels = draw_pixels(split.masks, 3, np.random.default_rng(0))
     seen: list[int] = []
 
-    def scales(images: Tensor) -> list[Tensor]:
+    def columns(images: Tensor, positions: Sequence[Tensor]) -> Tensor:
         seen.append(len(images))
-        return [images]
+        pairs = zip(images, positions, strict=True)
+        return torch.cat([image.flatten()[at][:, None] for image, at in pairs])
 
-    batches = pixel_batches(split, pixels, scales, 1, np.random.default_rng(0), CPU)
+    batches = pixel_batches(split, pixels, columns, 1, np.random.default_rng(0), CPU)
     expected = sorted((image * 64 + place, label) for image, place, label in listed(pixels))
     orders = []
     for _ in range(2):

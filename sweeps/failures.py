@@ -1,0 +1,58 @@
+"""Why a job was not done, as a worker tells it and the agenda judges it."""
+
+import errno
+import textwrap
+from dataclasses import dataclass
+from typing import Literal
+
+from datasets import DataError
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job was not done.
+
+    Attributes:
+        kind: `raised`: by the job itself, which would raise it again; `system`: a file could not be
+            read or written; `lost`: the worker died, was killed, or hangs.
+        cause: the same for failures of one cause, whatever files and trials they are of.
+        reason: in one line, for people.
+    """
+
+    kind: Literal["raised", "system", "lost"]
+    cause: str
+    reason: str
+
+
+def failure_of(error: Exception) -> Failure:
+    """What a job has raised."""
+    name = type(error).__name__
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        cause = errno.errorcode.get(error.errno or 0, name)
+        return Failure("system", cause, _line(f"{where}{error.strerror or error}"))
+    if isinstance(error, DataError):  # the cache was whole when the run was planned
+        return Failure("system", name, _line(str(error)))
+    return Failure("raised", name, _line(f"{name}: {error}" if str(error) else name))
+
+
+def lost_worker(message: str) -> Failure:
+    """A worker that is no more, by Ray's message."""
+    if "memory monitor" in message or "running low on memory" in message:
+        why = "its worker was killed, because the memory of the machine was nearly full"
+    elif "node has died" in message or "node died" in message.lower():
+        why = "its machine was lost"
+    elif "creation task" in message:
+        why = "its worker could not be started"
+    else:
+        why = "its worker died or was killed"
+    return Failure("lost", "lost", why)
+
+
+def stalled_worker(minutes: float) -> Failure:
+    """A worker that has done nothing for so long."""
+    return Failure("lost", "lost", f"it did nothing for {minutes:g} minutes (stall_minutes)")
+
+
+def _line(message: str) -> str:
+    return textwrap.shorten(message, 240, placeholder=" …")
