@@ -15,6 +15,30 @@ ROOT = Path(__file__).resolve().parents[1]
 MARK = "EOSWEEP_TEST"
 
 
+def titled(pid: int) -> Iterator[tuple[psutil.Process, str]]:
+    """The processes that a process has started, theirs included, each with its command line.
+
+    What ends meanwhile is left out, so that there may be none.
+    """
+    children: list[psutil.Process] = []
+    with contextlib.suppress(psutil.Error):
+        children = psutil.Process(pid).children(recursive=True)
+    for child in children:
+        with contextlib.suppress(psutil.Error):
+            yield child, " ".join(child.cmdline())
+
+
+def listens_on(process: psutil.Process) -> set[str]:
+    """The addresses that a process listens on; none, if it has ended."""
+    with contextlib.suppress(psutil.Error):
+        return {
+            connection.laddr.ip
+            for connection in process.net_connections()
+            if connection.status == psutil.CONN_LISTEN
+        }
+    return set()
+
+
 class Marked:
     """A Python process and all that comes with it, also what has lost its parent."""
 
@@ -49,9 +73,9 @@ class Marked:
         return self.process.returncode, error
 
     def others(self) -> list[psutil.Process]:
-        """The processes that came with it and still run."""
+        """The processes that came with it and still run; `info` has their names."""
         found = []
-        for process in psutil.process_iter():
+        for process in psutil.process_iter(["name"]):
             with contextlib.suppress(psutil.Error):
                 if process.pid not in (self.process.pid, os.getpid()) and self._owns(process):
                     found.append(process)

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from runs.directory import RunDirectory
+from tests.processes import titled
 from tests.s3 import CREDENTIALS, S3Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -158,12 +159,7 @@ class Running:
 
     def processes(self, pattern: str) -> list[psutil.Process]:
         """Its processes whose command line matches, newest first."""
-        found = []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(self.process.pid).children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                    if re.search(pattern, " ".join(child.cmdline())):
-                        found.append(child)
+        found = [one for one, title in titled(self.process.pid) if re.search(pattern, title)]
         return sorted(found, key=lambda one: -one.create_time())
 
     def kill(self, pattern: str, patience_s: float = 300) -> None:

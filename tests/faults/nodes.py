@@ -18,6 +18,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.processes import titled
+
 PATIENCE_S = 120
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a-token-of-these-tests-and-no-other-one"}
 SLOWLY = {"RAY_raylet_start_wait_time_s": str(PATIENCE_S)}
@@ -68,10 +70,7 @@ class Nodes:
 
     def jobs_on(self, index: int) -> list[str]:
         """What the workers of a node are doing, by the titles of their processes."""
-        titles = []
-        for process in psutil.Process(self.processes[index].pid).children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                titles.append(" ".join(process.cmdline()))
+        titles = (title for _, title in titled(self.processes[index].pid))
         return [title for title in titles if title.startswith(("trial ", "weights ", "test "))]
 
     def lose(self, index: int) -> None:

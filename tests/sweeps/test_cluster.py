@@ -14,7 +14,7 @@ import ray
 
 from sweeps.cluster import CODE, RayNotStartedError, _joined, cluster
 from sweeps.signals import ENDING
-from tests.processes import marked
+from tests.processes import listens_on, marked
 
 SESSION = """
 import sys, time
@@ -110,12 +110,8 @@ def test_own_ray_listens_on_loopback_alone_and_in_a_short_folder(tmp_path: Path)
         folder = Path(said.split()[1])
         assert len(str(folder)) < 40
         assert folder.is_dir()
-        listening = {
-            connection.laddr.ip
-            for process in [psutil.Process(running.process.pid), *running.others()]
-            for connection in process.net_connections()
-            if connection.status == psutil.CONN_LISTEN
-        }
+        all_of_it = [psutil.Process(running.process.pid), *running.others()]
+        listening = set[str]().union(*map(listens_on, all_of_it))
         assert listening
         assert listening <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
         running.process.send_signal(signal.SIGTERM)
@@ -131,7 +127,7 @@ def test_part_of_ray_that_is_killed_ends_the_sweep_with_a_sentence(
 ) -> None:
     with marked(["-c", SESSION, "600"], tmp_path) as running:
         running.read_until("ready")
-        next(one for one in running.others() if one.name() == part).kill()
+        next(one for one in running.others() if one.info["name"] == part).kill()
         status, error = running.finish(END_S)
         assert status == 1
         assert called in error

@@ -18,6 +18,7 @@ from sweeps.run import HaltedError, run_plan
 from sweeps.run_directory import begin_run_directory
 from sweeps.schema import Sweep
 from sweeps.slots import Machine
+from tests.processes import titled
 
 SWEEP: dict[str, Any] = {
     "task": "segmentation",
@@ -93,8 +94,7 @@ class Killer(Witness):
 
 def workers() -> Iterator[psutil.Process]:
     """The processes of this process's Ray that do jobs."""
-    for process in psutil.Process().children(recursive=True):
-        title = " ".join(process.cmdline())
+    for process, title in titled(os.getpid()):
         other = any(word in title for word in ("ray::IDLE", "Agent"))
         if title.startswith(("ray::", "trial ", "weights ", "test ")) and not other:
             yield process

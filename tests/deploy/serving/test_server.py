@@ -26,6 +26,7 @@ from rasterio import Affine
 
 from deploy.__main__ import main
 from deploy.trained import open_trained
+from tests.processes import listens_on, titled
 
 pytest.importorskip("ray.serve", reason="requirements-serve.txt is not installed")
 
@@ -35,6 +36,7 @@ ROOT = Path(__file__).resolve().parents[3]
 START_S = 300
 """Ray, torch and a model on a busy machine."""
 
+LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 PLACE = Affine(0.5, 0, 412345.25, 0, -0.5, 5654321.75)
 
 
@@ -228,14 +230,9 @@ def test_headers_without_end_are_refused(server: Server) -> None:
 def test_it_listens_on_this_machine_alone(server: Server) -> None:
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", server.port), timeout=5)
-    command = psutil.Process(server.process.pid)
-    beyond = [
-        " ".join(process.cmdline())
-        for process in [command, *command.children(recursive=True)]
-        for connection in process.net_connections()
-        if connection.status == psutil.CONN_LISTEN
-        and connection.laddr.ip not in ("127.0.0.1", "::1", "::ffff:127.0.0.1")
-    ]
+    pid = server.process.pid
+    assert listens_on(psutil.Process(pid)) <= LOOPBACK
+    beyond = [title for process, title in titled(pid) if listens_on(process) - LOOPBACK]
     # Ray Serve gives each replica a port of its own, whose address it does not let one choose.
     assert [name.startswith("ray::ServeReplica") for name in beyond] == [True]
 
