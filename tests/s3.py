@@ -44,7 +44,9 @@ def s3_server() -> Iterator[S3Server]:
     running.start()
     host, port = running.get_host_and_port()
     server = S3Server(running, f"{host}:{port}")
-    made = urllib.request.Request(f"http://{server.address}/bucket", method="PUT")
-    urllib.request.urlopen(made).close()
+    # All servers of a process have one memory.
+    for path, method in (("moto-api/reset", "POST"), ("bucket", "PUT")):
+        asked = urllib.request.Request(f"http://{server.address}/{path}", method=method)
+        urllib.request.urlopen(asked).close()
     yield server
     server.stop()

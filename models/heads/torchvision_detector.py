@@ -25,7 +25,11 @@ Target = dict[str, Tensor]
 
 
 class Pyramid(nn.Module):
-    """Backbone and FPN: images [B, C, S, S] → five maps [B, `channels`, s, s], strides 4 … 64."""
+    """Backbone and FPN: images [B, C, S, S] → five maps [B, `channels`, s, s], strides 4 … 64.
+
+    The maps are float32 also under autocast: torchvision makes anchors in the type of the maps, and
+    bfloat16 has no odd numbers beyond 256.
+    """
 
     def __init__(self, backbone: Backbone, channels: int) -> None:
         super().__init__()
@@ -37,7 +41,8 @@ class Pyramid(nn.Module):
 
     def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
         """Images [B, C, S, S] → maps named p2 … p5 and pool."""
-        return self.fpn(OrderedDict(zip(LEVELS, self.backbone(images), strict=True)))
+        maps = self.fpn(OrderedDict(zip(LEVELS, self.backbone(images), strict=True)))
+        return OrderedDict((name, one.float()) for name, one in maps.items())
 
 
 class Unchanged(nn.Module):

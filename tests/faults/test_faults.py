@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a disk of 256 MB."""
+    """A folder on a disk of 1 GB; the sweep needs half of it, should all trials wait at once."""
     folder = tmp_path / "results"
     folder.mkdir()
     _mount(folder)
@@ -52,7 +52,7 @@ def s3() -> Iterator[S3Server]:
 
 
 def _mount(folder: Path) -> None:
-    command = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", folder]
+    command = ["mount", "-t", "tmpfs", "-o", "size=1g", "tmpfs", folder]
     if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
         pytest.skip("nothing can be mounted here: it needs root")
 
@@ -82,5 +82,5 @@ def test_the_table_is_the_same(
         assert re.search(kind.said, printed), printed
         assert "Traceback" not in printed, printed
         status, said = sweep.start("--resume").end()
-    assert (status, said) == (0, [])
+    assert (status, said) == (0, []), "\n".join(said)
     assert sweep.outcome() == undisturbed

@@ -5,7 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.rpn import RPNHead
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
+from torchvision.ops import box_iou
 
 from datasets.batches import Batch
 from models.backbones import Backbone
@@ -87,3 +91,42 @@ def test_found_boxes_are_float32_under_autocast(name: str, batch: Batch) -> None
         (found,) = model.predict(batch.images[:1])
     assert found["boxes"].dtype == found["scores"].dtype == torch.float32
     assert ((found["boxes"] * 256) % 1 != 0).any(), "in bfloat16 they had few digits"
+
+
+def test_perfect_heads_place_small_boxes_exactly_under_autocast(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In bfloat16, their centres would lie on a grid of two pixels beyond 256."""
+    side, rng = 512, np.random.default_rng(0)
+    places = np.stack(np.meshgrid(*2 * [np.arange(256, 480, 32)]), axis=-1).reshape(-1, 2)
+    corners = places + rng.uniform(0, 16, places.shape)
+    sides = rng.uniform(6, 12, places.shape)
+    wanted = torch.tensor(np.hstack([corners, corners + sides]), dtype=torch.float32)
+    head = HEADS["detection"]["faster_rcnn"]
+    options = head.options(pyramid_channels=32)
+    model = head.build(Backbone("test_resnet", 3, side), CLASSES, options).eval()
+    rpn = model.network.rpn
+    grids = [side // stride for stride in (4, 8, 16, 32, 64)]
+    images = ImageList(torch.zeros(1, 3, side, side), [(side, side)])
+    (anchors,) = rpn.anchor_generator(images, [torch.zeros(1, 1, grid, grid) for grid in grids])
+    nearest = box_iou(wanted, anchors).argmax(1)
+    deltas, scores = torch.zeros_like(anchors), torch.full((len(anchors), 1), -9.0)
+    deltas[nearest] = rpn.box_coder.encode_single(wanted, anchors[nearest])
+    scores[nearest] = 9
+
+    def perfect(self: RPNHead, maps: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        def spread(values: Tensor) -> list[Tensor]:
+            levels = values.bfloat16().split([3 * grid**2 for grid in grids])
+            return [
+                level.reshape(grid, grid, -1).permute(2, 0, 1)[None]
+                for level, grid in zip(levels, grids, strict=True)
+            ]
+
+        return spread(scores), spread(deltas)
+
+    monkeypatch.setattr(RPNHead, "forward", perfect)
+    found: list[Tensor] = []
+    rpn.register_forward_hook(lambda *called: found.extend(called[2][0]))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        model.predict(images.tensors)
+    assert box_iou(wanted, found[0]).amax(1).min() > 0.97
