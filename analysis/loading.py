@@ -33,6 +33,7 @@ class Run:
         record: `run.json`.
         trials: a row a trial, by number: `number`, `name`, `arm` (position in `record.arms`),
             `status`, `reason`, `retries` (how often it was resumed after its worker was lost),
+            `gpu` (the share of one that it was given when its slot's memory was too small),
             `rejoined` (it had failed, and was tried again by `--retry-failed`), `score`,
             `best_epoch`, `epochs` (how many it was trained),
             `reached` (the share of its epochs that it was trained, 1 of a finished one),
@@ -152,6 +153,7 @@ def _trial_table(
             "status": pd.Series([trial.status for trial in trials], dtype="str"),
             "reason": pd.Series([trial.reason for trial in trials], dtype="str"),
             "retries": pd.Series([trial.retries for trial in trials], dtype="int64"),
+            "gpu": pd.Series([trial.gpu for trial in trials], dtype="float64"),
             "rejoined": pd.Series(
                 [trial.failed_with is not None for trial in trials], dtype="bool"
             ),

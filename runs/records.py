@@ -350,6 +350,8 @@ class TrialRecord(_File):
         reason: why it failed or diverged, in a line.
         retries: how often it went on from its checkpoint after its worker was lost, or a file could
             not be read or written.
+        gpu: the share of a GPU that it was given when its slot's memory was too small; None if it
+            was not.
         failed_with: its epochs when it failed, if `--retry-failed` has tried it again since: when
             the search proposed others, it took it for a failure; None if it was not.
         planned: how many trials the search was to propose when it proposed this one; None of a
@@ -377,6 +379,7 @@ class TrialRecord(_File):
     status: Status = "waiting"
     reason: str | None = None
     retries: Annotated[int, Field(ge=0)] = 0
+    gpu: Annotated[Finite, Field(gt=0, le=1)] | None = None
     failed_with: Curve | None = None
     planned: int | None = None
     seen: Curve | None = None

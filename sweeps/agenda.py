@@ -6,6 +6,7 @@ search, because it names them.
 """
 
 from collections import defaultdict, deque
+from dataclasses import replace
 
 from models.pretraining.stage import Stage
 from runs.arms import Arm
@@ -64,7 +65,7 @@ class Agenda:
         self.search = Search(
             *(plan.sweep, plan.arms, plan.costs, proposals, trials), retry_failed=retry_failed
         )
-        self.retries = Retries(plan.sweep.retries)
+        self.retries = Retries(plan.sweep.retries, plan.slots)
         self.failures: list[str] = []
         self.halted: Failure | None = None
         self._stages = {stage.key: stage for stage in plan.missing}
@@ -192,20 +193,24 @@ class Agenda:
 
     def _give_back(self, job: Job, failure: Failure) -> None:
         """A job waits to be tried again: from its checkpoint, wherever there is a slot."""
+        share = self._larger_share(job, failure)
+        reason = failure.reason
+        if share is not None:
+            reason = f"out of memory: its share of the GPU is {share:g} from now on"
         match job:
             case MakeStage(stage=stage):
                 self._stages[stage.key] = stage
-                self.view.lost(stage.name, failure.reason)
+                self.view.lost(stage.name, reason)
             case Score(record=record):
                 self._to_score.appendleft(record)
-                self.view.lost(record.name, failure.reason)
+                self.view.lost(record.name, reason)
             case Train(training=training):
                 ledger, number = self._ledger(training), training.number
                 record = ledger.records[number]
                 if self.stops.hold(record):
                     return self._close(ledger, number, "stopped", BY_HAND)
-                ledger.try_again(number)
-                self.view.lost(record.name, failure.reason)
+                ledger.try_again(number, share)
+                self.view.lost(record.name, reason)
                 if ledger is self.trials:
                     self._segments.insert(0, Segment(number, training.until))
                 else:
@@ -213,10 +218,18 @@ class Agenda:
                     self._repeats.appendleft(record)
         return None
 
+    def _larger_share(self, job: Job, failure: Failure) -> float | None:
+        """The share of a GPU that a job gets now that one was too small; None if none was."""
+        if failure.kind != "memory":
+            return None
+        return self.plan.slots.joined(self.retries.held(job.name)).gpu
+
     def _give_up(self, job: Job, failure: Failure) -> None:
         """A job has failed, and is not tried again by this command."""
         times = self.retries.failed(job.name)
         reason = f"{failure.reason}; tried {times} times" if times > 1 else failure.reason
+        if failure.kind == "memory":
+            reason = f"it needs more than a whole GPU: lower batch_size ({failure.reason})"
         match job:
             case MakeStage(stage=stage):
                 self.failures.append(f"{stage.name} could not be made: {reason}")
@@ -249,7 +262,8 @@ class Agenda:
         for stage in self._stages.values():
             parent_made = stage.parent is None or stage.parent.key not in self._unmade
             if parent_made and self._is_needed(stage):
-                return MakeStage(self._stages.pop(stage.key))
+                job = MakeStage(self._stages.pop(stage.key))
+                return replace(job, slots=self.retries.held(job.name))
         return None
 
     def _next_training(self) -> Train | None:
@@ -264,7 +278,10 @@ class Agenda:
         return None
 
     def _next_score(self) -> Score | None:
-        return Score(self._to_score.popleft()) if self._to_score else None
+        if not self._to_score:
+            return None
+        job = Score(self._to_score.popleft())
+        return replace(job, slots=self.retries.held(job.name))
 
     def _is_ready(self, arm: Arm) -> bool:
         """Whether the arm's initial weights are in the store."""
@@ -295,7 +312,8 @@ class Agenda:
                 weights=self.plan.weights_of(record.arm),
                 until=until,
                 recorded=record.trained,
-            )
+            ),
+            slots=self.retries.held(record.name),
         )
 
     def _hear_of_stage(self, stage: Stage, report: Report) -> None:

@@ -51,9 +51,10 @@ class Dispatcher(FIFOScheduler):
     def take(self) -> Job | None:
         """A job that is new to Ray; None while there is none, or all slots are taken."""
         self._notice_ended()  # if no trial is left, Ray asks for nothing else
-        while len(self.agenda.running) < self.slots and (job := self.agenda.next()) is not None:
+        while self._held < self.slots and (job := self.agenda.next()) is not None:
             self.starting.append(job.name)
-            if len(self.idle) > len(self.taking_over):
+            spare = len(self.idle) > len(self.taking_over)
+            if spare and (job.slots == 1 or job.name in self.idle):
                 self.taking_over.add(job.name)
             if job.name not in self.trials:
                 return job
@@ -106,6 +107,10 @@ class Dispatcher(FIFOScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """Does nothing: what is raised here, Ray rewords. It is noticed at the next step."""
 
+    @property
+    def _held(self) -> int:
+        return sum(job.slots for job in self.agenda.running.values())
+
     def _look_after(self, tune_controller: Any) -> None:
         """Notice what is to be stopped, what has ended, what has begun, what hangs."""
         self.agenda.heed()
@@ -126,14 +131,18 @@ class Dispatcher(FIFOScheduler):
     def _share_idle(self, tune_controller: Any) -> None:
         """Let idle workers be taken over by jobs that were to get new ones, for which is no room.
 
-        A node may have been lost since, or another sweep of the cluster may hold the place.
+        A node may have been lost since, or another sweep of the cluster may hold the place. A job
+        that holds several slots takes over none: idle workers make room for its own.
         """
         placeless = tune_controller._actor_manager.pending_actors
         for name in self.starting:
             worker = tune_controller._trial_to_actor.get(self.trials[name])
             wants = name not in self.taking_over and (worker is None or worker in placeless)
             if wants and len(self.idle) > len(self.taking_over):
-                self.taking_over.add(name)
+                if self.agenda.running[name].slots == 1:
+                    self.taking_over.add(name)
+                else:
+                    self._release(tune_controller, next(iter(self.idle)))
 
     def _end_hung(self) -> None:
         if self.pulse is None:

@@ -13,13 +13,14 @@ class Failure:
     """Why a job was not done.
 
     Attributes:
-        kind: `raised`: by the job itself, which would raise it again; `system`: a file could not be
-            read or written; `lost`: the worker died, was killed, or hangs.
+        kind: `raised`: by the job itself, which would raise it again; `memory`: by a GPU, whose
+            memory, or the worker's share of it, was too small; `system`: a file could not be read
+            or written; `lost`: the worker died, was killed, or hangs.
         cause: the same for failures of one cause, whatever files and trials they are of.
         reason: in one line, for people.
     """
 
-    kind: Literal["raised", "system", "lost"]
+    kind: Literal["raised", "memory", "system", "lost"]
     cause: str
     reason: str
 
@@ -33,7 +34,8 @@ def failure_of(error: Exception) -> Failure:
         return Failure("system", cause, _line(f"{where}{error.strerror or error}"))
     if isinstance(error, DataError):  # the cache was whole when the run was planned
         return Failure("system", name, _line(str(error)))
-    return Failure("raised", name, _line(f"{name}: {error}" if str(error) else name))
+    kind: Literal["raised", "memory"] = "memory" if _is_of_memory(error) else "raised"
+    return Failure(kind, name, _line(f"{name}: {error}" if str(error) else name))
 
 
 def lost_worker(message: str) -> Failure:
@@ -52,6 +54,14 @@ def lost_worker(message: str) -> Failure:
 def stalled_worker(minutes: float) -> Failure:
     """A worker that has done nothing for so long."""
     return Failure("lost", "lost", f"it did nothing for {minutes:g} minutes (stall_minutes)")
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Whether a GPU has no memory left; its libraries say so in their own words."""
+    import torch
+
+    words = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
 
 def _line(message: str) -> str:

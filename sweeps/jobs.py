@@ -1,7 +1,7 @@
 """What a worker does: it makes initial weights, trains a stretch of a trial, or scores one."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models.pretraining import store
@@ -30,12 +30,21 @@ class JobContext:
     stall_s: float | None
     sync: Sync
 
+    def trials_in(self, slots: int) -> TrialContext:
+        """What a trial is told that holds so many slots."""
+        return replace(self.trials, slots=self.trials.slots.joined(slots))
+
 
 @dataclass(frozen=True, repr=False)
 class MakeStage:
-    """Train a stage of initial weights."""
+    """Train a stage of initial weights.
+
+    Attributes:
+        slots: how many it holds, as every job: one, or more after it ran out of a GPU's memory.
+    """
 
     stage: Stage
+    slots: int = 1
 
     @property
     def name(self) -> str:
@@ -44,9 +53,8 @@ class MakeStage:
 
     def reports(self, context: JobContext) -> Generator[Report]:
         """Do it, in a worker."""
-        stage, cache = self.stage, context.cache
-        slots, deadline = context.trials.slots, context.trials.deadline
-        work = train_stage(stage, context.pretraining_epochs, cache, slots, deadline)
+        stage, cache, trials = self.stage, context.cache, context.trials_in(self.slots)
+        work = train_stage(stage, context.pretraining_epochs, cache, trials.slots, trials.deadline)
         made = store.folder_of(cache, stage.name, stage.key)
         parents = [store.folder_of(cache, one.name, one.key) for one in stage.lineage()[:-1]]
         unfinished = store.unfinished(cache, stage.name, stage.key)
@@ -58,6 +66,7 @@ class Train:
     """Train a trial or repeat up to a rung or to its end."""
 
     training: Training
+    slots: int = 1
 
     @property
     def name(self) -> str:
@@ -66,7 +75,7 @@ class Train:
 
     def reports(self, context: JobContext) -> Generator[Report]:
         """Do it, in a worker."""
-        training, trials = self.training, context.trials
+        training, trials = self.training, context.trials_in(self.slots)
         folder = trials.directory.folder_of(training.group, training.name)
         work, data = train_trial(training, trials), trials.data.folder
         return context.sync.training(work, folder, data, training.weights)
@@ -77,6 +86,7 @@ class Score:
     """Score a trial or repeat on test."""
 
     record: TrialRecord
+    slots: int = 1
 
     @property
     def name(self) -> str:
@@ -85,7 +95,7 @@ class Score:
 
     def reports(self, context: JobContext) -> Generator[Report]:
         """Do it, in a worker."""
-        trials = context.trials
+        trials = context.trials_in(self.slots)
         folder, work = trials.directory.folder(self.record), score_on_test(self.record, trials)
         return context.sync.training(work, folder, trials.data.folder)
 

@@ -63,9 +63,17 @@ class Ledger:
         self.directory.write_training(record)
         self.sync.collect(self.folder(number), without=UNFINISHED)
 
-    def try_again(self, number: int) -> None:
-        """A trial has lost its worker or its files, and waits to go on from its checkpoint."""
-        self.records[number].retries += 1
+    def try_again(self, number: int, gpu: float | None = None) -> None:
+        """A trial has lost its worker or its files, and waits to go on from its checkpoint.
+
+        Args:
+            gpu: the larger share of a GPU that it gets then; None if it keeps what it had.
+        """
+        record = self.records[number]
+        if gpu is None:
+            record.retries += 1
+        else:
+            record.gpu = gpu
         self.pause(number)
 
     def reopen(self, number: int) -> None:

@@ -7,8 +7,9 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import ray
 from ray import tune
@@ -108,14 +109,13 @@ def run_agenda(agenda: Agenda, slots: Slots, context: JobContext, folder: Path) 
     """Let Ray Tune do the agenda's jobs in the slots; `folder` is Ray's own, and is deleted."""
     dispatcher = Dispatcher(agenda, slots.count, context.stall_s)
     worker = tune.with_parameters(Worker, context=context)
-    slot = {"cpu": slots.cpu, "gpu": slots.gpu}
     shutil.rmtree(folder, ignore_errors=True)
     # Ray would start workers one after another, and write its own state, which nothing reads,
     # again and again. How many are started, the dispatcher says: nodes may join.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(10**6)
     os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = str(10**9)
     tuner = tune.Tuner(
-        tune.with_resources(worker, slot),
+        tune.with_resources(worker, partial(request_of, slots)),
         tune_config=tune.TuneConfig(
             search_alg=Jobs(dispatcher),
             scheduler=dispatcher,
@@ -133,6 +133,12 @@ def run_agenda(agenda: Agenda, slots: Slots, context: JobContext, folder: Path) 
             tuner.fit()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def request_of(slots: Slots, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+    """What the worker of a job holds: cores, and a share of one GPU."""
+    held = slots.joined(config["job"].slots)
+    return tune.PlacementGroupFactory([{"CPU": held.cpu, "GPU": held.gpu}])
 
 
 @contextlib.contextmanager

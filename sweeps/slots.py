@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runs.errors import EosweepError
@@ -41,6 +41,10 @@ class Slots:
     count: int
     per_machine: int
     note: str = ""
+
+    def joined(self, number: int) -> "Slots":
+        """Slots of which each has the GPU shares of `number` of these, at most a whole GPU."""
+        return replace(self, gpu=min(1.0, number * self.gpu))
 
     def on(self, machines: Sequence[Machine]) -> int:
         """How many such slots there are on `machines`."""

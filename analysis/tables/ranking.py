@@ -277,6 +277,7 @@ def tried_again(run: Run) -> dict[str, list[str]]:
     trained = pd.concat([run.trials, run.repeats])
     found = {
         "Resumed after a lost worker or file": trained["retries"] > 0,
+        "Given more of a GPU, because a slot's memory was too small": trained["gpu"].notna(),
         "Failed at first, tried again with --retry-failed": trained["rejoined"],
     }
     return {

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
@@ -22,6 +23,7 @@ STALL_S = 5.0
 
 class Job(SimpleNamespace):
     name: str
+    slots: int = 1
 
 
 class Work:
@@ -148,6 +150,19 @@ def test_a_job_for_whose_worker_no_node_has_room_gets_an_idle_one() -> None:
     assert first.status == Trial.PAUSED
 
 
+def test_idle_workers_make_room_for_a_job_that_holds_several_slots() -> None:
+    work, dispatcher, jobs = dispatcher_of("a", slots=2)
+    first = trial_of(dispatcher, jobs.suggest("0"))
+    first.status = Trial.RUNNING
+    dispatcher.choose_trial_to_run(Ray())
+    dispatcher.on_trial_result(Ray(), first, {"report": Report({}, last=True)})
+    work.left += [Job(name="wide", slots=2), Job(name="b")]
+    wide = trial_of(dispatcher, jobs.suggest("1"))
+    assert jobs.suggest("2") is None, "all slots are taken"
+    assert dispatcher.choose_trial_to_run(Ray(wide)) is None, "it does not fit into an idle worker"
+    assert first.status == Trial.PAUSED
+
+
 def test_a_trial_continues_in_its_own_worker_if_that_is_idle() -> None:
     work, dispatcher, jobs = dispatcher_of("a")
     trial = trial_of(dispatcher, jobs.suggest("0"))
@@ -195,6 +210,7 @@ class SlowToEnd:
     """A job whose worker takes longer to let go of it than Ray waits for a function trainable."""
 
     name: str
+    slots: int = 1
 
     def reports(self, context: object) -> Generator[Report]:
         try:
@@ -240,6 +256,7 @@ class Hangs:
 
     name: str
     begun: Path
+    slots: int = 1
 
     def reports(self, context: object) -> Generator[Report]:
         again = self.begun.exists()
@@ -254,6 +271,7 @@ class Slow:
     """A job whose epoch takes several times as long as a worker may do nothing."""
 
     name: str
+    slots: int = 1
 
     def reports(self, context: object) -> Generator[Report]:
         until = time.monotonic() + 4 * STALL_S
@@ -284,3 +302,41 @@ def test_a_hung_worker_is_ended_and_a_slow_one_is_not(ray_cluster: Machine, tmp_
     assert sorted(work.done) == ["hangs", "slow"]
     assert work.failed.keys() == {"hangs"}
     assert "did nothing for" in work.failed["hangs"].reason
+
+
+@dataclass(frozen=True)
+class Greedy:
+    """A job that needs more of a GPU than one slot has."""
+
+    name: str
+    slots: int = 1
+
+    def reports(self, context: object) -> Generator[Report]:
+        if self.slots == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        yield Report({"epoch": 1}, last=True)
+
+
+class Generous(Once):
+    """Gives a job that has failed the whole GPU."""
+
+    def fail(self, job: Job, failure: Failure) -> None:
+        super().fail(job, failure)
+        self.left.append(replace(job, slots=2))  # type: ignore[type-var]
+
+    @property
+    def over(self) -> bool:
+        return len(self.done) == 4
+
+
+@pytest.mark.slow
+def test_a_job_that_runs_out_of_memory_is_done_alone_on_the_gpu_and_its_neighbours_go_on(
+    ray_cluster: Machine, tmp_path: Path
+) -> None:
+    work = Generous("a", "b", "c")
+    work.left.insert(0, Greedy("greedy"))  # type: ignore[arg-type]
+    slots = Slots(cpu=1, gpu=0.5, count=2, per_machine=2)
+    context: Any = SimpleNamespace(stall_s=None)
+    run_agenda(work, slots, context, tmp_path / "ray")  # type: ignore[arg-type]
+    assert sorted(work.done) == ["a", "b", "c", "greedy"]
+    assert {name: failure.kind for name, failure in work.failed.items()} == {"greedy": "memory"}
