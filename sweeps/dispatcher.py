@@ -16,6 +16,7 @@ from sweeps.agenda import Agenda
 from sweeps.failures import Failure, lost_worker, stalled_worker
 from sweeps.jobs import Job
 from sweeps.pulse import Pulse
+from sweeps.signals import insist
 
 
 class Dispatcher(FIFOScheduler):
@@ -73,6 +74,7 @@ class Dispatcher(FIFOScheduler):
         """
         if self.unrecorded is not None:
             raise self.unrecorded
+        insist()
         self._look_after(tune_controller)
         if self.agenda.over:
             for name in list(self.trials):
@@ -160,8 +162,11 @@ class Dispatcher(FIFOScheduler):
         self.taking_over.discard(name)
         if name in self.starting:
             self.starting.remove(name)
+        message = message_of(trial)
+        # Ray reads its files of errors again when all is done; from a full disk that is no pickle.
+        trial.run_metadata.error_filename = trial.run_metadata.pickled_error_filename = None
         if (job := self.agenda.running.get(name)) is not None:
-            failure = self.failures.pop(name, None) or lost_worker(message_of(trial))
+            failure = self.failures.pop(name, None) or lost_worker(message)
             self.agenda.fail(job, failure)
 
     def _release(self, tune_controller: Any, wanted_by: str) -> None:

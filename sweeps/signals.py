@@ -26,11 +26,13 @@ class _Interrupt:
         held: how many `held_back` blocks the main thread is in.
         due: an interrupt waits for the end of these blocks.
         spent: there was one, and what follows is winding up.
+        raised: there was one, and nothing has been wound up since.
         at_once: Ray Tune is not waited for.
     """
 
     def __init__(self) -> None:
         self.held, self.due, self.spent, self.at_once = 0, False, False, False
+        self.raised = False
 
     def __call__(self, *_: Any) -> None:
         if self.spent:
@@ -43,7 +45,7 @@ class _Interrupt:
         if callable(tune) and not self.at_once:
             tune(signal.SIGUSR1, None)
             return
-        self.spent = True
+        self.spent = self.raised = True
         raise KeyboardInterrupt
 
 
@@ -75,12 +77,23 @@ def held_back() -> Iterator[None]:
 
 def ignore_interrupts() -> None:
     """Ignore what comes after the first interrupt, until `heed_interrupts`: it is winding up."""
-    _interrupt.spent = True
+    _interrupt.spent, _interrupt.raised = True, False
+
+
+def insist() -> None:
+    """End Ray Tune's loop, which still runs, if an interrupt was raised before.
+
+    Then it was lost: Python drops what is raised while it frees an object, or in a callback of C++,
+    and Ray has many of these.
+    """
+    tune = signal.getsignal(signal.SIGUSR1)
+    if _interrupt.raised and callable(tune):
+        tune(signal.SIGUSR1, None)
 
 
 def heed_interrupts() -> None:
     """From now on, the next interrupt raises `KeyboardInterrupt`."""
-    _interrupt.spent = _interrupt.at_once = _interrupt.due = False
+    _interrupt.spent = _interrupt.raised = _interrupt.at_once = _interrupt.due = False
     signal.signal(WAKE, _interrupt)
 
 

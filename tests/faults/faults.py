@@ -137,7 +137,8 @@ def other_sweep(sweep: Sweep, running: Running, chance: random.Random) -> Ended:
     other = sweep.start("name=other", "seed=4")
     other.wait_for(chance.choice(MOMENTS[:5]))
     other.process.send_signal(signal.SIGINT)
-    assert other.end()[0] == 130
+    status, said = other.end()
+    assert status == 130, said
     return running.end()
 
 

@@ -87,7 +87,11 @@ def trial_of(dispatcher: Dispatcher, config: Any) -> Any:
         trial.config = new
 
     trial = SimpleNamespace(
-        config=config, status=Trial.PENDING, error_file=None, set_config=set_config
+        config=config,
+        status=Trial.PENDING,
+        error_file=None,
+        set_config=set_config,
+        run_metadata=SimpleNamespace(error_filename="error.txt"),
     )
     dispatcher.on_trial_add(None, trial)  # type: ignore[arg-type]
     return trial
@@ -302,6 +306,34 @@ def test_a_hung_worker_is_ended_and_a_slow_one_is_not(ray_cluster: Machine, tmp_
     assert sorted(work.done) == ["hangs", "slow"]
     assert work.failed.keys() == {"hangs"}
     assert "did nothing for" in work.failed["hangs"].reason
+
+
+@dataclass(frozen=True)
+class LeavesNoError:
+    """A job whose error Ray cannot write down in full, as on a full disk."""
+
+    name: str
+    folder: Path
+    slots: int = 1
+
+    def reports(self, context: object) -> Generator[Report]:
+        trial = self.folder / self.name
+        trial.mkdir(parents=True, exist_ok=True)
+        (trial / "error.pkl").symlink_to("/dev/null")
+        raise ValueError("no room")
+        yield Report({})
+
+
+@pytest.mark.slow
+def test_an_error_that_ray_could_not_write_is_not_read_again(
+    ray_cluster: Machine, tmp_path: Path
+) -> None:
+    work = Once("a", "b")
+    work.left.append(LeavesNoError("fails", tmp_path / "ray"))  # type: ignore[arg-type]
+    slots = Slots(cpu=1, gpu=0, count=1, per_machine=1)
+    context: Any = SimpleNamespace(stall_s=None)
+    run_agenda(work, slots, context, tmp_path / "ray")  # type: ignore[arg-type]
+    assert (sorted(work.done), work.failed.keys()) == (["a", "b"], {"fails"})
 
 
 @dataclass(frozen=True)

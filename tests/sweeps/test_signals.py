@@ -13,7 +13,7 @@ from tests.processes import ROOT
 
 COMMAND = """
 import signal, sys, time
-from sweeps.signals import held_back, interrupt_on_signals
+from sweeps.signals import held_back, insist, interrupt_on_signals
 interrupt_on_signals()
 # As Ray does: a handler that aborts.
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -69,3 +69,19 @@ def test_hangup_stays_ignored_under_nohup() -> None:
         running.send_signal(signal.SIGHUP)
         with pytest.raises(subprocess.TimeoutExpired):
             running.wait(timeout=1)
+
+
+def test_an_interrupt_that_python_drops_ends_ray_tunes_loop_all_the_same() -> None:
+    """It is raised while an object is freed, where nobody can catch it."""
+    body = """class Freed:
+        def __del__(self):
+            print("ready", flush=True)
+            time.sleep(5)
+    Freed()
+    signal.signal(signal.SIGUSR1, lambda *_: print("Tune is told", flush=True))
+    insist()
+"""
+    with command(body) as running:
+        assert running.stdout is not None
+        running.send_signal(signal.SIGTERM)
+        assert running.stdout.readline() == "Tune is told\n"
