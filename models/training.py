@@ -34,6 +34,7 @@ from models.optimisation import (
     training_state,
     warmup_and_decay,
 )
+from models.precision import autocast
 from models.tasks.task import Task
 
 LATENCY_RUNS = 5
@@ -205,7 +206,7 @@ def train(
     train_feed: Feed = unfed
     feed: Feed = unfed
     if features is not None and keeps_features(model, recipe):
-        with _autocast(device):
+        with autocast(device):
             kept = features.of(model, {"train": training, "val": validation}, device)
         train_feed = feeding(model.backbone, kept["train"])
         feed = feeding(trained.scored.backbone, kept["val"])
@@ -269,7 +270,7 @@ def score(
         whole_scenes: stitch the tiles of a file and count each pixel once; of a task that can.
         feed: what the batches go through, see `models.features.feeding`.
     """
-    with _autocast(device):
+    with autocast(device):
         if whole_scenes:
             assert task.evaluate_scenes is not None, "tiles cut what this task counts"
             return task.evaluate_scenes(model, split, batch_size, device, keep, feed)
@@ -283,7 +284,7 @@ def latency(model: Model, split: Split, device: torch.device) -> float:
     times = []
     for _ in range(LATENCY_RUNS + 1):  # the first warms up
         start = time.perf_counter()
-        with _autocast(device):
+        with autocast(device):
             model.predict(image)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
@@ -334,7 +335,7 @@ def _train_epoch(
     data = training_batches(training, recipe, number, device)
     with closing(feed(data)) as fed:
         for (share, ends_step), batch in zip(shares, fed, strict=True):
-            with _autocast(device):
+            with autocast(device):
                 terms = model.losses(batch)
             loss = sum(
                 (recipe.loss_weights.get(name, 1.0) * term for name, term in terms.items()),
@@ -352,8 +353,3 @@ def _train_epoch(
                 trained.optimizer.zero_grad(set_to_none=True)
                 finite = torch.zeros((), device=device)
     return {name: float(total) / len(steps) for name, total in sums.items()}
-
-
-def _autocast(device: torch.device) -> torch.autocast:
-    """bf16 on a GPU: half the memory and time, and, unlike fp16, no loss scaling to go wrong."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")

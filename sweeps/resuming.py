@@ -26,14 +26,15 @@ class ResumeFile:
         self.file, self.before = file, file.with_name(f"{file.name}.before")
         self.written_at = time.perf_counter()
 
-    def read(self, device: torch.device) -> dict[str, Any] | None:
-        """The latest state that can be read; None if there is none.
+    def read(self) -> dict[str, Any] | None:
+        """The latest state that can be read, in the machine's memory; None if there is none.
 
-        Without it the training starts again, with the same result.
+        Without it the training starts again, with the same result. On a GPU it would be a second
+        model and optimiser for as long as the training lasts.
         """
         for file in (self.file, self.before):
             try:
-                return _read(file, device)
+                return _read(file)
             except (FileNotFoundError, pickle.UnpicklingError, *DAMAGES):
                 continue
         return None
@@ -60,12 +61,12 @@ class ResumeFile:
         self.before.unlink(missing_ok=True)
 
 
-def _read(file: Path, device: torch.device) -> dict[str, Any]:
+def _read(file: Path) -> dict[str, Any]:
     # PyTorch's own reader does not compare checksums: flipped bits would be other weights.
     with zipfile.ZipFile(file) as archive:
         if damaged := archive.testzip():
             raise zipfile.BadZipFile(f"{damaged} in {file} does not match its checksum")
-    state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
+    state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     return state
 
 

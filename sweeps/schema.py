@@ -350,7 +350,18 @@ class Resources(Section):
     """The slot of one trial. Without a GPU `gpu` is ignored, and the plan says so."""
 
     cpu: int = Field(1, ge=1, description="cores")
-    gpu: float = Field(0, ge=0, le=1, description="a share of one GPU, which limits its memory")
+    gpu: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="a share of one GPU, which limits its memory; 0 trains on the CPU; auto (or "
+        "null): a whole GPU, where there is one",
+    )
+
+    @field_validator("gpu", mode="before")
+    @classmethod
+    def _read_auto(cls, gpu: Any) -> Any:
+        return None if gpu == "auto" else gpu
 
 
 def _all_typed(settings: Any) -> Any:

@@ -1,5 +1,6 @@
 """How many trials fit a machine at once: a slot is the share of it that one trial holds."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,10 @@ from sweeps.schema import Resources
 
 if TYPE_CHECKING:
     import torch
+
+
+CONTEXT_BYTES = 512 * 2**20
+"""What a process fills of a GPU beside tensors: CUDA's context and libraries. An estimate."""
 
 
 class DoesNotFitError(EosweepError):
@@ -68,7 +73,7 @@ def allocate(resources: Resources, machines: list[Machine]) -> Slots:
         DoesNotFitError: saying which resource is short.
     """
     gpus = sum(machine.gpus for machine in machines)
-    gpu = resources.gpu if gpus else 0.0
+    gpu = (1.0 if resources.gpu is None else resources.gpu) if gpus else 0.0
     fitting = [_fit(machine, resources.cpu, gpu) for machine in machines]
     count = sum(fitting)
     if count == 0:
@@ -79,13 +84,16 @@ def allocate(resources: Resources, machines: list[Machine]) -> Slots:
             f"a trial needs {resources.cpu} CPU cores and the {kind} has {most}: "
             "lower resources.cpu"
         )
-    note = ""
-    if resources.gpu and not gpus:
-        note = "no GPU was found: trials run on the CPU cores"
-    elif gpu and _per_gpu(gpu) * gpu < 0.999:
-        idle = 1 - _per_gpu(gpu) * gpu
-        note = f"{gpu:g} does not divide a GPU: {_per_gpu(gpu)} trials on each, {idle:.0%} idle"
-    return Slots(resources.cpu, gpu, count, max(fitting), note)
+    if not gpu:
+        note = "no GPU was found: trials run on the CPU cores" if resources.gpu else ""
+        return Slots(resources.cpu, 0.0, count, max(fitting), note)
+    crowds = [
+        math.ceil(fit / machine.gpus) for machine, fit in zip(machines, fitting, strict=True) if fit
+    ]
+    share = max(gpu, _share(max(crowds)))
+    used = sum(math.ceil(fit / _per_gpu(share)) for fit in fitting)
+    note = _note(resources, share, used, gpus)
+    return Slots(resources.cpu, share, count, max(fitting), note)
 
 
 def limit_to_slot(slots: Slots) -> "torch.device":
@@ -103,15 +111,53 @@ def limit_to_slot(slots: Slots) -> "torch.device":
     if not slots.gpu or not torch.cuda.is_available():
         return torch.device("cpu")
     if slots.gpu < 1:
-        torch.cuda.set_per_process_memory_fraction(slots.gpu)
+        total = torch.cuda.get_device_properties("cuda").total_memory
+        torch.cuda.set_per_process_memory_fraction(for_tensors(slots.gpu, total))
     return torch.device("cuda")
 
 
+def for_tensors(share: float, total: int) -> float:
+    """The part of a GPU's memory of `total` bytes that a trial may fill with tensors.
+
+    Raises:
+        ValueError: its share has no room for CUDA itself.
+    """
+    left = share - CONTEXT_BYTES / total
+    if left <= 0:
+        raise ValueError(
+            f"a share of {share:g} of a GPU of {total / 2**30:.0f} GiB is too small for CUDA "
+            "itself: set a larger resources.gpu"
+        )
+    return left
+
+
 def device_name(device: "torch.device") -> str:
-    """The name of a device in the records: that of the GPU, or `cpu`."""
+    """In the records: `cpu`, or the name of the GPU, and its type where that is not bfloat16."""
     import torch
 
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    from models.precision import computes_bfloat16
+
+    if device.type != "cuda":
+        return "cpu"
+    name = torch.cuda.get_device_name(device)
+    return name if computes_bfloat16(device) else f"{name}, float32"
+
+
+def _share(trials: int) -> float:
+    """Of a GPU, if so many trials have it in equal parts; Ray counts in steps of 0.0001."""
+    return 10_000 // trials / 10_000
+
+
+def _note(resources: Resources, share: float, used: int, gpus: int) -> str:
+    """How the shares differ from what is asked for, and how many GPUs stay idle."""
+    notes = []
+    if resources.gpu is None:
+        notes.append("resources.gpu is auto: each trial has a GPU for itself")
+    elif share > resources.gpu + 1e-4:
+        notes.append(f"a trial gets {share:g} of a GPU instead of {resources.gpu:g}: as many fit")
+    if used < gpus:
+        notes.append(f"{used} of {gpus} GPUs are used, for want of cores: lower resources.cpu")
+    return "; ".join(notes)
 
 
 def _fit(machine: Machine, cpu: int, gpu: float) -> int:

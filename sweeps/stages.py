@@ -90,7 +90,7 @@ def train_stage(
     assert stage.train is not None
     device = limit_to_slot(slots)
     unfinished = ResumeFile(store.unfinished(cache, stage.name, stage.key))
-    resume = unfinished.read(device)
+    resume = unfinished.read()
     training = stage.train(stage, device, cache, resume)
     log = resume["log"] if resume else []
     for numbers, state in training.epochs:

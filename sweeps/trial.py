@@ -101,7 +101,7 @@ def train_trial(training: Training, context: TrialContext) -> Generator[Report]:
     train_split, validation = _split(data, "train"), _split(data, "val")
     pictures = batch_of(validation, validation.first_with(TASKS[context.task].needs, PICTURES))
     unfinished = ResumeFile(folder / RESUME_FILE)
-    resume = unfinished.read(device)
+    resume = unfinished.read()
     reports = list(resume["reports"]) if resume else []
     for report in reports:
         # The run ended before it was told of these epochs, or its last records are lost.

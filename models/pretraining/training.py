@@ -14,6 +14,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from models.backbones import Backbone
 from models.optimisation import make_optimizer, restore, training_state, warmup_and_decay
+from models.precision import autocast
 from runs.errors import EosweepError
 
 Batch = TypeVar("Batch")
@@ -77,7 +78,7 @@ def run_epochs(
         losses: scalars of one batch by name; "loss" is descended, and all are averaged over the
             epoch's batches.
         recipe: see there.
-        device: on CUDA, `losses` runs in bfloat16 where autocast does so.
+        device: `losses` runs there in the type of `models.precision.autocast`.
 
     Raises:
         PretrainingDivergedError: a loss or a gradient was not finite in an epoch.
@@ -93,7 +94,7 @@ def run_epochs(
         torch.manual_seed(int(np.random.default_rng([recipe.seed, epoch]).integers(2**31)))
         history: list[dict[str, Tensor]] = []
         for batch in batches(epoch):
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            with autocast(device):
                 terms = losses(batch)
             optimizer.zero_grad(set_to_none=True)
             terms["loss"].backward()

@@ -8,8 +8,6 @@ import torch
 from sweeps.resuming import ResumeFile
 from tests.mounts import mounted
 
-CPU = torch.device("cpu")
-
 
 @pytest.fixture
 def file(tmp_path: Path) -> ResumeFile:
@@ -21,7 +19,7 @@ def file(tmp_path: Path) -> ResumeFile:
 
 
 def epoch_in(file: ResumeFile) -> int | None:
-    state = file.read(CPU)
+    state = file.read()
     return None if state is None else state["epoch"]
 
 
@@ -51,7 +49,7 @@ def test_no_flipped_byte_is_taken_for_a_state(tmp_path: Path) -> None:
         flipped = bytearray(content)
         flipped[position] ^= 1 << position % 8
         resume.file.write_bytes(flipped)
-        state = resume.read(CPU)
+        state = resume.read()
         assert state is None or torch.equal(state["weights"], torch.arange(50.0)), position
 
 
