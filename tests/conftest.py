@@ -1,4 +1,5 @@
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,13 @@ from datasets.options import Dataset, prepare_dataset
 
 
 def pytest_configure() -> None:
-    """Several processes share the cores, and the models of tests are too small for more threads."""
+    """What all tests need of their process, and of the commands that they start."""
+    # Several processes share the cores, and the models of tests are too small for more threads.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Tests that run in the background ignore what a terminal sends, and so would their commands.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     settings.register_profile("project", deadline=None)  # a busy machine is no failure
     settings.load_profile("project")
 
