@@ -14,7 +14,7 @@ import pandas as pd
 from runs.arms import Arm
 from runs.directory import RunDirectory
 from runs.errors import EosweepError
-from runs.records import RunRecord, Scores, StageRecord, TrialRecord
+from runs.records import Latency, RunRecord, Scores, StageRecord, TrialRecord
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,9 +47,10 @@ class Run:
             logged (losses, lr, seconds, the unix `time` when it ended).
         repeat_epochs: the same of the repeats.
         tuned: config keys that were searched in at least one trial; one choice is no search.
-        test: name of a trial or repeat → metric → score on the test split, and `latency_ms`
-            (median milliseconds of an image alone); empty until the search has ended.
+        test: name of a trial or repeat → metric → score on the test split; empty until the search
+            has ended.
         tested: the records of those that are in `test`, by name.
+        latencies: how fast the best trial of each arm is, by name; empty until all are scored.
         stages: the initial weights that were trained for this run.
         stopped: positions in `record.arms` of the arms that were stopped by hand.
     """
@@ -63,6 +64,7 @@ class Run:
     tuned: tuple[str, ...]
     test: dict[str, Scores]
     tested: dict[str, TrialRecord]
+    latencies: dict[str, Latency]
     stages: tuple[StageRecord, ...]
     stopped: frozenset[int]
 
@@ -114,6 +116,7 @@ def load(run: Path) -> Run:
         tuned=_tuned(record, trials),
         test=test,
         tested={one.name: one for one in (*trials, *repeats) if one.name in test},
+        latencies=directory.latency().models,
         stages=_known_stages(run, directory.stages(), positions),
         stopped=frozenset(positions[one.arm] for one in directory.stops() if one.until is None),
     )

@@ -5,11 +5,17 @@ counts at its best epoch by that metric on the validation split; one to which th
 score (because it failed before its first evaluation, say) does not count.
 """
 
+from math import nan
+
 import pandas as pd
 
 from analysis.loading import AnalysisError, Run, once_a_run
 from runs.errors import did_you_mean
 from runs.winner import Scored, Standing, standings
+
+SPEEDS = ("latency_ms", "latency_low", "latency_high", "images_per_s")
+"""How fast a model is: milliseconds of a batch of one image, the quartiles around, and the
+throughput at a full batch; NaN where it is not known."""
 
 
 def metric_of(run: Run, metric: str | None) -> str:
@@ -80,7 +86,7 @@ def models_of_arms(run: Run, metric: str) -> pd.DataFrame:
     """A row a model: each scored repeat of an arm's first trial, or that trial if it has none.
 
     Columns: those of `run.repeats` (`of` and `seed` are missing of a trial), `validation` and
-    `test` (the scores by `metric`; NaN where there is none) and `latency_ms`.
+    `test` (the scores by `metric`; NaN where there is none), and those of `SPEEDS`.
     """
     ranked = ranked_arms(run, metric)
     scores = {one.trial.number: one.trial.score for one in ranked if not one.repeats}
@@ -94,10 +100,8 @@ def models_of_arms(run: Run, metric: str) -> pd.DataFrame:
         ],
         ignore_index=True,
     )
-    for column, key in (("test", metric), ("latency_ms", "latency_ms")):
-        found = {name: scores.get(key) for name, scores in run.test.items()}
-        models[column] = models["name"].map(found).astype("float64")
-    return models
+    models["test"] = _on_test(run, models, metric)
+    return models.join(_speeds(run, models))
 
 
 def best_models(run: Run) -> pd.DataFrame:
@@ -107,6 +111,28 @@ def best_models(run: Run) -> pd.DataFrame:
         table = run.repeats if standing.repeats else run.trials
         rows.append(table.loc[table["number"] == standing.model.number, ["name", "arm"]])
     return pd.concat(rows, ignore_index=True) if rows else run.trials.loc[[], ["name", "arm"]]
+
+
+def _on_test(run: Run, models: pd.DataFrame, key: str) -> pd.Series:
+    found = {name: scores.get(key) for name, scores in run.test.items()}
+    return models["name"].map(found).astype("float64")
+
+
+def _speeds(run: Run, models: pd.DataFrame) -> pd.DataFrame:
+    """A repeat is as fast as the trial that it repeats: they are of one architecture.
+
+    Once a model was timed alone, what an earlier version measured beside others does not count.
+    """
+    if not run.latencies:
+        return pd.DataFrame({"latency_ms": _on_test(run, models, "latency_ms")}).reindex(
+            columns=list(SPEEDS)
+        )
+    timed = [run.latencies.get(name) for name in models["of"].fillna(models["name"])]
+    rows = [
+        (one.one.median, one.one.low, one.one.high, one.full.images_per_s) if one else (nan,) * 4
+        for one in timed
+    ]
+    return pd.DataFrame(rows, models.index, SPEEDS, dtype="float64")
 
 
 def _scored(table: pd.DataFrame, scores: pd.Series) -> list[Scored[int]]:

@@ -3,7 +3,6 @@
 The caller decides what follows from an epoch (a report, a checkpoint), and may stop at any of them.
 """
 
-import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +19,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from datasets.augment.augmentation import Augmentation
-from datasets.batches import Batch, batch_count, batch_of, batches
+from datasets.batches import Batch, batch_count, batches
 from datasets.cache import Split
 from models.features import FeatureStore, Feed, feeding, unfed
 from models.fine_tuning import rate_factors
@@ -36,8 +35,6 @@ from models.optimisation import (
 )
 from models.precision import autocast
 from models.tasks.task import Task
-
-LATENCY_RUNS = 5
 
 
 @dataclass(frozen=True)
@@ -275,21 +272,6 @@ def score(
             assert task.evaluate_scenes is not None, "tiles cut what this task counts"
             return task.evaluate_scenes(model, split, batch_size, device, keep, feed)
         return task.evaluate(model, feed(batches(split, batch_size)), device, split.classes, keep)
-
-
-def latency(model: Model, split: Split, device: torch.device) -> float:
-    """Median time in ms that `model`, which is on `device`, takes for one image of `split`."""
-    model.eval()
-    image = batch_of(split, np.zeros(1, dtype=np.int64)).images.to(device)
-    times = []
-    for _ in range(LATENCY_RUNS + 1):  # the first warms up
-        start = time.perf_counter()
-        with autocast(device):
-            model.predict(image)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - start)
-    return 1000 * statistics.median(times[1:])
 
 
 def training_batches(

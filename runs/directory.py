@@ -13,6 +13,7 @@ from runs.files import write_text
 from runs.records import (
     FORMAT,
     ArmStop,
+    LatencyRecord,
     RunRecord,
     StageRecord,
     StagesRecord,
@@ -151,6 +152,14 @@ class RunDirectory:
     def write_test(self, record: TestRecord) -> None:
         """Write `test.json`."""
         write_record(self.path / "test.json", record)
+
+    def latency(self) -> LatencyRecord:
+        """`latency.json`; empty before the scoring has ended."""
+        return self._optional("latency.json", LatencyRecord)
+
+    def write_latency(self, record: LatencyRecord) -> None:
+        """Write `latency.json`."""
+        write_record(self.path / "latency.json", record)
 
     def training(self, name: str | None = None) -> TrialRecord:
         """The trial or repeat called `name`; without a name, the winner (see `runs.winner`).

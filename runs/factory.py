@@ -7,7 +7,7 @@ from typing import Any
 from runs.arms import Arm, Scalar
 from runs.directory import RunDirectory
 from runs.files import write_text
-from runs.records import RunRecord, StageRecord, TestRecord, TrialRecord
+from runs.records import BatchTimes, Latency, RunRecord, StageRecord, TestRecord, TrialRecord
 
 DATA: dict[str, Any] = {
     "name": "landcoverai",
@@ -101,6 +101,15 @@ def trial_record(
         "of": of.name if of else None,
     }
     return TrialRecord.model_validate({**given, **changes})
+
+
+def latency_of(milliseconds: float, images: int = 8) -> Latency:
+    """A model that needs so long for one image, and half of it for each of a full batch."""
+    one, full = (
+        BatchTimes(images=batch, runs=50, low=0.9 * median, median=median, high=1.2 * median)
+        for batch, median in ((1, milliseconds), (images, milliseconds * images / 2))
+    )
+    return Latency(one=one, full=full, device="cpu")
 
 
 def write_run(

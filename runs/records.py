@@ -2,6 +2,7 @@
 
 `run.json`: `RunRecord`. `trials/*/trial.json` and `repeats/*/trial.json`: `TrialRecord`.
 `stages.json`: `StagesRecord`. `stops.json`: `StopsRecord`. `test.json`: `TestRecord`.
+`latency.json`: `LatencyRecord`.
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ ENDED: tuple[Status, ...] = ("done", "pruned", "stopped", "diverged", "failed")
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Scores = dict[str, Finite | None]
 """By metric, in [0, 1], higher is better; None where it is not defined."""
 
@@ -81,6 +83,13 @@ class Slots(_Part):
     cpu: int
     gpu: float
     per_machine: Annotated[int, Field(gt=0)]
+
+    @property
+    def together(self) -> int:
+        """How many trials ran on one GPU at once, or without one on a machine, at most."""
+        if not self.gpu:
+            return self.per_machine
+        return min(self.per_machine, int(1 / self.gpu + 1e-4))  # 1 / 0.1 is 9.999…
 
 
 class Machine(_Part):
@@ -453,9 +462,50 @@ class StopsRecord(_File):
 class TestRecord(_File):
     """`test.json`: scores on test by name of a trial or repeat.
 
-    Beside the metrics there is `latency_ms`, the median milliseconds of an image alone.
+    Earlier versions also have `latency_ms` there: milliseconds of one image, median of five runs
+    beside whatever else ran on the machine.
     """
 
     __test__ = False  # no test, whatever pytest makes of the name
 
     scores: dict[str, Scores] = {}
+
+
+class BatchTimes(_Part):
+    """How long a model took for a batch, over several runs.
+
+    Attributes:
+        images: of the batch.
+        low, median, high: quartiles over the runs, in milliseconds.
+    """
+
+    images: Annotated[int, Field(gt=0)]
+    runs: Annotated[int, Field(gt=0)]
+    low: Milliseconds
+    median: Milliseconds
+    high: Milliseconds
+
+    @property
+    def images_per_s(self) -> float:
+        """The throughput at the median."""
+        return 1000 * self.images / self.median
+
+
+class Latency(_Part):
+    """How fast a model is, alone on the machine.
+
+    Attributes:
+        one: a batch of one image.
+        full: a batch of the trial's batch size.
+        device: what it ran on.
+    """
+
+    one: BatchTimes
+    full: BatchTimes
+    device: str
+
+
+class LatencyRecord(_File):
+    """`latency.json`: by name, those trials that are the best of their arms."""
+
+    models: dict[str, Latency] = {}

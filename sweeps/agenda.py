@@ -1,8 +1,8 @@
-"""What a run has to do, and in which order: stages, trials, repeats, and scoring on test.
+"""What a run has to do, and in which order: stages, trials, repeats, scoring on test, timing.
 
 There is no barrier between them. A job is given out when what it needs is there: a stage when its
 parent's weights are made, a trial when its arm's weights are. Only repeats wait for the end of the
-search, because it names them.
+search, because it names them; and models are timed last, one after another, with nothing beside.
 """
 
 from collections import defaultdict, deque
@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from models.pretraining.stage import Stage
 from runs.arms import Arm
-from runs.records import Status, TestRecord, TrialRecord
+from runs.records import LatencyRecord, Status, TestRecord, TrialRecord
 from sweeps.failures import Failure
-from sweeps.jobs import Job, MakeStage, Score, Train
+from sweeps.jobs import Job, MakeStage, Score, Time, Train
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan
 from sweeps.proposals import Proposals
@@ -40,8 +40,8 @@ class Agenda:
 
     Attributes:
         running: by name, what is being done: from its handing out to its last report.
-        failures: what could not be made or scored, in sentences. After a stage's failure no more
-            jobs are given out.
+        failures: what could not be made, scored or timed, in sentences. After a stage's failure no
+            more jobs are given out.
         halted: why no more jobs are given out although nothing has failed for good; None if they
             are.
     """
@@ -73,7 +73,9 @@ class Agenda:
         self._segments: list[Segment] = []
         self._repeats: deque[TrialRecord] | None = None
         self._to_score: deque[TrialRecord] = deque()
+        self._to_time: deque[TrialRecord] = deque()
         self._scores = dict(plan.directory.test().scores)
+        self._latencies = dict(plan.directory.latency().models)
         self.running: dict[str, Job] = {}
         self._given = 0
         self._stopped = False
@@ -83,7 +85,8 @@ class Agenda:
     def complete(self) -> bool:
         """Whether everything was done, or has failed."""
         stages = any(map(self._is_needed, self._stages.values()))
-        left = stages or self._segments or self._repeats or self._to_score or self.running
+        after = self._repeats or self._to_score or self._to_time
+        left = stages or self._segments or after or self.running
         return self._repeats is not None and not left
 
     @property
@@ -110,7 +113,9 @@ class Agenda:
         self._look_ahead()
         if self.stopped:
             return None
-        job = self._next_stage() or self._next_training() or self._next_score()
+        job = (
+            self._next_stage() or self._next_training() or self._next_score() or self._next_timing()
+        )
         if job is not None:
             self._given += 1
             self.running[job.name] = job
@@ -127,6 +132,8 @@ class Agenda:
                 self.view.trial_started(ledger.records[training.number])
             case Score(record=record):
                 self.view.scoring(record.name, len(self._to_score))
+            case Time(record=record):
+                self.view.timing(record.name, len(self._to_time))
 
     def heed(self) -> None:
         """End what a person has asked to stop; what is in a slot ends at its next report."""
@@ -166,6 +173,10 @@ class Agenda:
                 self.plan.sync.collect(self.plan.directory.folder(record), without=UNFINISHED)
                 self._scores[record.name] = dict(report.numbers)
                 self.plan.directory.write_test(TestRecord(scores=self._scores))
+                self._time_later(record)
+            case Time(record=record):
+                self._latencies[record.name] = report.numbers["latency"]
+                self.plan.directory.write_latency(LatencyRecord(models=self._latencies))
         return continues
 
     def fail(self, job: Job, failure: Failure) -> None:
@@ -204,6 +215,9 @@ class Agenda:
             case Score(record=record):
                 self._to_score.appendleft(record)
                 self.view.lost(record.name, reason)
+            case Time(record=record):
+                self._to_time.appendleft(record)
+                self.view.lost(record.name, reason)
             case Train(training=training):
                 ledger, number = self._ledger(training), training.number
                 record = ledger.records[number]
@@ -238,6 +252,8 @@ class Agenda:
                 self._close(self._ledger(training), training.number, "failed", reason)
             case Score(record=record):
                 self.failures.append(f"{record.name} could not be scored on test: {reason}")
+            case Time(record=record):
+                self.failures.append(f"{record.name} could not be timed: {reason}")
 
     def _look_ahead(self) -> None:
         """Take over what the search has begun, and after its end the repeats."""
@@ -283,6 +299,13 @@ class Agenda:
         job = Score(self._to_score.popleft())
         return replace(job, slots=self.retries.held(job.name))
 
+    def _next_timing(self) -> Time | None:
+        """With nothing beside: neighbours would slow it down."""
+        if self.running or not self._to_time:
+            return None
+        job = Time(self._to_time.popleft())
+        return replace(job, slots=self.retries.held(job.name))
+
     def _is_ready(self, arm: Arm) -> bool:
         """Whether the arm's initial weights are in the store."""
         start = self.plan.starts[arm]
@@ -299,7 +322,7 @@ class Agenda:
                 return not self._is_needed(stage)
             case Train(training=training):
                 return self.stops.hold(self._ledger(training).records[training.number])
-            case Score():
+            case Score() | Time():
                 return False
 
     def _train(self, record: TrialRecord, ledger: Ledger, until: int) -> Train:
@@ -359,8 +382,15 @@ class Agenda:
 
     def _score_later(self, record: TrialRecord) -> None:
         """Score on test what was trained to its end, once."""
-        if record.reached == 1 and record.score is not None and record.name not in self._scores:
+        if record.name in self._scores:
+            self._time_later(record)
+        elif record.reached == 1 and record.score is not None:
             self._to_score.append(record)
+
+    def _time_later(self, record: TrialRecord) -> None:
+        """Time what was scored, once; repeats are of the same architecture as their trial."""
+        if record.of is None and record.name not in self._latencies:
+            self._to_time.append(record)
 
     def _ledger(self, training: Training) -> Ledger:
         return self.trials if training.group == "trials" else self.repeats

@@ -1,4 +1,4 @@
-"""What a worker does: it makes initial weights, trains a stretch of a trial, or scores one."""
+"""What a worker does: it makes initial weights, trains a trial up to a rung, scores or times it."""
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from runs.records import TrialRecord
 from sweeps.reports import Report
 from sweeps.stages import train_stage
 from sweeps.sync import Sync
-from sweeps.trial import Training, TrialContext, score_on_test, train_trial
+from sweeps.trial import Training, TrialContext, score_on_test, time_model, train_trial
 
 
 @dataclass(frozen=True)
@@ -100,4 +100,23 @@ class Score:
         return context.sync.training(work, folder, trials.data.folder)
 
 
-Job = MakeStage | Train | Score
+@dataclass(frozen=True, repr=False)
+class Time:
+    """Time the model of a trial, while nothing else is done."""
+
+    record: TrialRecord
+    slots: int = 1
+
+    @property
+    def name(self) -> str:
+        """Of the trial, timed."""
+        return f"timing {self.record.name}"
+
+    def reports(self, context: JobContext) -> Generator[Report]:
+        """Do it, in a worker."""
+        trials = context.trials_in(self.slots)
+        folder, work = trials.directory.folder(self.record), time_model(self.record, trials)
+        return context.sync.training(work, folder, trials.data.folder)
+
+
+Job = MakeStage | Train | Score | Time

@@ -17,15 +17,16 @@ from datasets.seen import open_seen
 from models.architecture import ARCHITECTURE, architecture, load_same
 from models.build import model_for, recipe_of
 from models.features import FEATURES, FeatureStore
+from models.latency import batch_times
 from models.model import Model
 from models.pretraining.loading import load_initial
 from models.pretraining.store import open_stored
 from models.tasks import TASKS
 from models.tensors import save_tensors
-from models.training import latency, score, train, training_batches
+from models.training import score, train, training_batches
 from runs.directory import WEIGHTS, Group, RunDirectory
 from runs.predictions import write_predictions
-from runs.records import TrialRecord
+from runs.records import Latency, TrialRecord
 from runs.tallies import write_tally
 from sweeps.board import Board
 from sweeps.reports import Report
@@ -169,30 +170,59 @@ def initial_model(config: Config, task: str, data: Prepared, weights: Path | Non
 def score_on_test(record: TrialRecord, context: TrialContext) -> Generator[Report]:
     """Score a trial or repeat on test; its tally and predictions are written into its folder.
 
-    Yields one report: the metrics, and `latency_ms`.
+    Yields one report: the metrics.
+
+    Raises:
+        ArchitectureChangedError, ValueError: as `trained_model`.
+    """
+    device = limit_to_slot(context.slots)
+    data = seen_by(record.config, context.data)
+    model = trained_model(record, context, data).to(device)
+    directory = context.directory
+    task, test = TASKS[context.task], _split(data, "test")
+    batch_size = record.config["batch_size"]
+    with write_predictions(directory.predictions_file(record)) as predictions:
+        scored = score(
+            *(model, task, test, batch_size, device, predictions.add),
+            whole_scenes=context.whole_scenes,
+        )
+    tally = replace(scored.tally, scenes=np.array(test.scenes))
+    write_tally(directory.tally_file(record), tally)
+    yield Report(scored.metrics, last=True)
+
+
+def time_model(record: TrialRecord, context: TrialContext) -> Generator[Report]:
+    """Time the model of a trial, for a batch of one image and for one of its batch size.
+
+    Yields one report: the `latency`.
+
+    Raises:
+        ArchitectureChangedError, ValueError: as `trained_model`.
+    """
+    device = limit_to_slot(context.slots)
+    data = seen_by(record.config, context.data)
+    model = trained_model(record, context, data).to(device)
+    test = _split(data, "test")
+    one, full = (
+        batch_times(model, test, images, device) for images in (1, record.config["batch_size"])
+    )
+    latency = Latency(one=one, full=full, device=device_name(device))
+    yield Report({"latency": latency}, last=True)
+
+
+def trained_model(record: TrialRecord, context: TrialContext, data: Prepared) -> Model:
+    """The model of a trial or repeat with the weights of its best epoch.
 
     Raises:
         ArchitectureChangedError: the code now builds another model than the weights are of.
         ValueError: the weights are not of the trial's best epoch.
     """
-    device = limit_to_slot(context.slots)
-    data = seen_by(record.config, context.data)
     model = model_for(context.task, record.config, data)
-    directory = context.directory
-    file = directory.weights_file(record)
+    file = context.directory.weights_file(record)
     epoch = int(load_same(model, file)["epoch"])
     if epoch != record.best_epoch:
         raise ValueError(f"{file} is of epoch {epoch}, but the best epoch is {record.best_epoch}")
-    task, test = TASKS[context.task], _split(data, "test")
-    batch_size = record.config["batch_size"]
-    with write_predictions(directory.predictions_file(record)) as predictions:
-        scored = score(
-            *(model.to(device), task, test, batch_size, device, predictions.add),
-            whole_scenes=context.whole_scenes,
-        )
-    tally = replace(scored.tally, scenes=np.array(test.scenes))
-    write_tally(directory.tally_file(record), tally)
-    yield Report(scored.metrics | {"latency_ms": latency(model, test, device)}, last=True)
+    return model
 
 
 def _split(data: Prepared, name: str) -> Split:

@@ -35,10 +35,13 @@ class View(Protocol):
         """A stage that no arm needs any more has left its slot, unfinished."""
 
     def lost(self, name: str, why: str) -> None:
-        """A stage, trial, repeat or scoring has lost its worker or its files; it is tried again."""
+        """A stage, trial, repeat, scoring or timing has lost its worker or files: again."""
 
     def arms_stopped(self, arms: Collection[Arm]) -> None:
         """The arms that are stopped by hand from now on; others are not, or no longer."""
 
     def scoring(self, name: str, left: int) -> None:
         """A trial or repeat is being scored on test; `left` others that have ended will be."""
+
+    def timing(self, name: str, left: int) -> None:
+        """The model of a trial is being timed, alone; `left` others will be."""

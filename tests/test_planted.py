@@ -29,7 +29,7 @@ from runs.directory import RunDirectory
 from runs.errors import EosweepError
 from runs.factory import run_record, trial_record
 from runs.predictions import read_predictions, write_predictions
-from runs.records import StagesRecord, StopsRecord, TestRecord
+from runs.records import LatencyRecord, StagesRecord, StopsRecord, TestRecord
 from runs.tallies import PixelTally, read_tally, write_tally
 from sweeps.read import read_sweep
 from sweeps.resuming import ResumeFile
@@ -109,6 +109,7 @@ RUN_FILES = [
     State("stages.json", lambda run: RunDirectory(run).stages()),
     State("stops.json", lambda run: RunDirectory(run).stops()),
     State("test.json", lambda run: RunDirectory(run).test()),
+    State("latency.json", lambda run: RunDirectory(run).latency()),
     State("sweep.yaml", lambda run: check_run_directory(RunDirectory(run), sweep(), True)),
     State("sweep.yaml", lambda run: read_sweep(run / "sweep.yaml")),
     State("trials/000/weights.safetensors", open_trained),
@@ -143,6 +144,7 @@ def run_of_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     directory.write_stages(StagesRecord().stages)
     directory.write_stops(StopsRecord().arms)
     directory.write_test(TestRecord())
+    directory.write_latency(LatencyRecord())
     directory.sweep_file.write_text(SWEEP)
     (folder / "hub").mkdir()
     write_hub(folder, None, folder / "hub")

@@ -27,7 +27,8 @@ class TestedArm:
         seeds: how many models were scored.
         sample: what the bootstrap knows; None where the test images were not tallied.
         low, high: the 95 % interval of `score`; NaN without one.
-        latency_ms: median milliseconds of an image alone, mean over its models; NaN if unknown.
+        latency_ms: median milliseconds of a batch of one image; NaN if unknown.
+        images_per_s: at a full batch; NaN if unknown.
         seconds: of one training, mean over its models.
     """
 
@@ -42,6 +43,7 @@ class TestedArm:
     low: float
     high: float
     latency_ms: float
+    images_per_s: float
     seconds: float
 
 
@@ -110,6 +112,7 @@ def arms_on_test(run: Run) -> Tested:
                 low=low,
                 high=high,
                 latency_ms=_mean(own["latency_ms"].to_numpy("float64")),
+                images_per_s=_mean(own["images_per_s"].to_numpy("float64")),
                 seconds=_mean(own["seconds"].to_numpy("float64")),
             )
         )

@@ -20,7 +20,9 @@ from analysis.figures.style import (
     listed,
     new_canvas,
 )
+from analysis.latency import latency_notes
 from analysis.loading import AnalysisError, Run
+from analysis.statistics.costs import packing_notes
 from analysis.statistics.pareto import COSTS, Cost, Pareto, pareto
 from analysis.wording import number
 
@@ -32,7 +34,7 @@ _UNITS: dict[Cost, tuple[float, str]] = {
 }
 _SHORT: dict[Cost, str] = {
     "seconds": "to train",
-    "latency_ms": "an image",
+    "latency_ms": "for an image",
     "parameters": "",
     "usd": "for the arm's trials",
 }
@@ -86,6 +88,8 @@ def _draw_cost(axes: Axes, one: Pareto, cost: Cost, looks: dict[int, Look]) -> N
             axes.errorbar(
                 arm["cost"], arm["score"], arm["deviation"], color=colour, linewidth=0.8, zorder=2
             )
+        if np.isfinite(arm["low"]):
+            axes.hlines(arm["score"], arm["low"], arm["high"], color=colour, linewidth=0.8)
         axes.plot(
             arm["cost"],
             arm["score"],
@@ -115,7 +119,14 @@ def _handles(run: Run, looks: dict[int, Look]) -> list[Line2D]:
 
 def _caption(run: Run, found: dict[Cost, Pareto], split: str, looks: dict[int, Look]) -> str:
     costs = "; ".join(f"{_UNITS[cost][1]} {COSTS[cost]}" for cost in found)
-    repeats = " Bars: one standard deviation over repeats." if len(run.repeats) else ""
+    repeats = " Upright bars: one standard deviation over repeats." if len(run.repeats) else ""
+    flat = " Flat bars: quartiles." if "latency_ms" in found and run.latencies else ""
+    measured = "".join(
+        f" {note}"
+        for cost, notes in (("latency_ms", latency_notes), ("seconds", packing_notes))
+        if cost in found
+        for note in notes(run)
+    )
     lacking = sorted({arm for one in found.values() for arm in one.missing})
     without = (
         " Not in every panel, without a score, a cost or a finished training: "
@@ -129,7 +140,7 @@ def _caption(run: Run, found: dict[Cost, Pareto], split: str, looks: dict[int, L
     return (
         f"{run.record.metric} on {split} against cost (n = {count} arms). Filled, and on the "
         f"line: arms that no other one beats in one without losing in the other. Costs: {costs}."
-        f"{small}{repeats}{without}"
+        f"{small}{repeats}{flat}{without}{measured}"
     )
 
 

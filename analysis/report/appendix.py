@@ -9,7 +9,7 @@ from analysis.loading import Run
 from analysis.ranking.trials import STATUS_COLUMNS, rank_trials
 from analysis.report.drawn import Drawn
 from analysis.report.parts import Grid, Listing, Section, grid, grid_of
-from analysis.statistics.costs import cost_notes, costs_of
+from analysis.statistics.costs import costs_of, money_notes, packing_notes
 from analysis.tables.ranking import (
     finished_alone,
     stopped_arms,
@@ -195,8 +195,8 @@ def _arm_costs(run: Run, numbers: Mapping[int, int]) -> Grid:
     by = "usd" if "usd" in costs else "trials' seconds"
     costs = costs.sort_values(by, ascending=False, kind="stable")
     arms = [numbers[arm] for arm in costs.index]
-    of_money = cost_notes(run)[:1] if "usd" in costs else ()
-    return grid_of(costs, "costs", "What each arm took", ("arm",), of_money, arms)
+    notes = [*money_notes(run), *packing_notes(run)]
+    return grid_of(costs, "costs", "What each arm took", ("arm",), notes, arms)
 
 
 def _stages(run: Run) -> Grid:

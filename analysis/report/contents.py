@@ -63,7 +63,7 @@ def reported(run: Run, pictures: Path, now: datetime) -> Report:
             *findings.screen(run),
             findings.budget(drawn),
             findings.mattered(run, drawn),
-            findings.tradeoff(drawn),
+            findings.tradeoff(run, numbers, drawn),
             findings.errors(run, numbers, drawn),
             findings.pictures(drawn),
             appendix.left_out(run),

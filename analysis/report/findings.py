@@ -6,16 +6,17 @@ from dataclasses import replace
 import pandas as pd
 
 from analysis.figures import FIGURES
+from analysis.latency import latency_notes, speeds_of
 from analysis.loading import AnalysisError, Run
 from analysis.ranking.arms import Ranking
 from analysis.ranking.comparable import data_notes
 from analysis.report.drawn import Drawn, not_shown
-from analysis.report.parts import Grid, Section, grid
+from analysis.report.parts import Grid, Section, grid, grid_of
 from analysis.statistics.effects import Effects, effects
 from analysis.statistics.importance import SHUFFLES, importances
 from analysis.tables.classes import class_notes, class_scores, seed_notes
 from analysis.tables.factors import FACTOR_TITLES, factor_table, tables_of
-from analysis.tables.ranking import ranking_table, score_notes
+from analysis.tables.ranking import ranking_table, readable, score_notes
 from analysis.tables.references import reference_notes, references_of
 from analysis.tables.screen import screen_table
 from analysis.tables.table import Table
@@ -127,11 +128,12 @@ def mattered(run: Run, drawn: Drawn) -> Section:
     )
 
 
-def tradeoff(drawn: Drawn) -> Section:
+def tradeoff(run: Run, numbers: Mapping[int, int], drawn: Drawn) -> Section:
     """Quality against seconds, latency, parameters and money."""
     return Section(
         anchor="tradeoff",
         title="Quality against cost",
+        grids=(_speeds(run, numbers),) if run.latencies else (),
         plates=drawn.plates("tradeoff"),
         absent=drawn.absent("tradeoff"),
     )
@@ -160,6 +162,15 @@ def pictures(drawn: Drawn) -> Section:
         map=drawn.map,
         absent=(not_shown(what, drawn.no_pictures),) if drawn.no_pictures else (),
     )
+
+
+def _speeds(run: Run, numbers: Mapping[int, int]) -> Grid:
+    speeds = speeds_of(run, run.record.metric).dropna().sort_values("latency_ms")
+    arms = [run.record.arms[arm].title for arm in speeds.index]
+    frame = readable(speeds.assign(arm=arms)[["arm", *speeds.columns]], marks=False)
+    shown = [numbers[arm] for arm in speeds.index]
+    caption = "How fast each arm's model is"
+    return grid_of(frame, "speeds", caption, ("arm",), latency_notes(run), shown)
 
 
 def _class_grids(run: Run, numbers: Mapping[int, int]) -> tuple[Grid, ...]:

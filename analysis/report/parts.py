@@ -17,7 +17,7 @@ from analysis.figures.style import RC, Sketch
 from analysis.loading import AnalysisError
 from analysis.pictures import Picture
 from analysis.report.map_drawing import DrawnMap
-from analysis.tables.ranking import INTERVAL, SPREAD
+from analysis.tables.ranking import INTERVAL, QUARTILES, SPREAD
 from analysis.tables.references import REF
 from analysis.tables.table import Table
 
@@ -175,7 +175,11 @@ def grid(
     """
     columns = table.columns()
     heads = tuple(
-        Head(one.header, one.numeric or one.header in {SPREAD, INTERVAL}, one.header in names)
+        Head(
+            one.header,
+            one.numeric or one.header in {SPREAD, INTERVAL, QUARTILES},
+            one.header in names,
+        )
         for one in columns
     )
     cells = [

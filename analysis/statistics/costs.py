@@ -26,22 +26,40 @@ def costs_of(run: Run, devices_differ: bool = False) -> pd.DataFrame:
 
 
 def cost_notes(run: Run) -> list[str]:
-    """What `usd` is made of, each stage once, and what the repeats took."""
-    notes = []
+    """What seconds and `usd` are made of, each stage once, and what the repeats took."""
+    notes = [*money_notes(run), *packing_notes(run)]
     if run.stages:
         stages = "; ".join(_stage_text(run, stage) for stage in run.stages)
         notes.append(f"Initial weights, which the column seconds leaves out: {stages}.")
     if len(run.repeats):
         notes.append(_repeats_note(run))
-    if cost := run.record.cost:
-        slots = count(run.record.slots.per_machine, "slot")
-        shares = " and its shares of the initial weights below" if run.stages else ""
-        notes.insert(
-            0,
-            f"usd is for the seconds of an arm's trials{shares}, at {number(cost.usd_per_hour)} "
-            f"USD an hour for a machine of {slots}.",
-        )
     return notes
+
+
+def money_notes(run: Run) -> list[str]:
+    """What `usd` is made of, if there is a price."""
+    if run.record.cost is None:
+        return []
+    slots = count(run.record.slots.per_machine, "slot")
+    shares = " and its shares of the initial weights below" if run.stages else ""
+    return [
+        f"usd is for the seconds of an arm's trials{shares}, at "
+        f"{number(run.record.cost.usd_per_hour)} USD an hour for a machine of {slots}."
+    ]
+
+
+def packing_notes(run: Run) -> list[str]:
+    """How many trials shared what the seconds are of, if they did."""
+    slots = run.record.slots
+    if slots.together == 1:
+        return []
+    where = "one GPU" if slots.gpu else "one machine"
+    each = f"{number(slots.gpu)} of it" if slots.gpu else count(slots.cpu, "CPU core")
+    what = "Seconds and usd" if run.record.cost else "Seconds"
+    return [
+        f"{what} are of trials that ran up to {slots.together} at once on {where}, {each} each: "
+        "alone, a trial would be faster."
+    ]
 
 
 def _repeats_note(run: Run) -> str:

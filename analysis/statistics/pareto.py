@@ -1,6 +1,7 @@
 """Quality against cost: the arms that no other arm dominates."""
 
 from dataclasses import dataclass
+from math import nan
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ Cost = Literal["seconds", "latency_ms", "parameters", "usd"]
 
 COSTS: dict[Cost, str] = {
     "seconds": "to train the arm's best configuration once",
-    "latency_ms": "for one image, alone",
+    "latency_ms": "for a batch of one image",
     "parameters": "in the model",
     "usd": "for all trials of the arm and its shares of initial weights",
 }
@@ -29,8 +30,9 @@ class Pareto:
     Attributes:
         arms: a row an arm that has both, cheapest first: `arm` (position in
             `run.record.arms`), `score`, `deviation` (standard deviation over its repeats,
-            NaN without them), `cost`, `front` (no other arm scores as high for
-            less, nor higher for as little).
+            NaN without them), `cost`, `low` and `high` (its quartiles over the runs of a latency,
+            NaN of other costs), `front` (no other arm scores as high for less, nor higher for as
+            little).
         split: what the scores are on, `test` or `validation`.
         missing: positions of the arms with a trial that lack the score or the cost, or were not
             trained as far as the others.
@@ -68,6 +70,8 @@ def pareto(run: Run, cost: Cost, metric: str | None = None) -> Pareto:
             "score": means[split].mean(),
             "deviation": means[split].std(),
             "cost": _costs(run, models, cost),
+            "low": means["latency_low"].mean() if cost == "latency_ms" else nan,
+            "high": means["latency_high"].mean() if cost == "latency_ms" else nan,
         }
     )
     if found["cost"].isna().all():

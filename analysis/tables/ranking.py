@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.latency import latency_notes, speeds_of
 from analysis.loading import Run
-from analysis.ranking.arms import Ranking, rank_runs
+from analysis.ranking.arms import RankedArm, Ranking, rank_runs
 from analysis.ranking.comparable import data_notes, names_of
 from analysis.ranking.trials import STATUS_COLUMNS, rank_trials
 from analysis.ranking.uncertainty import TIED, uncertainty_notes
@@ -17,11 +18,11 @@ from analysis.tables.formats import Format, write
 from analysis.tables.references import REF, reference_notes, references_of, with_references
 from analysis.tables.table import Table
 from analysis.unfinished import unfinished_notes
-from analysis.wording import MISSING, command, count
+from analysis.wording import MISSING, command, count, number
 from runs.records import ENDED, References
 from runs.skipped import by_reason
 
-SPREAD, INTERVAL = "± (seeds)", "95 % CI"
+SPREAD, INTERVAL, QUARTILES = "± (seeds)", "95 % CI", "quartiles"
 
 SAMPLE_WARNING = (
     "SAMPLE: these scores are on the embedded synthetic sample and say nothing about real data."
@@ -83,7 +84,7 @@ def show_paper_table(
     width: int | None = None,
     styled: bool = False,
 ) -> str:
-    """The table of a paper: each arm's score on test, how sure it is, and its cost.
+    """The table of a paper: each arm's score on test, how sure it is, its cost and its speed.
 
     Args:
         runs: one, or several as `show_comparison` takes them.
@@ -96,8 +97,16 @@ def show_paper_table(
     sources = [*references_of(runs), *references]
     ranking = rank_runs(runs, metric)
     left_out = ["best", "median", "mean", "finished", *STATUS_COLUMNS.values(), "epochs"]
-    short = replace(ranking, frame=ranking.frame.drop(columns=left_out, errors="ignore"))
-    return write(ranking_table(short, sources, format), format, width=width, styled=styled)
+    frame = ranking.frame.drop(columns=left_out, errors="ignore").join(_speeds(ranking))
+    table = ranking_table(replace(ranking, frame=frame), sources, format)
+    return write(table, format, width=width, styled=styled)
+
+
+def _speeds(ranking: Ranking) -> pd.DataFrame:
+    """What `speeds_of` has of each row."""
+    each = [speeds_of(run, ranking.metric) for run in ranking.runs]
+    rows = pd.MultiIndex.from_tuples(ranking.arms, names=RankedArm._fields)
+    return pd.concat(each, keys=range(len(each))).reindex(rows).set_axis(ranking.frame.index)
 
 
 def ranking_table(
@@ -124,6 +133,7 @@ def ranking_table(
             *data_notes(runs),
             *reference_notes(sources, metric, sample),
             *_of_each(runs, cost_notes),
+            *(_of_each(runs, latency_notes) if "latency_ms" in frame else ()),
             *_of_each(runs, _left_out),
         ),
         context=context_of(runs, metric),
@@ -302,7 +312,7 @@ def stopped_arms(run: Run) -> list[str]:
 
 
 def readable(arms: pd.DataFrame, *, marks: bool) -> pd.DataFrame:
-    """`arms.rank_arms` with the deviation and the seeds in one column, the bounds in another.
+    """`arms.rank_arms` with the deviation and the seeds in one column, two bounds in another.
 
     Args:
         arms: perhaps with published rows below.
@@ -314,10 +324,12 @@ def readable(arms: pd.DataFrame, *, marks: bool) -> pd.DataFrame:
             columns[SPREAD] = _cells(arms, _spread)
         elif name == "ci_low":
             columns[INTERVAL] = _cells(arms, _bounds)
+        elif name == "latency_low":
+            columns[QUARTILES] = _cells(arms, _quartiles)
         elif name == "tied" and marks:
             columns[name] = arms["tied"].map({True: TIED, False: ""}).fillna(MISSING)
             columns[name].iloc[0] = "first"
-        elif name not in {"seeds", "ci_high", "difference", "p", "tied"}:
+        elif name not in {"seeds", "ci_high", "difference", "p", "tied", "latency_high"}:
             columns[name] = arms[name]
     return pd.DataFrame(columns)
 
@@ -337,3 +349,9 @@ def _bounds(row: dict[Any, Any]) -> str:
     if pd.isna(row["ci_low"]):
         return MISSING
     return f"[{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
+
+
+def _quartiles(row: dict[Any, Any]) -> str:
+    if pd.isna(row["latency_low"]):
+        return MISSING
+    return f"[{number(row['latency_low'])}, {number(row['latency_high'])}]"

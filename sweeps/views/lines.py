@@ -72,5 +72,8 @@ class Lines:
     def scoring(self, name: str, left: int) -> None:
         self._line(f"{name}: scoring on test" + (f", {left} more to do" if left else ""))
 
+    def timing(self, name: str, left: int) -> None:
+        self._line(f"{name}: timing" + (f", {left} more to do" if left else ""))
+
     def _line(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -56,8 +56,7 @@ class Screen:
         self.made: set[str] = set()
         self.seconds_per_epoch: dict[str, float] = {}
         self.running: dict[str, TrialRecord] = {}
-        self.to_score: int | None = None
-        self.on_test = ""
+        self.closing = ""
         self.stopped: Collection[Arm] = ()
         self.live = Live(
             console=console,
@@ -111,7 +110,10 @@ class Screen:
         self.stopped = arms
 
     def scoring(self, name: str, left: int) -> None:
-        self.to_score, self.on_test = left, name
+        self.closing = f"scoring {name} on test, {left} more to do"
+
+    def timing(self, name: str, left: int) -> None:
+        self.closing = f"timing {name}, {left} more to do"
 
     def render(self) -> Group:
         """The whole view at this moment; a line less than the terminal has."""
@@ -170,7 +172,7 @@ class Screen:
         return [_line(told, "bold"), bar]
 
     def _units_left(self, trials: Sequence[TrialRecord], repeats: Sequence[TrialRecord]) -> float:
-        named = bool(repeats) or self.to_score is not None
+        named = bool(repeats or self.closing)
         over = named and all(record.ended for record in trials)
         of_trials = 0.0 if over else self.forecast.left_of_trials(trials, self.stopped)
         return of_trials + self.forecast.left_of_repeats(repeats)
@@ -183,8 +185,8 @@ class Screen:
         repeats: Sequence[TrialRecord],
     ) -> str:
         """Time left, from how long what is done has taken."""
-        if self.to_score is not None and not self.running:
-            return f"scoring {self.on_test} on test, {self.to_score} more to do"
+        if self.closing and not self.running:
+            return self.closing
         seconds = seconds_left(
             left,
             done,

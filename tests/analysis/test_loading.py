@@ -110,7 +110,7 @@ def test_repeats_are_neither_trials_nor_epochs_of_the_search(repeated: Path) -> 
     assert run.epochs["number"].unique().tolist() == [0, 1, 2, 3, 4, 5]
 
 
-def test_scores_of_repeats_on_test_come_with_their_latency(repeated: Path) -> None:
+def test_latency_among_the_scores_of_an_earlier_version_is_read(repeated: Path) -> None:
     run = analysis.load(repeated)
     assert [run.test[name]["latency_ms"] for name in run.repeats["name"]] == [7.5] * 6
 

@@ -27,7 +27,7 @@ def driver_killed(sweep: Sweep, running: Running, chance: random.Random) -> Ende
 
 def worker_killed(sweep: Sweep, running: Running, chance: random.Random) -> Ended:
     """Whichever worker is at work; the sweep does not need a person."""
-    running.kill(r"^(trial|weights|test) ")
+    running.kill(r"^(trial|weights|test|timing) ")
     return running.end()
 
 

@@ -106,15 +106,12 @@ class Sweep:
         return {"PYTHONPATH": str(hook.parent)}
 
     def outcome(self) -> dict[str, Any]:
-        """Trials, repeats and scores on test, without what depends on the clock."""
+        """Trials, repeats, scores on test and what was timed, without what depends on the clock."""
         trainings = [*self.run.trials(), *self.run.repeats()]
         kept = ("number", "of", "arm", "config", "status", "score", "best_epoch")
         rows = {one.name: one.model_dump(mode="json", include={*kept}) for one in trainings}
-        scores = {
-            name: {metric: value for metric, value in of.items() if metric != "latency_ms"}
-            for name, of in self.run.test().scores.items()
-        }
-        return {"trainings": rows, "test": scores}
+        timed = sorted(self.run.latency().models)
+        return {"trainings": rows, "test": self.run.test().scores, "timed": timed}
 
 
 @dataclass

@@ -71,7 +71,11 @@ class Nodes:
     def jobs_on(self, index: int) -> list[str]:
         """What the workers of a node are doing, by the titles of their processes."""
         titles = (title for _, title in titled(self.processes[index].pid))
-        return [title for title in titles if title.startswith(("trial ", "weights ", "test "))]
+        return [
+            title
+            for title in titles
+            if title.startswith(("trial ", "weights ", "test ", "timing "))
+        ]
 
     def lose(self, index: int) -> None:
         """Kill -9 all processes of a node at once."""

@@ -9,8 +9,8 @@ import pytest
 
 from runs.arms import Arm
 from runs.directory import RunDirectory, RunDirectoryError
-from runs.factory import run_record, trial_record, write_run
-from runs.records import StageRecord, TestRecord
+from runs.factory import latency_of, run_record, trial_record, write_run
+from runs.records import LatencyRecord, StageRecord, TestRecord
 
 A, B = Arm({"backbone": "a"}), Arm({"backbone": "b"})
 
@@ -41,6 +41,9 @@ def test_everything_is_read_as_it_was_written(run: RunDirectory) -> None:
     (stage,) = run.stages()
     assert stage.arms == (A,)
     assert run.test() == TestRecord(scores={"000-a": {"mIoU": 0.25, "latency_ms": None}})
+    assert run.latency() == LatencyRecord(), "of a run that was not timed"
+    run.write_latency(latencies := LatencyRecord(models={"000-a": latency_of(5.0)}))
+    assert run.latency() == latencies
     assert run.training("000-a-seed1") == repeat
     assert run.training() == repeat, "the winner"
 

@@ -104,7 +104,7 @@ def flip(content: bytes, random: np.random.Generator) -> bytes:
     return bytes(flipped)
 
 
-RECORDS = {"run.json", "trial.json", "test.json"}
+RECORDS = {"run.json", "trial.json", "test.json", "latency.json"}
 
 
 @pytest.mark.slow

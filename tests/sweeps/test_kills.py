@@ -63,13 +63,15 @@ class Witness:
 
     def scoring(self, name: str, left: int) -> None: ...
 
+    def timing(self, name: str, left: int) -> None: ...
+
 
 class Killer(Witness):
-    """Kills the worker once at each kind of moment: in a stage, a trial, a repeat, a scoring."""
+    """Kills the worker once at each kind of moment: in a stage, a trial, a scoring, …."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.left = {"stage", "trial", "paused", "repeat", "scoring"}
+        self.left = {"stage", "trial", "paused", "repeat", "scoring", "timing"}
 
     def stage_epoch(self, name: str, epoch: int, epochs: int, loss: float) -> None:
         if epoch == 2:
@@ -85,6 +87,9 @@ class Killer(Witness):
     def scoring(self, name: str, left: int) -> None:
         self._kill("scoring")
 
+    def timing(self, name: str, left: int) -> None:
+        self._kill("timing")
+
     def _kill(self, moment: str) -> None:
         if moment in self.left:
             self.left.remove(moment)
@@ -96,7 +101,7 @@ def workers() -> Iterator[psutil.Process]:
     """The processes of this process's Ray that do jobs."""
     for process, title in titled(os.getpid()):
         other = any(word in title for word in ("ray::IDLE", "Agent"))
-        if title.startswith(("ray::", "trial ", "weights ", "test ")) and not other:
+        if title.startswith(("ray::", "trial ", "weights ", "test ", "timing ")) and not other:
             yield process
 
 
@@ -152,11 +157,9 @@ def results_of(directory: RunDirectory) -> list[Any]:
         [{key: value for key, value in epoch.items() if key not in timed} for epoch in one.epochs]
         for one in records
     ]
-    scores = directory.test().scores
-    for one in scores.values():
-        one.pop("latency_ms")
+    scores, models = directory.test().scores, sorted(directory.latency().models)
     told = {"epochs", "seen", "seconds", "retries"}
-    return [[one.model_dump(exclude=told) for one in records], epochs, scores]
+    return [[one.model_dump(exclude=told) for one in records], epochs, scores, models]
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +177,7 @@ def test_a_run_whose_workers_are_killed_is_the_quiet_run(
     plan, killer = plan_of("killed", tmp_path, tmp_path / "cache", ray_cluster), Killer()
     run(plan, killer)
     assert killer.left == set()
-    assert len(killer.losses) == 5, "of a waiting worker, its next job is lost"
+    assert len(killer.losses) == 6, "of a waiting worker, its next job is lost"
     assert {why for _, why in killer.losses} == {"its worker died or was killed"}
     assert results_of(plan.directory) == quiet
     assert sum(record.retries for record in trained(plan.directory)) == 3

@@ -242,6 +242,8 @@ class Silent:
 
     def scoring(self, name: str, left: int) -> None: ...
 
+    def timing(self, name: str, left: int) -> None: ...
+
 
 @pytest.fixture(scope="module")
 def failing(
@@ -445,9 +447,19 @@ def test_tallies_of_single_images_add_up_to_the_scores_on_test(transfer: Plan) -
         (_, wrong), (missed, right) = tally.confusion.sum(axis=0)
         of_trial = scores[trial.name]
         assert of_trial["IoU/landslide"] == pytest.approx(right / (right + wrong + missed))
-        assert (of_trial["latency_ms"] or 0) > 0
         found = read_predictions(directory.predictions_file(trial), test.names)
         assert sum(int((image["mask"] == 1).sum()) for image in found) >= right
+
+
+def test_each_arm_is_timed_for_one_image_and_for_a_full_batch(transfer: Plan) -> None:
+    models = transfer.directory.latency().models
+    trials = transfer.directory.trials()
+    assert models.keys() == {one.name for one in trials}
+    for trial in trials:
+        one, full = models[trial.name].one, models[trial.name].full
+        assert (one.images, full.images) == (1, trial.config["batch_size"])
+        assert 0 < one.low <= one.median <= one.high
+        assert models[trial.name].device == "cpu"
 
 
 def test_run_records_how_images_are_made_ready_for_the_model(transfer: Plan) -> None:

@@ -9,9 +9,10 @@ import pytest
 from rich.console import Console
 
 from runs.arms import Arm
+from runs.factory import latency_of
 from runs.records import TrialRecord
 from sweeps.agenda import Agenda
-from sweeps.jobs import Job, MakeStage, Score, Train
+from sweeps.jobs import Job, MakeStage, Score, Time, Train
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan, make_plan
 from sweeps.reports import Report
@@ -55,6 +56,8 @@ def report_of(agenda: Agenda, job: Job) -> Report:
     """What a worker would tell next; scores are made up, and the best are those of `GOOD`."""
     if isinstance(job, Score):
         return Report({"AP50": 0.5}, last=True)
+    if isinstance(job, Time):
+        return Report({"latency": latency_of(1.0)}, last=True)
     assert isinstance(job, Train)
     training = job.training
     ledger = agenda.trials if training.group == "trials" else agenda.repeats

@@ -155,6 +155,14 @@ def _points_of(
     arms["front"] = on_front(arms["score"].to_numpy("float64"), arms["cost"].to_numpy("float64"))
     arms = arms.sort_values(["cost", "score"], ascending=[True, False])
     return tuple(
-        Point(row["arm"], row["cost"], row["score"], known(row["deviation"]), row["front"])
+        Point(
+            arm=row["arm"],
+            cost=row["cost"],
+            score=row["score"],
+            deviation=known(row["deviation"]),
+            low=known(row["low"]),
+            high=known(row["high"]),
+            front=row["front"],
+        )
         for row in arms.to_dict("records")
     )

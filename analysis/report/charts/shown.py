@@ -59,6 +59,8 @@ class Point:
     cost: float
     score: float
     deviation: float | None
+    low: float | None
+    high: float | None
     front: bool
 
 

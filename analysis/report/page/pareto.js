@@ -77,8 +77,9 @@ function drawDeviation(params, api) {
   return { type: "line", shape: { x1: x, x2: x, y1: low, y2: high }, style: { stroke: colours().quiet, lineWidth: 1 } };
 }
 
-function pointTip({ arm, score, deviation, cost, front }, name, metric) {
+function pointTip({ arm, score, deviation, cost, low, high, front }, name, metric) {
   const lines = [[`${metric} (${shown.split})`, scoreText(score)], [shown.costs[name], numberText(cost)]];
+  if (low !== null) lines.push(["quartiles", `${numberText(low)} to ${numberText(high)}`]);
   if (deviation !== null) lines.push(["± over repeats", scoreText(deviation)]);
   lines.push(["on the front", front ? "yes" : "no"]);
   return tip(shown.arms[arm].title, lines);

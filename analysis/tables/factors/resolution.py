@@ -1,7 +1,9 @@
 """Score against resolution and cost as a table."""
 
 from analysis.factors.resolution import FACTOR, Resolution, resolution
+from analysis.latency import latency_notes
 from analysis.loading import Run
+from analysis.statistics.costs import packing_notes
 from analysis.tables.factors.ablation import means_of
 from analysis.tables.factors.rows import (
     gain_notes,
@@ -40,6 +42,7 @@ def resolution_table(run: Run, format: Format) -> Table:
             OPERATIONS: found.operations[one.arm],
             "seconds": one.seconds,
             "latency_ms": one.latency_ms,
+            **({"images_per_s": one.images_per_s} if run.latencies else {}),
         }
         for line, size, one in kept
     ]
@@ -53,8 +56,9 @@ def resolution_notes(run: Run, found: Resolution) -> list[str]:
     return [
         f"Is a higher resolution worth its cost? {FACTOR} is the side, in px, at which the model "
         f"sees an image; all arms are scored at {frame} px. {OPERATIONS}: 10⁹ floating-point "
-        "operations of an epoch, counted before the first trial; seconds: of one training; "
-        "latency_ms: of one test image alone.",
+        "operations of an epoch, counted before the first trial; seconds: of one training.",
+        *latency_notes(run),
+        *packing_notes(run),
         *(gain_sentence(one, FACTOR) + _price(found, one.level) for one in means_of(found.gains)),
         *gain_notes(found.tested, found.gains),
         *score_notes(found.tested),

@@ -81,3 +81,24 @@ def test_every_stage_is_told_once_with_or_without_a_price(folder: Path, changed:
     assert "mae-ab, 90 s on cuda, 0.09 USD, for 1 arm;" in below
     assert "teacher-cd, 60 s on cpu, 0.06 USD, shared equally by 3 arms." in below
     assert below.count("mae-ab") == below.count("teacher-cd") == 1
+
+
+@pytest.mark.parametrize(
+    ("slots", "said"),
+    [
+        (
+            {"count": 8, "gpu": 0.25, "per_machine": 8},
+            "up to 4 at once on one GPU, 0.25 of it",
+        ),
+        ({"count": 2, "gpu": 0.1, "per_machine": 2}, "up to 2 at once on one GPU, 0.1 of it"),
+        ({"count": 4, "per_machine": 2}, "up to 2 at once on one machine, 1 CPU core each"),
+        ({"count": 4, "gpu": 1.0, "per_machine": 4}, None),
+        ({"count": 4, "per_machine": 1}, None),
+    ],
+)
+def test_how_many_trials_shared_what_the_seconds_are_of(
+    changed: Changed, slots: dict[str, float], said: str | None
+) -> None:
+    told = shown(changed(slots=SLOTS | slots))
+    assert ("are of trials that ran" in told) == (said is not None)
+    assert said is None or said in told

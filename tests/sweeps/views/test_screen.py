@@ -113,3 +113,12 @@ def test_time_left_is_measured_and_shared_by_the_slots() -> None:
 )
 def test_duration_reads_well(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_what_is_timed_is_said_when_all_else_is_done(make_screen: MakeScreen) -> None:
+    screen = make_screen(100, 30)
+    screen.timing("003-a", 2)
+    assert "timing" not in drawn(screen)[0], "trials are running"
+    for record in list(screen.running.values()):
+        screen.trial_ended(record)
+    assert "timing 003-a, 2 more to do" in drawn(screen)[0]
