@@ -3,6 +3,7 @@
 Examples:
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --dry-run
+    .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --dry-run --for h100
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml dataset.root=/data/landslide4sense
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --resume
     .venv/bin/python tune_main.py sweeps/landslide_backbones.yaml --resume budget.trials=96
@@ -16,6 +17,7 @@ and 130, continue with --resume).
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +46,12 @@ def arguments() -> argparse.Namespace:
         help="replaces a value of the file: budget.trials=6 dataset.root=/data/l4s",
     )
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    parser.add_argument(
+        "--for",
+        dest="card",
+        metavar="CARD",
+        help="with --dry-run: plan for a machine with this GPU: does every arm fit? (h100, t4, …)",
+    )
     parser.add_argument(
         "--resume", action="store_true", help="continue an interrupted run with its overrides"
     )
@@ -74,6 +82,8 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_intermixed_args()
     if options.retry_failed and not options.resume:
         parser.error("--retry-failed needs --resume")
+    if options.card is not None and not options.dry_run:
+        parser.error("--for needs --dry-run")
     return options
 
 
@@ -105,9 +115,11 @@ def plan_and_run(options: argparse.Namespace) -> int:
     console = Console()
     with Shown(console) as progress:
         progress.step(f"reading {options.sweep}")
+        from sweeps.cards import card_named, this_card
         from sweeps.nodes import cluster_address, cluster_nodes, present_token
         from sweeps.read import read_sweep
 
+        named = None if options.card is None else card_named(options.card)
         overrides = overrides_of(options, progress)
         sweep = read_sweep(options.sweep, overrides, progress)
         address = cluster_address(sweep.cluster)
@@ -117,16 +129,22 @@ def plan_and_run(options: argparse.Namespace) -> int:
         from sweeps.execution import Order, execute
         from sweeps.slots import this_machine
 
+        machines = [this_machine()] if nodes is None else nodes
+        if named is not None:
+            machines = [replace(one, gpus=max(1, one.gpus)) for one in machines]
+        own = this_card() if nodes is None and sweep.resources.gpu else None
+
     order = Order(
         file=options.sweep,
         overrides=overrides,
         results=options.results,
         cache=options.cache,
         address=address,
-        machines=[this_machine()] if nodes is None else nodes,
+        machines=machines,
         dry_run=options.dry_run,
         resume=options.resume,
         retry_failed=options.retry_failed,
+        card=named or own,
     )
     return execute(sweep, order, console)
 

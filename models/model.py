@@ -36,9 +36,12 @@ class Model(nn.Module, ABC):
     Attributes:
         reads_maps: of the backbone, it uses what calling it gives, and nothing inside: only then
             can the maps of a frozen network be kept.
+        reads_values: it looks at values of tensors outside PyTorch, so that it cannot be run on
+            tensors without any, see `models.memory`.
     """
 
     reads_maps: bool = True
+    reads_values: bool = False
 
     @property
     @abstractmethod

@@ -40,7 +40,7 @@ class Resized(Model):
             )
         self.model = model
         self.size = model.backbone.image_size
-        self.reads_maps = model.reads_maps
+        self.reads_maps, self.reads_values = model.reads_maps, model.reads_values
 
     @property
     def backbone(self) -> Backbone:

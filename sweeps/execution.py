@@ -11,6 +11,7 @@ from rich.console import Console
 from runs.directory import RunDirectory
 from runs.shown import Shown
 from runs.storage import StorageError
+from sweeps.cards import Card
 from sweeps.cluster import RayNotStartedError, cluster
 from sweeps.commands import from_here, module, typed_command
 from sweeps.disk import check_disk
@@ -49,6 +50,7 @@ class Order:
         dry_run: print the plan and stop.
         resume: continue a run that was begun.
         retry_failed: train again what has failed.
+        card: the GPU that trials run on; None if it is not known.
     """
 
     file: Path
@@ -60,6 +62,7 @@ class Order:
     dry_run: bool
     resume: bool
     retry_failed: bool
+    card: Card | None
 
 
 def execute(sweep: Sweep, order: Order, console: Console) -> int:
@@ -97,6 +100,7 @@ def _execute(sweep: Sweep, order: Order, console: Console, screen: Screened | No
                 order.machines,
                 resume=order.resume,
                 screen=screen,
+                card=order.card,
                 progress=progress,
             )
         show_plan(plan, console)

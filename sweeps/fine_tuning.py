@@ -98,7 +98,7 @@ def training_notes(sweep: Sweep, models: Mapping[Arm, Model]) -> tuple[str, ...]
         for arm, model in models.items()
         if set(possible(sweep, arm, "effective_batch"))
         - {None, *possible(sweep, arm, "batch_size")}
-        and _batch_norms(model, frozen=recipes[arm].frozen)
+        and batch_norms(model, frozen=recipes[arm].frozen)
     ]
     frozen = [arm for arm, recipe in recipes.items() if recipe.frozen and recipe.keep_features]
     changed = [arm for arm in frozen if recipes[arm].changes_images and models[arm].reads_maps]
@@ -112,10 +112,11 @@ def training_notes(sweep: Sweep, models: Mapping[Arm, Model]) -> tuple[str, ...]
     return tuple(f"{note}: {_some(arms, len(models))}" for note, arms in notes.items() if arms)
 
 
-def _batch_norms(model: Model, *, frozen: bool) -> bool:
-    """Whether a layer that is trained normalises over the images of a batch."""
+def batch_norms(model: Model, *, frozen: bool) -> list[str]:
+    """The kinds of the trained layers that normalise over the images of a batch."""
     left: set[nn.Module] = set(model.backbone.network.modules()) if frozen else set()
-    return any(isinstance(part, _BatchNorm) and part not in left for part in model.modules())
+    trained = (part for part in model.modules() if part not in left)
+    return sorted({type(part).__name__ for part in trained if isinstance(part, _BatchNorm)})
 
 
 def _some(arms: Collection[Arm], of: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -27,6 +28,7 @@ from runs.errors import EosweepError, did_you_mean
 from runs.progress import UNSEEN, Progress
 from runs.records import ProbeRecord, RunRecord, SkippedArm
 from runs.skipped import by_reason
+from sweeps.cards import Card
 from sweeps.check import unlabelled
 from sweeps.faults import SweepError
 from sweeps.fine_tuning import check_layers, kept_bytes, training_notes
@@ -40,6 +42,9 @@ from sweeps.space import arms_of, complete, heads_of
 from sweeps.stages import import_weights, in_order, stage_for
 from sweeps.stored_run import open_sync
 from sweeps.sync import Sync
+
+if TYPE_CHECKING:
+    from sweeps.memory import Memory
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Plan:
         sync: brings files from and to nodes that do not see the folders of this one.
         features: bytes of the features that are kept, of each arm whose frozen backbone's are.
         notes: what a person should know of how the arms are trained.
+        memory: what the arms need of a GPU; None where no card is known.
     """
 
     sweep: Sweep
@@ -80,6 +86,7 @@ class Plan:
     sync: Sync
     features: dict[Arm, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    memory: "Memory | None" = None
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -144,6 +151,7 @@ def make_plan(
     *,
     resume: bool = False,
     screen: Screened | None = None,
+    card: Card | None = None,
     progress: Progress = UNSEEN,
 ) -> Plan:
     """Find and check data, weights and slots.
@@ -151,6 +159,7 @@ def make_plan(
     Args:
         resume: the run directory holds a run; its arms, data and costs are kept.
         screen: what came of the screen before the run.
+        card: the GPU that trials run on, whose memory must do for every arm; None if not known.
         progress: is told what is being done.
 
     Raises:
@@ -203,6 +212,11 @@ def make_plan(
     stages = in_order(stage for stage in starts.values() if stage is not None)
     arms = list(starts)
     run = {arm: models[arm] for arm in arms}
+    memory = None
+    if card is not None:
+        from sweeps.memory import predict_memory  # which imports fake tensors
+
+        memory = predict_memory(sweep, run, seen, card, slots.gpu or 1.0, progress)
     return Plan(
         *(sweep, directory, cache, data, slots, arms, skipped, starts, stages, probes, seen, costs),
         weights=weights,
@@ -210,6 +224,7 @@ def make_plan(
         features=kept_bytes(sweep, run, seen),
         notes=training_notes(sweep, run),
         warnings=_warnings(stages),
+        memory=memory,
     )
 
 

@@ -74,6 +74,7 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         ("slots", f"{slots.count} trials at once, each on {_slot(plan)}"),
         *([("", slots.note)] if slots.note else []),
         *_idle_slots(plan),
+        *_memory(plan),
         ("results", str(from_here(plan.directory.path))),
         *([("storage", sweep.storage)] if sweep.storage else []),
         *(("disk" * (not row), need.sentence()) for row, need in enumerate(needs(plan))),
@@ -131,6 +132,11 @@ def _idle_slots(plan: Plan) -> list[tuple[str, str]]:
     return [
         ("", f"search.parallel is {parallel}: of {plan.slots.count} slots the others stay idle")
     ]
+
+
+def _memory(plan: Plan) -> list[tuple[str, str]]:
+    lines = plan.memory.sentences() if plan.memory else ()
+    return [("memory" * (not row), line) for row, line in enumerate(lines)]
 
 
 def _untried(plan: Plan) -> list[tuple[str, str]]:

@@ -42,6 +42,16 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(
     assert not (tmp_path / "results" / "small").exists()
 
 
+def test_dry_run_plans_for_a_card_that_is_not_here(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command += ["--dry-run", "--for=t4", "resources.gpu=0.25"]
+    assert tune_main.main() == 0
+    printed = capsys.readouterr().out
+    assert "each on 0.25 GPU" in printed
+    assert "as predicted; a slot has 3.9 GB, 0.25 of the T4" in " ".join(printed.split())
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
@@ -51,6 +61,7 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(
         ("dataset.root=", "gives no value; write null if you mean none"),
         ("--resume", "holds no run to resume"),
         ("--resume --dry-run", "holds no run to resume"),
+        ("--dry-run --for=h10", "no card 'h10' is known; did you mean 'h100'?"),
     ],
 )
 def test_what_cannot_run_is_one_sentence_and_status_2(

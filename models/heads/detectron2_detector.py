@@ -65,6 +65,8 @@ class Detectron2Detector(Model):
         EngineMissingError: detectron2 cannot be imported.
     """
 
+    reads_values = True
+
     def __init__(self, backbone: Backbone, classes: Classes, options: FasterRCNNOptions) -> None:
         check_engine()
         from models.heads.detectron2_network import faster_rcnn

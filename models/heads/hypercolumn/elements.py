@@ -39,6 +39,8 @@ class SuperpixelHypercolumn(Hypercolumn):
     and each with the same weight. The pixels of a superpixel are given one prediction.
     """
 
+    reads_values = True
+
     def outputs(self, images: Tensor) -> Tensor:
         """Images [B, C, S, S] → outputs [B, output_channels, S, S], alike within a superpixel.
 

@@ -1,0 +1,63 @@
+"""Graphics cards by name: how much memory each has."""
+
+from dataclasses import dataclass
+
+from runs.errors import EosweepError, did_you_mean
+
+GIB = 2**30
+
+
+class UnknownCardError(EosweepError):
+    """There is no card of this name in the table."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A kind of GPU.
+
+    Attributes:
+        memory: bytes, as CUDA reports them: less than what the card is sold with.
+    """
+
+    name: str
+    memory: int
+
+
+CARDS = {
+    name: Card(shown, round(gib * GIB))
+    for name, shown, gib in (
+        ("t4", "T4", 14.56),
+        ("v100", "V100 (16 GB)", 15.75),
+        ("v100-32gb", "V100 (32 GB)", 31.73),
+        ("a10g", "A10G", 21.99),
+        ("l4", "L4", 22.03),
+        ("rtx3090", "RTX 3090", 23.57),
+        ("rtx4090", "RTX 4090", 23.52),
+        ("rtx5090", "RTX 5090", 31.36),
+        ("a100-40gb", "A100 (40 GB)", 39.38),
+        ("a100", "A100 (80 GB)", 79.14),
+        ("l40s", "L40S", 44.39),
+        ("h100", "H100", 79.10),
+        ("h200", "H200", 139.80),
+        ("b200", "B200", 178.35),
+    )
+}
+"""By the name that `--for` takes. Drivers differ by some tenths of a percent; these are low."""
+
+
+def card_named(name: str) -> Card:
+    """The card of a name, in letters of any case. UnknownCardError: there is none."""
+    if name.lower() not in CARDS:
+        raise UnknownCardError(f"--for: no card '{name}' is known{did_you_mean(name, CARDS)}")
+    return CARDS[name.lower()]
+
+
+def this_card() -> Card | None:
+    """The GPU of this machine, the one of least memory where they differ; None without any."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    gpus = [torch.cuda.get_device_properties(gpu) for gpu in range(torch.cuda.device_count())]
+    least = min(gpus, key=lambda gpu: gpu.total_memory)
+    return Card(least.name, least.total_memory)
