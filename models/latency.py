@@ -8,7 +8,7 @@ from torch import Tensor
 
 from datasets.batches import batch_of
 from datasets.cache import Split
-from models.precision import autocast
+from models.gpu import autocast
 from models.tasks.task import Finds
 from runs.records import BatchTimes
 

@@ -23,6 +23,7 @@ from datasets.batches import Batch, batch_count, batches
 from datasets.cache import Split
 from models.features import FeatureStore, Feed, feeding, unfed
 from models.fine_tuning import rate_factors
+from models.gpu import autocast
 from models.metrics.scored import Keep, Scored
 from models.model import Model
 from models.optimisation import (
@@ -33,7 +34,6 @@ from models.optimisation import (
     training_state,
     warmup_and_decay,
 )
-from models.precision import autocast
 from models.tasks.task import Task
 
 

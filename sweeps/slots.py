@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     import torch
 
 
-CONTEXT_BYTES = 512 * 2**20
-"""What a process fills of a GPU beside tensors: CUDA's context and libraries. An estimate."""
-
-
 class DoesNotFitError(EosweepError):
     """Not a single trial fits the machine."""
 
@@ -122,7 +118,9 @@ def for_tensors(share: float, total: int) -> float:
     Raises:
         ValueError: its share has no room for CUDA itself.
     """
-    left = share - CONTEXT_BYTES / total
+    from models.gpu import CONTEXT
+
+    left = share - CONTEXT / total
     if left <= 0:
         raise ValueError(
             f"a share of {share:g} of a GPU of {total / 2**30:.0f} GiB is too small for CUDA "
@@ -135,7 +133,7 @@ def device_name(device: "torch.device") -> str:
     """In the records: `cpu`, or the name of the GPU, and its type where that is not bfloat16."""
     import torch
 
-    from models.precision import computes_bfloat16
+    from models.gpu import computes_bfloat16
 
     if device.type != "cuda":
         return "cpu"

@@ -31,6 +31,7 @@ from torch._subclasses.fake_tensor import (
 from datasets import Prepared, open_split
 from datasets.batches import Batch
 from models.fine_tuning import rate_factors
+from models.gpu import CONTEXT
 from models.memory.autocast import autocast_of_a_gpu
 from models.memory.live import LiveBytes
 from models.memory.sizes import LargestSizes, Zeros
@@ -44,12 +45,6 @@ STEPS = 2
 
 BLOCK = 512
 """Bytes that PyTorch's allocator on a GPU rounds each tensor up to a multiple of."""
-
-CONTEXT = 600e6
-"""Bytes that a process takes on a GPU beside tensors: CUDA's context, PyTorch's kernels and cuBLAS.
-
-Estimated; not measured yet.
-"""
 
 SLACK = 1.1
 """What the allocator reserves, over what tensors take: gaps between them, and cuDNN's workspaces.

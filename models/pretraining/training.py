@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from models.backbones import Backbone
+from models.gpu import autocast
 from models.optimisation import make_optimizer, restore, training_state, warmup_and_decay
-from models.precision import autocast
 from runs.errors import EosweepError
 
 Batch = TypeVar("Batch")
@@ -78,7 +78,7 @@ def run_epochs(
         losses: scalars of one batch by name; "loss" is descended, and all are averaged over the
             epoch's batches.
         recipe: see there.
-        device: `losses` runs there in the type of `models.precision.autocast`.
+        device: `losses` runs there in the type of `models.gpu.autocast`.
 
     Raises:
         PretrainingDivergedError: a loss or a gradient was not finite in an epoch.

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from models.gpu import CONTEXT
 from sweeps.schema import Resources
-from sweeps.slots import CONTEXT_BYTES, DoesNotFitError, Machine, allocate, for_tensors
+from sweeps.slots import DoesNotFitError, Machine, allocate, for_tensors
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_by_default_a_gpu_is_used_and_zero_leaves_it_alone() -> None:
 def test_all_slots_and_what_cuda_takes_beside_them_fit_a_gpu() -> None:
     total = 24 * 2**30
     of_each = for_tensors(0.25, total) * total
-    assert 4 * (of_each + CONTEXT_BYTES) == pytest.approx(total)
+    assert 4 * (of_each + CONTEXT) == pytest.approx(total)
     with pytest.raises(ValueError, match=r"0\.02 of a GPU of 24 GiB is too small for CUDA itself"):
         for_tensors(0.02, total)
 

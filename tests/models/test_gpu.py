@@ -5,7 +5,7 @@ import contextlib
 import pytest
 import torch
 
-from models.precision import autocast, computes_bfloat16
+from models.gpu import autocast, computes_bfloat16
 from sweeps.slots import device_name
 
 GPU = torch.device("cuda", 0)

@@ -1,6 +1,12 @@
-"""The type that a device computes in, where the model lets it choose."""
+"""What holds of GPUs, whatever the model: the type they compute in, and what CUDA itself takes."""
 
 import torch
+
+CONTEXT = 600_000_000
+"""Bytes that a process takes on a GPU beside tensors: CUDA's context, PyTorch's kernels and cuBLAS.
+
+Estimated; not measured yet.
+"""
 
 
 def computes_bfloat16(device: torch.device) -> bool:
