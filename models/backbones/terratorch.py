@@ -1,28 +1,32 @@
-"""terratorch's backbones: Prithvi-EO 1 and 2, and TerraMind, built through its registry.
+"""terratorch's backbones: Prithvi-EO 1 and 2, TerraMind, Clay v1 and Satlas.
 
 Prithvi-EO (Jakubik et al. 2023, arXiv:2310.18660; Szwarcman et al. 2024, arXiv:2412.02732) is a
 plain vision transformer over the six bands that Landsat and Sentinel-2 share, and over time, of
 which one moment is seen here. Place and date are told to none of them (`_tl` could read both).
 Patches of 14 px (600M) are 16 px here, their filters resampled. TerraMind (Jakubik et al. 2025,
 arXiv:2504.11171) sees the twelve bands of Sentinel-2's level 2A here, or R, G, B where the data are
-these, or VV and VH.
+these, or VV and VH. Clay v1 (2024, github.com/Clay-foundation/model) makes its first layer from the
+wavelengths of the bands, and its positions from the ground sampling distance. Satlas (Bastani et
+al. 2023, arXiv:2211.15660) is torchgeo's ResNet or Swin V2, with weights by the name.
 
 terratorch itself is imported when a network is built.
 """
 
-from typing import Any, NamedTuple
-
-import torch
-from torch import Tensor
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 from datasets.spectrum import band
-from models.backbones.bands import SURFACE_REFLECTANCE, Chosen
-from models.backbones.features import BlockMaps, Features, patch_note
+from models.backbones import terratorch_networks, torchgeo
+from models.backbones.bands import SURFACE_REFLECTANCE
+from models.backbones.features import Features
 from models.backbones.published import Published, Scale, unknown_licence
 from models.backbones.source import Images, UnknownBackboneError
 from runs.errors import did_you_mean
 
-PATCH = 16
+USUAL = "pretrained"
+"""What the one set of weights of each is called: `terratorch:pretrained`."""
 BANDS = ("blue", "green", "red", "nir08", "swir16", "swir22")
 FIRST = Scale(
     (775.0, 1081.0, 1229.0, 2497.0, 2204.0, 1611.0),
@@ -33,8 +37,6 @@ SECOND = Scale(
     (2248.0, 2179.0, 2178.0, 1850.0, 1242.0, 1049.0),
 )
 """What terratorch standardises reflectance × 10,000 with for the two generations."""
-
-
 TERRAMIND = Scale(
     (
         *(1390.458, 1503.317, 1718.197, 1853.91, 2199.1, 2779.975),
@@ -49,31 +51,50 @@ TERRAMIND = Scale(
 
 
 class Known(NamedTuple):
-    """A backbone: where its weights are, None where there are none, and the side of its patches."""
+    """A backbone: how it is built, and its weights, None where there are none."""
 
-    repository: str | None
-    filename: str = ""
-    scale: Scale = SECOND
-    patch: int = PATCH
-    bands: tuple[str, ...] = BANDS
+    build: Callable[[str, Images], Features]
+    weights: Callable[[], Published] | None
 
 
-def _second(size: str, file: str, patch: int = PATCH) -> Known:
-    return Known(
-        f"ibm-nasa-geospatial/Prithvi-EO-2.0-{size}", f"Prithvi_EO_V2_{file}.pt", patch=patch
-    )
+def _prithvi(
+    repository: str, filename: str, scale: Scale, patch: int = terratorch_networks.PATCH
+) -> Known:
+    weights = _published(f"ibm-nasa-geospatial/{repository}", filename, scale, BANDS)
+    return Known(partial(terratorch_networks.prithvi, patch), lambda: weights)
+
+
+def _second(size: str, file: str, patch: int = terratorch_networks.PATCH) -> Known:
+    return _prithvi(f"Prithvi-EO-2.0-{size}", f"Prithvi_EO_V2_{file}.pt", SECOND, patch)
 
 
 def _terramind(size: str) -> Known:
     repository = f"ibm-esa-geospatial/TerraMind-1.0-{size}"
-    return Known(repository, f"TerraMind_v1_{size}.pt", TERRAMIND, bands=SURFACE_REFLECTANCE)
+    weights = _published(repository, f"TerraMind_v1_{size}.pt", TERRAMIND, SURFACE_REFLECTANCE)
+    return Known(terratorch_networks.terramind, lambda: weights)
+
+
+def _published(repository: str, filename: str, scale: Scale, bands: tuple[str, ...]) -> Published:
+    licence = unknown_licence(repository)
+    return Published(USUAL, repository, filename, tuple(map(band, bands)), licence, scale)
+
+
+CLAY = Published(
+    USUAL, "made-with-clay/Clay", "v1/clay-v1-base.ckpt", None, "apache-2.0", scale=None
+)
+"""Its makers standardise each band of each sensor by its own statistics."""
+
+
+def _satlas(network: str, name: str) -> Known:
+    def weights() -> Published:
+        return replace(torchgeo.published(network)[f"{name}_SATLAS"], name=USUAL)
+
+    return Known(lambda _name, images: torchgeo.build(network, images), weights)
 
 
 KNOWN: dict[str, Known] = {
-    "prithvi_eo_tiny": Known(None),
-    "prithvi_eo_v1_100": Known(
-        "ibm-nasa-geospatial/Prithvi-EO-1.0-100M", "Prithvi_EO_V1_100M.pt", FIRST
-    ),
+    "prithvi_eo_tiny": Known(partial(terratorch_networks.prithvi, terratorch_networks.PATCH), None),
+    "prithvi_eo_v1_100": _prithvi("Prithvi-EO-1.0-100M", "Prithvi_EO_V1_100M.pt", FIRST),
     "prithvi_eo_v2_tiny_tl": _second("tiny-TL", "tiny_TL"),
     "prithvi_eo_v2_100_tl": _second("100M-TL", "100M_TL"),
     "prithvi_eo_v2_300": _second("300M", "300M"),
@@ -84,11 +105,31 @@ KNOWN: dict[str, Known] = {
     "terramind_v1_small": _terramind("small"),
     "terramind_v1_base": _terramind("base"),
     "terramind_v1_large": _terramind("large"),
+    "clay_v1_base": Known(terratorch_networks.clay, lambda: CLAY),
+    "satlas_resnet50_sentinel2_mi_ms_satlas": _satlas("resnet50", "SENTINEL2_MI_MS"),
+    "satlas_resnet50_sentinel2_mi_rgb_satlas": _satlas("resnet50", "SENTINEL2_MI_RGB"),
+    "satlas_resnet50_sentinel2_si_ms_satlas": _satlas("resnet50", "SENTINEL2_SI_MS"),
+    "satlas_resnet50_sentinel2_si_rgb_satlas": _satlas("resnet50", "SENTINEL2_SI_RGB"),
+    "satlas_resnet152_sentinel2_mi_ms": _satlas("resnet152", "SENTINEL2_MI_MS"),
+    "satlas_resnet152_sentinel2_mi_rgb": _satlas("resnet152", "SENTINEL2_MI_RGB"),
+    "satlas_resnet152_sentinel2_si_ms_satlas": _satlas("resnet152", "SENTINEL2_SI_MS"),
+    "satlas_resnet152_sentinel2_si_rgb_satlas": _satlas("resnet152", "SENTINEL2_SI_RGB"),
+    "satlas_swin_t_sentinel2_mi_ms": _satlas("swin_v2_t", "SENTINEL2_MI_MS"),
+    "satlas_swin_t_sentinel2_mi_rgb": _satlas("swin_v2_t", "SENTINEL2_MI_RGB"),
+    "satlas_swin_t_sentinel2_si_ms": _satlas("swin_v2_t", "SENTINEL2_SI_MS"),
+    "satlas_swin_t_sentinel2_si_rgb": _satlas("swin_v2_t", "SENTINEL2_SI_RGB"),
+    "satlas_swin_b_sentinel2_mi_ms": _satlas("swin_v2_b", "SENTINEL2_MI_MS"),
+    "satlas_swin_b_sentinel2_mi_rgb": _satlas("swin_v2_b", "SENTINEL2_MI_RGB"),
+    "satlas_swin_b_sentinel2_si_ms": _satlas("swin_v2_b", "SENTINEL2_SI_MS"),
+    "satlas_swin_b_sentinel2_si_rgb": _satlas("swin_v2_b", "SENTINEL2_SI_RGB"),
+    "satlas_swin_b_naip_mi_rgb": _satlas("swin_v2_b", "NAIP_RGB_MI"),
+    "satlas_swin_b_naip_si_rgb": _satlas("swin_v2_b", "NAIP_RGB_SI"),
+    "satlas_swin_b_landsat_mi_ms": _satlas("swin_v2_b", "LANDSAT_MI"),
+    # Of one image and eleven bands, whatever terratorch calls it.
+    "satlas_swin_b_landsat_mi_rgb": _satlas("swin_v2_b", "LANDSAT_SI"),
+    "satlas_swin_b_sentinel1_mi": _satlas("swin_v2_b", "SENTINEL1_MI"),
+    "satlas_swin_b_sentinel1_si": _satlas("swin_v2_b", "SENTINEL1_SI"),
 }
-SMALL_KINDS = {"RGB": ("red", "green", "blue"), "S1GRD": ("vv", "vh")}
-"""What TerraMind calls images of few bands, and their order; others must be Sentinel-2's."""
-USUAL = "pretrained"
-"""What the one set of weights of each is called: `terratorch:pretrained`."""
 
 
 def check(name: str) -> None:
@@ -98,83 +139,17 @@ def check(name: str) -> None:
         raise UnknownBackboneError(f"terratorch has no backbone '{name}' that is known here{hint}")
 
 
-class Prithvi(BlockMaps):
-    """Prithvi's encoder, of images of one moment."""
-
-    def run(self, images: Tensor) -> None:
-        """`forward` would mask patches."""
-        model: Any = self.model
-        model.forward_features(images)
-
-
-class TerraMind(BlockMaps):
-    """TerraMind's encoder of one kind of image."""
-
-    def __init__(self, model: Any, chosen: Chosen) -> None:
-        super().__init__(model, "encoder", PATCH)
-        self.chosen = chosen
-
-    def run(self, images: Tensor) -> None:
-        """The bands of its kind, in its order."""
-        self.model(self.chosen(images))
-
-
 def build(name: str, images: Images) -> Features:
-    """Prithvi sees any bands, TerraMind those that it knows."""
-    return _terramind_features(name, images) if "terramind" in name else _prithvi(name, images)
-
-
-def _terramind_features(name: str, images: Images) -> Features:
-    from terratorch.registry import BACKBONE_REGISTRY
-
-    keys = {band.key for band in images.bands}
-    kind = next((kind for kind, own in SMALL_KINDS.items() if keys <= set(own)), "S2L2A")
-    chosen = Chosen("TerraMind", SMALL_KINDS.get(kind, SURFACE_REFLECTANCE), images)
-    device = torch.get_default_device()
-    with torch.device("cpu"):  # it looks at values, which networks on the meta device do not have
-        model: Any = BACKBONE_REGISTRY.build(
-            name, pretrained=False, modalities=[kind], img_size=images.size
-        )
-    model.to(device)
-    width = int(model.out_channels[-1])
-    return Features(TerraMind(model, chosen), [PATCH] * 4, [width] * 4)
-
-
-def _prithvi(name: str, images: Images) -> Features:
-    from terratorch.registry import BACKBONE_REGISTRY
-
-    model: Any = BACKBONE_REGISTRY.build(
-        name,
-        pretrained=False,
-        bands=list(range(len(images.bands))),
-        num_frames=1,
-        img_size=images.size,
-        patch_size=[1, PATCH, PATCH],
-    )
-    # terratorch puts a function of its own in place of the method, which a copy would share.
-    vars(model).pop("forward", None)
-    model.pretrained_cfg = {"first_conv": "patch_embed.proj"}
-    patch = KNOWN[name].patch
-    notes = () if patch == PATCH else (patch_note(patch),)
-    return Features(Prithvi(model, "blocks", PATCH), [PATCH] * 4, [int(model.embed_dim)] * 4, notes)
+    """Prithvi and Satlas see any bands, TerraMind and Clay those that they know."""
+    return KNOWN[name].build(name, images)
 
 
 def usual_weights(name: str) -> str | None:
     """What `pretraining: default` means."""
-    return USUAL if KNOWN[name].repository else None
+    return USUAL if KNOWN[name].weights else None
 
 
 def published(name: str) -> dict[str, Published]:
     """The one set of weights, if there is one."""
-    known = KNOWN[name]
-    if known.repository is None:
-        return {}
-    weights = Published(
-        name=USUAL,
-        repository=known.repository,
-        filename=known.filename,
-        bands=tuple(map(band, known.bands)),
-        licence=unknown_licence(known.repository),
-        scale=known.scale,
-    )
-    return {USUAL: weights}
+    weights = KNOWN[name].weights
+    return {USUAL: weights()} if weights else {}

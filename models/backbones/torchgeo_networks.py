@@ -1,6 +1,6 @@
 """torchgeo's networks as features. torchgeo is imported when one is built."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,21 +14,19 @@ from models.backbones.published import Scale
 from models.backbones.source import BandsError, Images
 
 PATCH = 16
-RADAR_WAVELENGTH = 5.405
-"""What DOFA's authors give for Sentinel-1 among wavelengths in µm; it is its frequency in GHz."""
 RADAR_CHANNELS = {"vv": -1, "vh": -2, "hh": -3, "hv": -4}
 """Panopticon's numbers of transmitted and received polarisation, the orbit not known."""
+DOFA_RADAR = dict.fromkeys(RADAR_CHANNELS, 5.405)
+"""What DOFA's authors give for Sentinel-1 among wavelengths in µm; it is its frequency in GHz."""
 
 
-def wavelengths_of(bands: Sequence[Band], network: str, radar: float | None) -> list[float]:
-    """The wavelength of each band, µm; `radar` stands for those of radar.
+def wavelengths_of(bands: Sequence[Band], network: str, radar: Mapping[str, float]) -> list[float]:
+    """The wavelength of each band, µm; `radar` has what stands for it, by polarisation.
 
     Raises:
         BandsError: it is not known of a band.
     """
-    found = {
-        band.name: radar if band.common in RADAR_CHANNELS else band.wavelength for band in bands
-    }
+    found = {band.name: radar.get(band.key, band.wavelength) for band in bands}
     if lacking := [name for name, wavelength in found.items() if wavelength is None]:
         raise BandsError(
             f"{network} wants the wavelength of each band, and that of {', '.join(lacking)} is not "
@@ -62,11 +60,19 @@ class Spectral(BlockMaps):
             tokens = block(tokens)
 
 
+def finest_distance(bands: Sequence[Band], network: str) -> tuple[float, str]:
+    """The finest ground sampling distance of the bands, m, 1 if none is known; a note of it."""
+    known = [band.gsd for band in bands if band.gsd is not None]
+    metres = min(known, default=1.0)
+    told = "" if known else ", because that of the data is not known"
+    return metres, f"{network}'s positions are for {metres:g} m a pixel{told}"
+
+
 def dofa(width: int, depth: int, heads: int, images: Images) -> Features:
     """DOFA."""
     from torchgeo.models import DOFA
 
-    wavelengths = wavelengths_of(images.bands, "DOFA", RADAR_WAVELENGTH)
+    wavelengths = wavelengths_of(images.bands, "DOFA", DOFA_RADAR)
     model = DOFA(img_size=images.size, embed_dim=width, depth=depth, num_heads=heads, num_classes=0)
     _without_head(model, images.size, width)
     return _of_blocks(Spectral(model, wavelengths), width)
@@ -97,7 +103,7 @@ def copernicus_fm(images: Images) -> Features:
     """Copernicus-FM: the half of its patch embedding that reads names of variables is left out."""
     from torchgeo.models import CopernicusFM
 
-    wavelengths = wavelengths_of(images.bands, "Copernicus-FM", None)
+    wavelengths = wavelengths_of(images.bands, "Copernicus-FM", {})
     if lacking := [band.name for band in images.bands if band.width is None]:
         raise BandsError(
             f"Copernicus-FM wants the width of each band's response, and that of "
@@ -157,7 +163,7 @@ def panopticon(images: Images) -> Features:
     from torchgeo.models.panopticon import PanopticonPE
 
     width, attended = 768, 2304
-    micrometres = wavelengths_of(images.bands, "Panopticon", 0)
+    micrometres = wavelengths_of(images.bands, "Panopticon", RADAR_CHANNELS)
     channels = [
         RADAR_CHANNELS.get(band.key, round(1000 * wavelength))
         for band, wavelength in zip(images.bands, micrometres, strict=True)
@@ -229,14 +235,11 @@ def scale_mae(images: Images) -> Features:
     """Scale-MAE, its positions those of the finest band's ground sampling distance."""
     from torchgeo.models import scalemae_large_patch16
 
-    known = [band.gsd for band in images.bands if band.gsd is not None]
-    metres = min(known, default=1.0)
+    metres, note = finest_distance(images.bands, "Scale-MAE")
     model: Any = scalemae_large_patch16(
         img_size=images.size, in_chans=len(images.bands), res=metres, num_classes=0
     )
     model.pretrained_cfg = {"first_conv": "patch_embed.proj"}
-    told = "" if known else ", because that of the data is not known"
-    note = f"Scale-MAE's positions are for {metres:g} m a pixel{told}"
     return _of_blocks(BlockMaps(model, "blocks", PATCH), model.embed_dim)._replace(notes=(note,))
 
 

@@ -60,6 +60,12 @@ def test_terratorchs_names_are_checked_without_it() -> None:
     assert library.usual_weights("prithvi_eo_tiny") is None
 
 
+def test_clays_weights_are_for_any_bands() -> None:
+    library = SOURCES["terratorch"].library
+    (weights,) = library.published("clay_v1_base").values()
+    assert (weights.bands, weights.scale, weights.licence) == (None, None, "apache-2.0")
+
+
 def test_sources_are_known_without_torch() -> None:
     code = "import sys; from models.backbones import SOURCES; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

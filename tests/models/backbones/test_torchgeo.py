@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from datasets.spectrum import SENSORS, Band
-from models.backbones import STRIDES, Backbone
+from models.backbones import STRIDES, Backbone, terratorch
 from models.backbones.source import BandsError, Images
 from models.backbones.torchgeo import KNOWN
 
@@ -108,3 +108,30 @@ def test_panopticons_channels_are_embedded_as_its_own() -> None:
     channels = [490.0, 842, -1, -2, -3, -4]
     ids = torch.tensor([channels])
     torch.testing.assert_close(ChannelEmbedding(own, channels)(ids), own(ids.clone()))
+
+
+SATLAS = [name for name in terratorch.KNOWN if name.startswith("satlas")]
+
+
+@pytest.mark.parametrize("name", SATLAS)
+def test_satlas_under_terratorchs_names_is_torchgeos(name: str) -> None:
+    (weights,) = terratorch.published(name).values()
+    assert weights.name == "pretrained" and weights.licence == "apache-2.0"
+    assert weights.bands is not None and weights.scale is not None
+    size, _, kind = name.removeprefix("satlas_").partition("_sentinel2_")
+    file = weights.filename.removeprefix("sentinel2_").replace("swinb", "swin_b")
+    if kind:
+        assert file.replace("swint", "swin_t").startswith(f"{size}_{kind.removesuffix('_satlas')}")
+
+
+def test_satlas_under_terratorchs_name_fits_its_bands() -> None:
+    (weights,) = terratorch.published("satlas_swin_t_sentinel2_si_ms").values()
+    assert weights.bands is not None
+    with torch.device("meta"):
+        features = terratorch.build(
+            "satlas_swin_t_sentinel2_si_ms", Images(weights.bands, 64, "error")
+        )
+        maps = features.body(torch.zeros(1, 9, 64, 64))
+    assert [tuple(found.shape[1:]) for found in maps] == [
+        (96 * 2**stage, 16 // 2**stage, 16 // 2**stage) for stage in range(4)
+    ]
