@@ -132,7 +132,7 @@ def plan_and_run(options: argparse.Namespace) -> int:
         machines = [this_machine()] if nodes is None else nodes
         if named is not None:
             machines = [replace(one, gpus=max(1, one.gpus)) for one in machines]
-        own = this_card() if nodes is None and sweep.resources.gpu else None
+        own = this_card() if nodes is None and sweep.resources.gpu != 0 else None
 
     order = Order(
         file=options.sweep,
