@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from runs.errors import EosweepError, did_you_mean
 
 GIB = 2**30
+AMPERE = 8
+"""The compute capability since which NVIDIA's GPUs compute in bfloat16."""
 
 
 class UnknownCardError(EosweepError):
@@ -17,29 +19,31 @@ class Card:
 
     Attributes:
         memory: bytes, as CUDA reports them: less than what the card is sold with.
+        bfloat16: whether it computes in it; trainings are in float32 where not.
     """
 
     name: str
     memory: int
+    bfloat16: bool = True
 
 
 CARDS = {
-    name: Card(shown, round(gib * GIB))
-    for name, shown, gib in (
-        ("t4", "T4", 14.56),
-        ("v100", "V100 (16 GB)", 15.75),
-        ("v100-32gb", "V100 (32 GB)", 31.73),
-        ("a10g", "A10G", 21.99),
-        ("l4", "L4", 22.03),
-        ("rtx3090", "RTX 3090", 23.57),
-        ("rtx4090", "RTX 4090", 23.52),
-        ("rtx5090", "RTX 5090", 31.36),
-        ("a100-40gb", "A100 (40 GB)", 39.38),
-        ("a100", "A100 (80 GB)", 79.14),
-        ("l40s", "L40S", 44.39),
-        ("h100", "H100", 79.10),
-        ("h200", "H200", 139.80),
-        ("b200", "B200", 178.35),
+    name: Card(shown, round(gib * GIB), capability >= AMPERE)
+    for name, shown, gib, capability in (
+        ("t4", "T4", 14.56, 7.5),
+        ("v100", "V100 (16 GB)", 15.75, 7.0),
+        ("v100-32gb", "V100 (32 GB)", 31.73, 7.0),
+        ("a10g", "A10G", 21.99, 8.6),
+        ("l4", "L4", 22.03, 8.9),
+        ("rtx3090", "RTX 3090", 23.57, 8.6),
+        ("rtx4090", "RTX 4090", 23.52, 8.9),
+        ("rtx5090", "RTX 5090", 31.36, 12.0),
+        ("a100-40gb", "A100 (40 GB)", 39.38, 8.0),
+        ("a100", "A100 (80 GB)", 79.14, 8.0),
+        ("l40s", "L40S", 44.39, 8.9),
+        ("h100", "H100", 79.10, 9.0),
+        ("h200", "H200", 139.80, 9.0),
+        ("b200", "B200", 178.35, 10.0),
     )
 }
 """By the name that `--for` takes. Drivers differ by some tenths of a percent; these are low."""
@@ -60,4 +64,4 @@ def this_card() -> Card | None:
         return None
     gpus = [torch.cuda.get_device_properties(gpu) for gpu in range(torch.cuda.device_count())]
     least = min(gpus, key=lambda gpu: gpu.total_memory)
-    return Card(least.name, least.total_memory)
+    return Card(least.name, least.total_memory, bfloat16=least.major >= AMPERE)

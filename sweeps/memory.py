@@ -90,7 +90,7 @@ def predict_memory(
         shape = (_shaping(sweep, arm), data.fingerprint, recipe.batch_size)
         try:
             if shape not in known:
-                known[shape] = predict_peak(model, recipe, data, gpu=True)
+                known[shape] = _predicted(model, recipe, data, card)
         except UnpredictedError as error:
             memory.unpredicted[arm] = str(error)
             continue
@@ -117,6 +117,10 @@ def _shaping(sweep: Sweep, arm: Arm) -> tuple[tuple[str, Any], ...]:
     return tuple((name, config[name]) for name in sorted(names & config.keys()))
 
 
+def _predicted(model: Model, recipe: Recipe, data: Prepared, card: Card) -> Peak:
+    return predict_peak(model, recipe, data, gpu=True, bfloat16=card.bfloat16)
+
+
 def _fault(arm: Arm, model: Model, recipe: Recipe, data: Prepared, memory: Memory) -> str:
     """That an arm does not fit, and what would."""
     need, card = memory.peaks[arm], memory.card
@@ -136,7 +140,7 @@ def _fault(arm: Arm, model: Model, recipe: Recipe, data: Prepared, memory: Memor
         if recipe.batch_size % size:
             continue
         smaller = replace(recipe, batch_size=size, effective_batch=images)
-        if predict_peak(model, smaller, data, gpu=True).on_gpu <= card.memory:
+        if _predicted(model, smaller, data, card).on_gpu <= card.memory:
             seen = f" ({', '.join(norms)} then see {size} images at once)" if norms else ""
             return f"{start}: write batch_size: {size} with effective_batch: {images}{seen}"
     return f"{start}: a smaller batch_size does not help; choose a smaller backbone or image_size"

@@ -75,12 +75,15 @@ class Peak:
         return round(SLACK * self.tensors + CONTEXT)
 
 
-def predict_peak(model: Model, recipe: Recipe, data: Prepared, *, gpu: bool) -> Peak:
+def predict_peak(
+    model: Model, recipe: Recipe, data: Prepared, *, gpu: bool, bfloat16: bool = True
+) -> Peak:
     """The memory of training `model` on `data` as `recipe` says.
 
     Args:
         model: on the meta device; it is left as it is.
-        gpu: on one, in the types of autocast and in the allocator's blocks; else as on the CPU.
+        gpu: on one, in the allocator's blocks; else as on the CPU.
+        bfloat16: the GPU computes in it, where autocast does so; else in float32, see `models.gpu`.
 
     Raises:
         UnpredictedError: the model looks at values.
@@ -92,7 +95,8 @@ def predict_peak(model: Model, recipe: Recipe, data: Prepared, *, gpu: bool) -> 
     scored = deepcopy(model) if recipe.ema else model
     try:
         with _without_values(gpu) as live:
-            return _run(model, scored, recipe, data, live, gpu=gpu)
+            half = gpu and bfloat16
+            return _run(model, scored, recipe, data, live, gpu=gpu, half=half)
     except (
         DataDependentOutputException,
         DynamicOutputShapeException,
@@ -118,6 +122,7 @@ def _run(
     live: LiveBytes,
     *,
     gpu: bool,
+    half: bool,
 ) -> Peak:
     for one in {model, scored}:
         one.to_empty(device="cpu")
@@ -134,25 +139,25 @@ def _run(
     together = (recipe.effective_batch or recipe.batch_size) // recipe.batch_size
     for _ in range(STEPS if recipe.epochs else 0):
         for _ in range(min(together, 2)):
-            _backward(model, batch, gpu=gpu)
+            _backward(model, batch, half)
         nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     training, live.peak = live.peak, live.now
     scored.eval()
-    with _autocast(gpu):
+    with _autocast(half):
         scored.predict(batch.images)
     return Peak(training, live.peak)
 
 
-def _backward(model: Model, batch: Batch, *, gpu: bool) -> None:
-    with _autocast(gpu):
+def _backward(model: Model, batch: Batch, half: bool) -> None:
+    with _autocast(half):
         terms = model.losses(batch)
     torch.stack(list(terms.values())).sum().backward()
 
 
-def _autocast(gpu: bool) -> torch.autocast:
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=gpu)
+def _autocast(half: bool) -> torch.autocast:
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=half)
 
 
 def _batch(images: int, data: Prepared) -> Batch:
