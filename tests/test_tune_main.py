@@ -45,11 +45,11 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(
 def test_dry_run_plans_for_a_card_that_is_not_here(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command += ["--dry-run", "--for=t4", "resources.gpu=0.25"]
+    command += ["--dry-run", "--for=t4", "resources.gpu=1"]
     assert tune_main.main() == 0
-    printed = capsys.readouterr().out
-    assert "each on 0.25 GPU" in printed
-    assert "as predicted; a slot has 3.9 GB, 0.25 of the T4" in " ".join(printed.split())
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "each on 1 GPU" in printed
+    assert "as predicted; a slot has 15.6 GB, all of the T4" in printed
 
 
 @pytest.mark.parametrize(
