@@ -114,7 +114,7 @@ def test_a_resumed_run_keeps_its_overrides_and_name(
     printed = capsys.readouterr().out
     assert "results/other with name=other fixed.batch_size=2 budget.trials=3" in printed
     assert "changed since its last command: budget.trials: 2 → 3\n" in printed
-    assert "changed since its last command: resources.gpu: 0 → 0.5\n" in printed
+    assert "changed since its last command: resources.gpu: null → 0.5\n" in printed
 
 
 def test_overrides_are_optional_in_the_usage_error(

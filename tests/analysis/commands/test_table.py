@@ -41,7 +41,7 @@ def test_published_scores_stand_below_ours_marked_and_not_in_bold(
     assert told != (format == "csv")
 
 
-def test_table_has_score_uncertainty_number_and_cost_alone(
+def test_table_has_score_uncertainty_number_cost_and_speed_alone(
     repeated: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tally_detections(repeated)
@@ -49,7 +49,7 @@ def test_table_has_score_uncertainty_number_and_cost_alone(
     table = pd.read_csv(io.StringIO(capsys.readouterr().out))
     assert table.columns.tolist() == [
         *["rank", "backbone", "pretraining", "test", "std", "seeds", "ci_low", "ci_high"],
-        *["difference", "p", "tied", "n", "seconds", "sweep", "data", "ranked_by"],
+        *["difference", "p", "tied", "n", "seconds", "latency_ms", "sweep", "data", "ranked_by"],
     ]
 
 
