@@ -116,9 +116,11 @@ class Agenda:
         job = (
             self._next_stage() or self._next_training() or self._next_score() or self._next_timing()
         )
-        if job is not None:
-            self._given += 1
-            self.running[job.name] = job
+        if job is None:
+            return None
+        job = replace(job, slots=self.retries.held(job.name))
+        self._given += 1
+        self.running[job.name] = job
         return job
 
     def started(self, job: Job) -> None:
@@ -278,8 +280,7 @@ class Agenda:
         for stage in self._stages.values():
             parent_made = stage.parent is None or stage.parent.key not in self._unmade
             if parent_made and self._is_needed(stage):
-                job = MakeStage(self._stages.pop(stage.key))
-                return replace(job, slots=self.retries.held(job.name))
+                return MakeStage(self._stages.pop(stage.key))
         return None
 
     def _next_training(self) -> Train | None:
@@ -294,17 +295,13 @@ class Agenda:
         return None
 
     def _next_score(self) -> Score | None:
-        if not self._to_score:
-            return None
-        job = Score(self._to_score.popleft())
-        return replace(job, slots=self.retries.held(job.name))
+        return Score(self._to_score.popleft()) if self._to_score else None
 
     def _next_timing(self) -> Time | None:
         """With nothing beside: neighbours would slow it down."""
         if self.running or not self._to_time:
             return None
-        job = Time(self._to_time.popleft())
-        return replace(job, slots=self.retries.held(job.name))
+        return Time(self._to_time.popleft())
 
     def _is_ready(self, arm: Arm) -> bool:
         """Whether the arm's initial weights are in the store."""
@@ -335,8 +332,7 @@ class Agenda:
                 weights=self.plan.weights_of(record.arm),
                 until=until,
                 recorded=record.trained,
-            ),
-            slots=self.retries.held(record.name),
+            )
         )
 
     def _hear_of_stage(self, stage: Stage, report: Report) -> None:
