@@ -39,16 +39,20 @@ HAZE = np.array([3.0, 2.2, 1.2, 0.7, 0.5, 0.3, 0.2, 0.2, 0.1, 0, 0, 0]) / 100
 
 def write(root: Path, seed: int) -> None:
     """Write images/{split}/image_N.h5 and annotations/{split}/mask_N.h5 for all of `PATCHES`."""
-    for index, (split, count) in enumerate(PATCHES.items()):
-        images, masks = root / "images" / split, root / "annotations" / split
-        images.mkdir(parents=True)
-        masks.mkdir(parents=True)
+    for split, count in PATCHES.items():
+        for kind in ("images", "annotations"):
+            (root / kind / split).mkdir(parents=True)
         for number in range(1, count + 1):
-            rng = np.random.default_rng([seed, index, number])
-            scars = 0 if rng.random() < WITHOUT_SCARS else int(rng.integers(2, 5))
-            image, mask = scene(rng, scars)
-            _write_array(images / f"image_{number}.h5", "img", image)
-            _write_array(masks / f"mask_{number}.h5", "mask", mask)
+            write_patch(root, split, number, seed)
+
+
+def write_patch(root: Path, split: str, number: int, seed: int) -> None:
+    """Write patch `number` of a split, from 1, into the split's folders."""
+    rng = np.random.default_rng([seed, list(PATCHES).index(split), number])
+    scars = 0 if rng.random() < WITHOUT_SCARS else int(rng.integers(2, 5))
+    image, mask = scene(rng, scars)
+    _write_array(root / "images" / split / f"image_{number}.h5", "img", image)
+    _write_array(root / "annotations" / split / f"mask_{number}.h5", "mask", mask)
 
 
 def scene(rng: np.random.Generator, scars: int) -> tuple[Field, NDArray[np.uint8]]:
