@@ -3,8 +3,9 @@
     python benchmarks/gpu.py --out gpu.md
     python benchmarks/gpu.py --out gpu.md memory packing
 
-Each part is a command of its own with a limit of time, most of them a script of this folder that can
-be run by itself. What they print in Markdown goes into one file, with what was not done, and why.
+Each part is a command of its own with a limit of time, most of them a script of this folder that
+can be run by itself. What they print in Markdown goes into one file, with what was not done, and
+why.
 Nothing else may run on the machine.
 """
 
@@ -48,18 +49,18 @@ class Part:
 
 
 PARTS = {
-    "tests": Part("Tests that need a GPU", ("-m", "pytest", "-n", "0", "-rs", "tests/gpu"), 3),
+    "tests": Part("Tests that need a GPU", ("-m", "pytest", "-n", "0", "-rs", "tests/gpu"), 2),
     "memory": Part("Predicted and real memory", ("benchmarks/memory.py", "--device", "cuda"), 3),
     "step": Part("A training step", ("benchmarks/step.py", "--device", "cuda"), 3),
     "packing": Part("Copies on one GPU", ("benchmarks/packing.py",), 5),
-    "pressure": Part("Out of memory", ("benchmarks/pressure.py",), 2),
+    "pressure": Part("Out of memory", ("benchmarks/pressure.py",), 3),
     "throughput": Part(
         "Trials an hour",
         (
             *("benchmarks/throughput.py", "--minutes", "2"),
             *("resources.gpu=1", "resources.gpu=0.25", "resources.gpu=auto"),
         ),
-        9,
+        8.5,
     ),
 }
 
