@@ -37,7 +37,8 @@ class Run:
             `rejoined` (it had failed, and was tried again by `--retry-failed`), `score`,
             `best_epoch`, `epochs` (how many it was trained),
             `reached` (the share of its epochs that it was trained, 1 of a finished one),
-            `seconds`, `device`, `parameters` (of its model), then `arm/<factor>` and
+            `seconds`, `device`, `undetermined` (operations that a GPU does not compute the same
+            twice, though asked to), `parameters` (of its model), then `arm/<factor>` and
             `config/<key>`. `score` is NaN where a trial has none.
         repeats: a row a configuration that was trained again under another seed, by arm and seed:
             the columns of `trials`, `of` (name of the trial that it repeats) and `seed`. Empty
@@ -166,6 +167,9 @@ def _trial_table(
             "reached": pd.Series([trial.reached for trial in trials], dtype="float64"),
             "seconds": pd.Series([trial.seconds for trial in trials], dtype="float64"),
             "device": pd.Series([trial.device for trial in trials], dtype="str"),
+            "undetermined": pd.Series(
+                [" ".join(trial.undetermined) for trial in trials], dtype="str"
+            ),
             "parameters": pd.Series([trial.parameters for trial in trials], dtype="Int64"),
         }
     )

@@ -291,6 +291,7 @@ class RunRecord(_File):
         tune: where the tuned values could lie, by setting.
         parallel: slots of the virtual clock, in whose order the search decides.
         costs: what an epoch of each of `arms` costs on that clock.
+        deterministic: whether GPUs were asked to compute the same twice.
         started: ISO 8601 time of the first command; `resumed`, of each later one.
         command: the latest one, as it was typed.
         file: the sweep file of the first command, by its absolute path.
@@ -324,6 +325,7 @@ class RunRecord(_File):
     resumed: tuple[str, ...]
     command: str
     metric_over: Literal["tiles", "scenes"] = "tiles"
+    deterministic: bool = False
     file: str = ""
     overrides: tuple[str, ...] = ()
     machine: Machine
@@ -373,6 +375,8 @@ class TrialRecord(_File):
             scored epoch, and of a failure.
         seconds: of all epochs.
         device: what it was trained on; None before its first epoch.
+        undetermined: operations in it that have no deterministic algorithm, where the sweep asks
+            for them.
         architecture: hash of the names and shapes of its parameters.
         parameters: how many numbers the model has, frozen ones included.
         of: name of the trial that it repeats under another seed; None of a trial.
@@ -397,6 +401,7 @@ class TrialRecord(_File):
     best_epoch: int | None = None
     seconds: Seconds = 0.0
     device: str | None = None
+    undetermined: tuple[str, ...] = ()
     architecture: str | None = None
     parameters: int | None = None
     of: str | None = None

@@ -349,8 +349,11 @@ class Agenda:
     def _hear_of_training(self, training: Training, report: Report) -> None:
         ledger, numbers = self._ledger(training), report.numbers
         record = ledger.records[training.number]
-        described = (numbers[key] for key in ("device", "architecture", "parameters"))
-        ledger.describe(training.number, *described)
+        ledger.describe(
+            training.number,
+            *(numbers["device"], numbers["architecture"], numbers["parameters"]),
+            report.undetermined,
+        )
         ledger.add_epoch(training.number, {"epoch": numbers["epoch"], **numbers["metrics"]})
         self.view.trial_epoch(record)
         if numbers["diverged"]:

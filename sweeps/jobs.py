@@ -21,6 +21,7 @@ class JobContext:
         cache: where stages' weights are stored.
         pretraining_epochs: of each stage.
         stall_s: after so long without work a worker counts as hung; None for never.
+        deterministic: GPUs are asked to compute the same twice.
         sync: brings files to the node of a job, and takes them from there.
     """
 
@@ -28,6 +29,7 @@ class JobContext:
     cache: Path
     pretraining_epochs: int
     stall_s: float | None
+    deterministic: bool
     sync: Sync
 
     def trials_in(self, slots: int) -> TrialContext:

@@ -6,6 +6,7 @@ search proposes everything again from the start and is given the results of the 
 
 import math
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -90,9 +91,17 @@ class Ledger:
         ResumeFile(unfinished).remove()
         self.sync.discard(unfinished)
 
-    def describe(self, number: int, device: str, architecture: str, parameters: int) -> None:
+    def describe(
+        self,
+        number: int,
+        device: str,
+        architecture: str,
+        parameters: int,
+        undetermined: Iterable[str] = (),
+    ) -> None:
         """Note what a trial runs on and what it trains; written with its next epoch."""
         record = self.records[number]
+        record.undetermined = tuple(sorted({*record.undetermined, *undetermined}))
         record.device, record.architecture = device, architecture
         record.parameters = parameters
 

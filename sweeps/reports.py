@@ -12,7 +12,10 @@ class Report:
     Attributes:
         numbers: what the job has to tell: of an epoch, or its outcome.
         last: the worker has nothing more to do.
+        undetermined: operations that the job has used so far, and that have no deterministic
+            algorithm, though the sweep asks for them.
     """
 
     numbers: Mapping[str, Any]
     last: bool = False
+    undetermined: tuple[str, ...] = ()

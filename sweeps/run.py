@@ -195,6 +195,7 @@ def context_of(plan: Plan, deadline: float | None = None) -> JobContext:
         cache=plan.cache,
         pretraining_epochs=plan.sweep.budget.pretraining_epochs,
         stall_s=None if plan.sweep.stall_minutes is None else 60 * plan.sweep.stall_minutes,
+        deterministic=plan.sweep.deterministic,
         sync=plan.sync,
     )
 

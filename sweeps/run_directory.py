@@ -136,6 +136,7 @@ def begin_run_directory(
             "metric": sweep.metric,
             "metrics": plan.metrics,
             "metric_over": sweep.metric_over,
+            "deterministic": sweep.deterministic,
             "sample": sweep.uses_sample,
             "seed": sweep.seed,
             "factors": tuple(sweep.compare),

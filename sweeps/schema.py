@@ -429,6 +429,11 @@ class Sweep(Section):
         description="the Ray cluster to join: the HOST:PORT of its head, or auto for the one of "
         "this machine; RAY_ADDRESS has priority; null: Ray is started on this machine",
     )
+    deterministic: bool = Field(
+        False,
+        description="on a GPU, use algorithms that give the same numbers twice, where there are "
+        "some: slower; operations without one are named in the ranking",
+    )
     unavailable: Literal["error", "skip"] = Field(
         "error", description="for arms whose weights are not available"
     )

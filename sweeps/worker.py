@@ -2,11 +2,13 @@
 
 import gc
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 from ray import tune
 from ray._raylet import setproctitle  # type: ignore[attr-defined]
 
+from models.determinism import be_deterministic, without_algorithm
 from sweeps.failures import failure_of
 from sweeps.jobs import Job, JobContext, Train
 from sweeps.pulse import beat
@@ -18,6 +20,7 @@ class Worker(tune.Trainable):
 
     title: str
     reports: Generator[Report]
+    undetermined: set[str]
     raised: Exception | None = None
 
     def setup(self, config: dict[str, Any], context: JobContext) -> None:
@@ -25,6 +28,8 @@ class Worker(tune.Trainable):
         # What was imported stays. Without this, each trial's collection looks at all of it again.
         gc.freeze()
         self.context = context
+        if context.deterministic:
+            be_deterministic()
         if context.stall_s is not None:
             beat(context.stall_s)
         self._begin(config["job"])
@@ -47,14 +52,15 @@ class Worker(tune.Trainable):
         # change the name.
         setproctitle(self.title)
         try:
-            report = next(self.reports)
+            with without_algorithm(self.undetermined):
+                report = next(self.reports)
             if report.last:  # now, because the next job may be long in coming
                 self.reports.close()
         except Exception as error:  # noqa: BLE001 (raised at the next step)
             self.raised = error
             return {"failure": failure_of(error)}
-        return {"report": report}
+        return {"report": replace(report, undetermined=tuple(sorted(self.undetermined)))}
 
     def _begin(self, job: Job) -> None:
         self.title = f"trial {job.name}" if isinstance(job, Train) else job.name
-        self.reports = job.reports(self.context)
+        self.reports, self.undetermined = job.reports(self.context), set()

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from analysis.determinism import determinism_notes
 from analysis.loading import Run
 from analysis.ranking.trials import STATUS_COLUMNS, rank_trials
 from analysis.report.drawn import Drawn
@@ -119,6 +120,7 @@ def rebuild(run: Run) -> Section:
         paragraphs=(
             "Check out the revision, install the versions (requirements.lock has all of them), and "
             "run the command; the sweep as it was resolved is below.",
+            *determinism_notes(run),
         ),
         facts=(
             ("command", record.command),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.determinism import determinism_notes
 from analysis.latency import latency_notes, speeds_of
 from analysis.loading import Run
 from analysis.ranking.arms import RankedArm, Ranking, rank_runs
@@ -134,6 +135,7 @@ def ranking_table(
             *reference_notes(sources, metric, sample),
             *_of_each(runs, cost_notes),
             *(_of_each(runs, latency_notes) if "latency_ms" in frame else ()),
+            *_of_each(runs, determinism_notes),
             *_of_each(runs, _left_out),
         ),
         context=context_of(runs, metric),
