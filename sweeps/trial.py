@@ -29,6 +29,7 @@ from runs.predictions import write_predictions
 from runs.records import Latency, TrialRecord
 from runs.tallies import write_tally
 from sweeps.board import Board
+from sweeps.gpu_load import LoadLog, gauge_of
 from sweeps.reports import Report
 from sweeps.resuming import RESUME_FILE, ResumeFile, time_for_another
 from sweeps.slots import Slots, device_name, limit_to_slot
@@ -117,7 +118,8 @@ def train_trial(training: Training, context: TrialContext) -> Generator[Report]:
     done = resume["epoch"] if resume else 0
     varied = {name: config[name] for name in context.varied if name in config}
     metrics, rgb = context.metrics, data.rgb
-    with Board(folder, varied, context.task, metrics, rgb, done) as board:
+    board_of = Board(folder, varied, context.task, metrics, rgb, done)
+    with board_of as board, LoadLog(gauge_of(device)) as load:
         recipe = recipe_of(config)
         epochs = train(
             *(model, TASKS[context.task], train_split, validation, recipe, device),
@@ -135,7 +137,8 @@ def train_trial(training: Training, context: TrialContext) -> Generator[Report]:
                 _save_weights(epoch.model, folder / WEIGHTS, epoch.number)
                 board.draw(epoch.model, epoch.number, pictures, device, data)
             # An epoch costs the time that the slot was held, loading and saving included.
-            numbers = epoch.metrics | {"seconds": time.perf_counter() - held_since}
+            seconds = {"seconds": time.perf_counter() - held_since}
+            numbers = epoch.metrics | seconds | load.epoch()
             held_since = time.perf_counter()
             board.epoch(epoch.number, numbers)
             ended = epoch.diverged or epoch.number == config["epochs"]

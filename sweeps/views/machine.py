@@ -1,49 +1,47 @@
 """What the machine that the command runs on is doing."""
 
-import shutil
-import subprocess
-import time
+from typing import Any
 
 import psutil
-
-GPUS_EVERY_S = 5.0
-"""The GPUs are asked no more often: their driver's tool may take a second."""
-
-QUERY = "--query-gpu=utilization.gpu,memory.used,memory.total"
+import pynvml
 
 
 class Meter:
     """Reads the load of the processor and of the GPUs, and the memory in use.
 
     Args:
-        gpus: whether trials hold a share of a GPU; only then the GPUs are asked.
+        gpus: whether trials hold a share of a GPU; only then the GPUs are asked, by NVML. Those of
+            a cluster's other nodes are in the records of the trials, see `sweeps.gpu_load`.
     """
 
     def __init__(self, *, gpus: bool) -> None:
-        self._tool = shutil.which("nvidia-smi") if gpus else None
-        self._gpus: list[str] = []
-        self._asked = -GPUS_EVERY_S
+        self._gpus = _gpus() if gpus else []
 
     def read(self) -> str:
         """`CPU 87 %, memory 5.1 of 15.6 GB, GPU 0 93 %, 12.1 of 85.5 GB`: since the last call."""
-        if self._tool is not None and time.monotonic() - self._asked > GPUS_EVERY_S:
-            command = [self._tool, QUERY, "--format=csv,noheader,nounits"]
-            asked = subprocess.run(command, capture_output=True, text=True, check=False)
-            told = asked.stdout if asked.returncode == 0 else ""
-            self._gpus = [gpu_load(index, line) for index, line in enumerate(told.splitlines())]
-            self._asked = time.monotonic()
         memory = psutil.virtual_memory()
         used, total = memory.used / 1e9, memory.total / 1e9
         processor = f"CPU {psutil.cpu_percent():.0f} %"
-        return ", ".join([processor, f"memory {used:.1f} of {total:.1f} GB", *self._gpus])
+        loads = [f"GPU {index} {gpu_load(gpu)}" for index, gpu in enumerate(self._gpus)]
+        return ", ".join([processor, f"memory {used:.1f} of {total:.1f} GB", *loads])
 
 
-def gpu_load(index: int, line: str) -> str:
-    """`93, 11540, 81559` (percent, MiB, MiB) in words; `?` for what a driver cannot tell."""
-    busy, used, total = (one.strip() for one in line.split(","))
-    memory = f"{_gigabytes(used)} of {_gigabytes(total)} GB"
-    return f"GPU {index} {busy if busy.isdecimal() else '?'} %, {memory}"
+def gpu_load(gpu: Any) -> str:
+    """`93 %, 12.1 of 85.5 GB`; `? %` where the driver does not tell, as of a part of a GPU."""
+    memory = pynvml.nvmlDeviceGetMemoryInfo(gpu)
+    try:
+        busy = str(pynvml.nvmlDeviceGetUtilizationRates(gpu).gpu)
+    except pynvml.NVMLError:
+        busy = "?"
+    return f"{busy} %, {memory.used / 1e9:.1f} of {memory.total / 1e9:.1f} GB"
 
 
-def _gigabytes(mebibytes: str) -> str:
-    return f"{int(mebibytes) * 2**20 / 1e9:.1f}" if mebibytes.isdecimal() else "?"
+def _gpus() -> list[Any]:
+    """NVML's handles of all GPUs; none where there is no driver, as under logical GPUs."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    return [
+        pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())
+    ]
