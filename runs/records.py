@@ -291,6 +291,8 @@ class RunRecord(_File):
         tune: where the tuned values could lie, by setting.
         parallel: slots of the virtual clock, in whose order the search decides.
         costs: what an epoch of each of `arms` costs on that clock.
+        predicted: bytes that PyTorch holds of a GPU in a training of each of `arms`, as the plan
+            predicted; None where it could not, () where no GPU was known.
         deterministic: whether GPUs were asked to compute the same twice.
         started: ISO 8601 time of the first command; `resumed`, of each later one.
         command: the latest one, as it was typed.
@@ -320,6 +322,7 @@ class RunRecord(_File):
     slots: Slots
     parallel: Annotated[int, Field(gt=0)]
     costs: tuple[Annotated[int, Field(gt=0)], ...]
+    predicted: tuple[int | None, ...] = ()
     data: DataRecord
     started: str
     resumed: tuple[str, ...]

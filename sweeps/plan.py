@@ -122,6 +122,14 @@ class Plan:
         self.sync.keep(self.data.folder)
 
     @property
+    def predicted(self) -> list[int | None]:
+        """Bytes that PyTorch holds of a GPU in a training of each arm; [] where none is known."""
+        if self.memory is None:
+            return []
+        peaks = self.memory.peaks
+        return [peaks[arm].reserved if arm in peaks else None for arm in self.arms]
+
+    @property
     def licences(self) -> dict[str, str]:
         """Of published weights that the arms start from, by the name of their stage."""
         imported = {stage.name: stage.published for stage in self.stages}

@@ -158,6 +158,7 @@ def begin_run_directory(
             },
             "parallel": sweep.search.parallel,
             "costs": [plan.costs[arm] for arm in plan.arms],
+            "predicted": plan.predicted,
             "data": _data_record(plan),
             "started": before.started if before else now,
             "resumed": (*before.resumed, now) if before else (),

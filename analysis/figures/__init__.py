@@ -17,6 +17,7 @@ from analysis.figures.best_after import draw_best_after
 from analysis.figures.confusion import draw_confusion
 from analysis.figures.effects import draw_effects
 from analysis.figures.files import FORMATS, Figure, FigureFormat, write_figure
+from analysis.figures.gpus import draw_gpus
 from analysis.figures.importance import draw_importance
 from analysis.figures.labels import draw_labels
 from analysis.figures.learning import draw_learning
@@ -52,6 +53,7 @@ class Registered(NamedTuple):
         what: it shows, as a sentence names it.
         tasks: those that have it; () if all have it.
         factor: that a run must compare to have it; "" if all have it.
+        gpu: only runs have it whose trials held a share of a GPU.
     """
 
     draw: Callable[[Run, dict[int, Look]], Sketch]
@@ -59,6 +61,7 @@ class Registered(NamedTuple):
     what: str
     tasks: tuple[str, ...] = ()
     factor: str = ""
+    gpu: bool = False
 
 
 FIGURES: dict[str, Registered] = {
@@ -85,16 +88,20 @@ FIGURES: dict[str, Registered] = {
         draw_precision_recall, "errors", "precision against recall", ("detection",)
     ),
     "packing": Registered(draw_packing, "cost", "what ran when"),
+    "gpus": Registered(draw_gpus, "cost", "what the GPUs did", gpu=True),
 }
 """By name, in the order in which they are read."""
 
 
-def figures_of(task: str, factors: Sequence[str] = ()) -> dict[str, Registered]:
-    """The figures that runs of a task may have that compare these factors."""
+def figures_of(
+    task: str, factors: Sequence[str] = (), *, gpu: bool = False
+) -> dict[str, Registered]:
+    """The figures that runs of a task may have that compare these factors, perhaps on a GPU."""
     return {
         name: figure
         for name, figure in FIGURES.items()
         if task in (figure.tasks or (task,)) and figure.factor in ("", *factors)
+        if gpu or not figure.gpu
     }
 
 
@@ -123,7 +130,9 @@ def sketch_figures(run: Run) -> tuple[dict[str, Sketch], dict[str, str]]:
     looks = looks_of(run)
     sketches, left_out = {}, {}
     with rc_context(RC):
-        for name, figure in figures_of(run.record.task, run.record.factors).items():
+        record = run.record
+        had = figures_of(record.task, record.factors, gpu=record.slots.gpu > 0)
+        for name, figure in had.items():
             try:
                 sketch = figure.draw(run, looks)
             except EosweepError as error:

@@ -11,6 +11,7 @@ from analysis.ranking.trials import STATUS_COLUMNS, rank_trials
 from analysis.report.drawn import Drawn
 from analysis.report.parts import Grid, Listing, Section, grid, grid_of
 from analysis.statistics.costs import costs_of, money_notes, packing_notes
+from analysis.statistics.gpus import memory_of_arms
 from analysis.tables.ranking import (
     finished_alone,
     stopped_arms,
@@ -193,12 +194,22 @@ def _arm_costs(run: Run, numbers: Mapping[int, int]) -> Grid:
     if len(run.repeats):
         costs["repeats' seconds"] = run.repeats.groupby("arm")["seconds"].sum()
     costs = costs.join(costs_of(run))
+    memory = memory_of_arms(run).dropna(axis="columns", how="all") / 1e9
+    costs = costs.join(memory.rename(columns="GPU memory {}, GB".format))
     costs.insert(0, "arm", [run.record.arms[arm].title for arm in costs.index])
     by = "usd" if "usd" in costs else "trials' seconds"
     costs = costs.sort_values(by, ascending=False, kind="stable")
     arms = [numbers[arm] for arm in costs.index]
-    notes = [*money_notes(run), *packing_notes(run)]
+    notes = [*money_notes(run), *packing_notes(run), *_memory_notes(memory)]
     return grid_of(costs, "costs", "What each arm took", ("arm",), notes, arms)
+
+
+def _memory_notes(memory: pd.DataFrame) -> tuple[str, ...]:
+    if memory.empty:
+        return ()
+    return (
+        "GPU memory: the most that PyTorch held in a training, without what CUDA takes beside.",
+    )
 
 
 def _stages(run: Run) -> Grid:

@@ -70,9 +70,14 @@ class Peak:
         return max(self.training, self.scoring)
 
     @property
+    def reserved(self) -> int:
+        """Bytes that PyTorch's allocator holds of a GPU, with what is estimated of gaps."""
+        return round(SLACK * self.tensors)
+
+    @property
     def on_gpu(self) -> int:
         """Bytes that a process needs of a GPU, with what is estimated beside tensors."""
-        return round(SLACK * self.tensors + CONTEXT)
+        return self.reserved + CONTEXT
 
 
 def predict_peak(

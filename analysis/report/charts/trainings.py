@@ -18,7 +18,10 @@ MOST_VALUES = 150_000
 DIGITS = 6
 """Significant ones of a number of a curve."""
 
-NOT_DRAWN = {"number", "epoch", "time", "seconds"}
+NOT_DRAWN = {
+    *("number", "epoch", "time", "seconds"),
+    *("gpu/id", "gpu/total", "gpu/used", "gpu/own"),
+}
 """Columns of `Run.epochs` that are no curve."""
 
 
