@@ -20,7 +20,7 @@ class Reading(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Gauge:
+class Instrument:
     """What can be read of the GPU of this process.
 
     Attributes:
@@ -36,7 +36,7 @@ class Gauge:
     peak: Callable[[], int]
 
 
-def gauge_of(device: torch.device) -> Gauge | None:
+def instrument_of(device: torch.device) -> Instrument | None:
     """By NVML; None of a CPU.
 
     Raises:
@@ -51,7 +51,7 @@ def gauge_of(device: torch.device) -> Gauge | None:
         torch.cuda.reset_peak_memory_stats(device)
         return held
 
-    return Gauge(
+    return Instrument(
         identity=int(str(card.uuid).replace("-", "")[:12], 16),
         total=card.total_memory,
         read=lambda: Reading(
@@ -62,22 +62,22 @@ def gauge_of(device: torch.device) -> Gauge | None:
 
 
 class LoadLog(AbstractContextManager["LoadLog"]):
-    """Reads a gauge in a thread of its own. Without one it has nothing to tell."""
+    """Reads an instrument in a thread of its own. Without one it has nothing to tell."""
 
-    def __init__(self, gauge: Gauge | None, every_s: float = EVERY_S) -> None:
-        self._gauge, self._every_s = gauge, every_s
+    def __init__(self, instrument: Instrument | None, every_s: float = EVERY_S) -> None:
+        self._instrument, self._every_s = instrument, every_s
         self._readings: list[Reading] = []
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="gpu load", daemon=True)
 
     def __enter__(self) -> Self:
-        if self._gauge is not None:
+        if self._instrument is not None:
             self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        if self._gauge is not None:
+        if self._instrument is not None:
             self._thread.join()
 
     def epoch(self) -> dict[str, float]:
@@ -87,13 +87,13 @@ class LoadLog(AbstractContextManager["LoadLog"]):
         `gpu/total`; `gpu/own` the most bytes that this process's allocator held. `gpu/id` tells
         GPUs apart. The first two are not there where the driver does not tell them.
         """
-        if self._gauge is None:
+        if self._instrument is None:
             return {}
         readings, self._readings = self._readings, []
         told: dict[str, float] = {
-            "gpu/id": self._gauge.identity,
-            "gpu/total": self._gauge.total,
-            "gpu/own": self._gauge.peak(),
+            "gpu/id": self._instrument.identity,
+            "gpu/total": self._instrument.total,
+            "gpu/own": self._instrument.peak(),
         }
         if readings:
             told["gpu/busy"] = sum(one.busy for one in readings) / len(readings)
@@ -103,9 +103,9 @@ class LoadLog(AbstractContextManager["LoadLog"]):
     def _follow(self) -> None:
         import pynvml
 
-        assert self._gauge is not None
+        assert self._instrument is not None
         while not self._over.wait(self._every_s):
             try:
-                self._readings.append(self._gauge.read())
+                self._readings.append(self._instrument.read())
             except pynvml.NVMLError:
                 return  # it would not tell the next time either

@@ -29,7 +29,7 @@ from runs.predictions import write_predictions
 from runs.records import Latency, TrialRecord
 from runs.tallies import write_tally
 from sweeps.board import Board
-from sweeps.gpu_load import LoadLog, gauge_of
+from sweeps.gpu_load import LoadLog, instrument_of
 from sweeps.reports import Report
 from sweeps.resuming import RESUME_FILE, ResumeFile, time_for_another
 from sweeps.slots import Slots, device_name, limit_to_slot
@@ -119,7 +119,7 @@ def train_trial(training: Training, context: TrialContext) -> Generator[Report]:
     varied = {name: config[name] for name in context.varied if name in config}
     metrics, rgb = context.metrics, data.rgb
     board_of = Board(folder, varied, context.task, metrics, rgb, done)
-    with board_of as board, LoadLog(gauge_of(device)) as load:
+    with board_of as board, LoadLog(instrument_of(device)) as load:
         recipe = recipe_of(config)
         epochs = train(
             *(model, TASKS[context.task], train_split, validation, recipe, device),

@@ -62,13 +62,14 @@ def _draw(
 ) -> Line2D:
     """The three lines of a GPU, with gaps where no epoch ran; its entry in a legend."""
     own = found.spans[found.spans["gpu"] == gpu]
-    edges = own[["start", "end"]].to_numpy("float64").ravel() / unit
+    edges = own[["start", "end", "end"]].to_numpy("float64") / unit
+    edges[:-1, 2][edges[1:, 0] > edges[:-1, 1]] = np.nan
     for axes, values in zip(
         rows, (100 * own["busy"], own["used"] / GB, own["trials"]), strict=True
     ):
         (line,) = axes.plot(
-            edges,
-            np.repeat(values.to_numpy("float64"), 2),
+            edges.ravel(),
+            np.repeat(values.to_numpy("float64"), 3),
             color=look.colour,
             linestyle=look.line,
             label=f"GPU {gpu}",

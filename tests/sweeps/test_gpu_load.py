@@ -7,20 +7,20 @@ import pynvml
 import pytest
 import torch
 
-from sweeps.gpu_load import Gauge, LoadLog, Reading, gauge_of
+from sweeps.gpu_load import Instrument, LoadLog, Reading, instrument_of
 
 
-def gauge(readings: Iterator[Reading]) -> Gauge:
+def instrument(readings: Iterator[Reading]) -> Instrument:
     def read() -> Reading:
         for reading in readings:
             return reading
         raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
 
-    return Gauge(identity=7, total=80, read=read, peak=lambda: 20)
+    return Instrument(identity=7, total=80, read=read, peak=lambda: 20)
 
 
 def test_an_epoch_has_the_mean_load_and_the_most_memory() -> None:
-    with LoadLog(gauge(iter([Reading(0.5, 30), Reading(1.0, 50)])), every_s=0.01) as load:
+    with LoadLog(instrument(iter([Reading(0.5, 30), Reading(1.0, 50)])), every_s=0.01) as load:
         time.sleep(0.5)
         first, second = load.epoch(), load.epoch()
     always = {"gpu/id": 7, "gpu/total": 80, "gpu/own": 20}
@@ -29,5 +29,5 @@ def test_an_epoch_has_the_mean_load_and_the_most_memory() -> None:
 
 
 def test_on_a_cpu_there_is_nothing_to_tell() -> None:
-    with LoadLog(gauge_of(torch.device("cpu"))) as load:
+    with LoadLog(instrument_of(torch.device("cpu"))) as load:
         assert load.epoch() == {}
