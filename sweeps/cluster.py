@@ -16,6 +16,7 @@ from ray._private import ray_constants
 
 from runs.errors import EosweepError
 from sweeps.commands import ROOT
+from sweeps.mps import mps
 from sweeps.reaper import reaped
 from sweeps.signals import heed_interrupts, held_back
 from sweeps.slots import this_machine
@@ -47,10 +48,14 @@ class Session:
 
 
 @contextlib.contextmanager
-def cluster(address: str | None = None) -> Iterator[Session]:
+def cluster(address: str | None = None, *, with_mps: bool = False) -> Iterator[Session]:
     """Ray for the length of a block: joined at `address`, or started on this machine if None.
 
+    Args:
+        with_mps: workers share GPUs by CUDA's Multi-Process Service; of this machine alone.
+
     Raises:
+        MpsError: the service cannot be started.
         RayNotStartedError: it cannot be started or joined.
         RayLostError: from the middle of the block, a part of Ray has died.
     """
@@ -58,11 +63,15 @@ def cluster(address: str | None = None) -> Iterator[Session]:
     heed_interrupts()
     with contextlib.ExitStack() as closing:
         folder = closing.enter_context(_short_folder())
-        options = _own(folder) if address is None else _joined(address, folder)
+        if address is None:
+            with held_back():
+                closing.enter_context(reaped(folder))
+            shared = closing.enter_context(mps(folder)) if with_mps else {}
+            options = _own(folder, shared)
+        else:
+            options = _joined(address, folder)
         closing.enter_context(_native_output_hidden())
         with held_back():
-            if address is None:
-                closing.enter_context(reaped(folder))
             # Ray takes this machine for one that cannot be part of a cluster: what it starts
             # listens on the loopback interface alone.
             ray_constants.ENABLE_RAY_CLUSTER = address is not None
@@ -100,8 +109,12 @@ def _init(options: dict[str, Any]) -> Any:
         ) from error
 
 
-def _own(folder: Path) -> dict[str, Any]:
-    """How Ray is started on this machine, with its files in `folder`."""
+def _own(folder: Path, variables: dict[str, str]) -> dict[str, Any]:
+    """How Ray is started on this machine, with its files in `folder`.
+
+    Args:
+        variables: in the environment of workers, beside others.
+    """
     here = this_machine()
     # Other packages of the same names may be installed (`datasets`): this project's folder must
     # come first in every worker, wherever the command was started.
@@ -113,7 +126,9 @@ def _own(folder: Path) -> dict[str, Any]:
         "num_gpus": here.gpus,
         "dashboard_host": "127.0.0.1",
         "include_dashboard": True,
-        "runtime_env": {"env_vars": {**_variables(), "PYTHONPATH": os.pathsep.join(path)}},
+        "runtime_env": {
+            "env_vars": {**_variables(), **variables, "PYTHONPATH": os.pathsep.join(path)}
+        },
         "_temp_dir": str(folder),
     }
 

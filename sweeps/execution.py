@@ -18,6 +18,7 @@ from sweeps.disk import check_disk
 from sweeps.hints import show_how_to_resume, show_what_is_resumed, show_where_to_look
 from sweeps.ledger import Ledger
 from sweeps.lock import exclusive
+from sweeps.mps import MpsError, check_mps
 from sweeps.plan import Plan, make_plan
 from sweeps.reach import check_nodes
 from sweeps.run import HaltedError, OutOfTimeError, RunError, run_plan
@@ -71,6 +72,8 @@ def execute(sweep: Sweep, order: Order, console: Console) -> int:
     Raises:
         EosweepError: the sweep cannot run as it is written; the message says what to do.
     """
+    if sweep.resources.mps:
+        check_mps(order.address, order.machines, dry_run=order.dry_run)
     begun = RunDirectory(order.results / sweep.name).begun()
     if sweep.screen is None or begun or order.dry_run:
         return _execute(sweep, order, console)
@@ -133,7 +136,8 @@ def _run_and_rank(plan: Plan, order: Order, console: Console) -> int:
         with contextlib.ExitStack() as ray:
             with Shown(console) as progress:
                 progress.step("starting Ray")
-                session = ray.enter_context(cluster(order.address))
+                mps = plan.sweep.resources.mps
+                session = ray.enter_context(cluster(order.address, with_mps=mps))
                 show_where_to_look(session, plan.directory, console)
                 if plan.sync.storage is not None:
                     progress.step(f"copying data and weights to {plan.sync.storage.address}")
@@ -146,7 +150,7 @@ def _run_and_rank(plan: Plan, order: Order, console: Console) -> int:
             with Shown(console) as progress:
                 progress.step("stopping Ray")
                 ray.close()
-    except (RunError, ReplayError, SyncError, RayNotStartedError) as error:
+    except (RunError, ReplayError, SyncError, RayNotStartedError, MpsError) as error:
         print(error, file=sys.stderr)
         return FAILED
     except HaltedError as error:

@@ -1,11 +1,13 @@
 """Why a job was not done, as a worker tells it and the agenda judges it."""
 
 import errno
+import os
 import textwrap
 from dataclasses import dataclass
 from typing import Literal
 
 from datasets import DataError
+from sweeps.mps import PIPES
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ def failure_of(error: Exception) -> Failure:
         return Failure("system", cause, _line(f"{where}{error.strerror or error}"))
     if isinstance(error, DataError):  # the cache was whole when the run was planned
         return Failure("system", name, _line(str(error)))
+    if _is_of_neighbours(error):
+        reason = f"a process that shared its GPU by MPS ended all of them ({error})"
+        return Failure("lost", "mps", _line(reason))
     kind: Literal["raised", "memory"] = "memory" if _is_of_memory(error) else "raised"
     return Failure(kind, name, _line(f"{name}: {error}" if str(error) else name))
 
@@ -62,6 +67,16 @@ def _is_of_memory(error: Exception) -> bool:
 
     words = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
     return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
+
+
+def _is_of_neighbours(error: Exception) -> bool:
+    """Whether the GPU has failed under MPS: a fault of one process ends all that share it.
+
+    It may have been this one's; then it comes again, and `retries` are used up.
+    """
+    words = ("MPS", "unspecified launch failure", "illegal memory access", "misaligned address")
+    shared = PIPES in os.environ and isinstance(error, RuntimeError)
+    return shared and any(word in str(error) for word in words)
 
 
 def _line(message: str) -> str:

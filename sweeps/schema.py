@@ -358,6 +358,12 @@ class Resources(Section):
         "null): a whole GPU, where there is one",
     )
 
+    mps: bool = Field(
+        False,
+        description="trials share a GPU by CUDA's Multi-Process Service, which is started for the "
+        "sweep; on one machine",
+    )
+
     @field_validator("gpu", mode="before")
     @classmethod
     def _read_auto(cls, gpu: Any) -> Any:
