@@ -359,8 +359,12 @@ class TrialRecord(_File):
         reason: why it failed or diverged, in a line.
         retries: how often it went on from its checkpoint after its worker was lost, or a file could
             not be read or written.
-        gpu: the share of a GPU that it was given when its slot's memory was too small; None if it
-            was not.
+        gpu: the share of a GPU that it held last; None before, and without one.
+        out_of_memory: how often that was too small: then it went on with twice the share, or on a
+            whole GPU with half as many images at once.
+        halved: how often these were halved, at the same effective batch.
+        normalised: the kinds of its trained layers that normalise over the images at once, if
+            these were halved.
         failed_with: its epochs when it failed, if `--retry-failed` has tried it again since: when
             the search proposed others, it took it for a failure; None if it was not.
         planned: how many trials the search was to propose when it proposed this one; None of a
@@ -389,6 +393,9 @@ class TrialRecord(_File):
     reason: str | None = None
     retries: Annotated[int, Field(ge=0)] = 0
     gpu: Annotated[Finite, Field(gt=0, le=1)] | None = None
+    out_of_memory: Annotated[int, Field(ge=0)] = 0
+    halved: Annotated[int, Field(ge=0)] = 0
+    normalised: tuple[str, ...] = ()
     failed_with: Curve | None = None
     planned: int | None = None
     seen: Curve | None = None
@@ -400,6 +407,22 @@ class TrialRecord(_File):
     architecture: str | None = None
     parameters: int | None = None
     of: str | None = None
+
+    @property
+    def images_at_once(self) -> int:
+        """How many go through the model at once."""
+        images: int = self.config["batch_size"]
+        for _ in range(self.halved):
+            images = halved_batch(images) or 1
+        return images
+
+    @property
+    def trained_as(self) -> dict[str, Any]:
+        """`config` with the batches that it is really trained in."""
+        if not self.halved:
+            return self.config
+        together = self.config.get("effective_batch") or self.config["batch_size"]
+        return self.config | {"batch_size": self.images_at_once, "effective_batch": together}
 
     @property
     def ended(self) -> bool:
@@ -417,6 +440,12 @@ class TrialRecord(_File):
         if not self.epochs:
             return 0
         return int(self.epochs[-1]["epoch"]) - (self.status == "diverged")
+
+
+def halved_batch(images: int) -> int | None:
+    """The largest part of a batch that it is a multiple of, below it; None of one image."""
+    smaller = range(images // 2, 0, -1)
+    return next((size for size in smaller if images % size == 0), None)
 
 
 class StageRecord(_Part):

@@ -37,7 +37,7 @@ from sweeps.proposals import trials_planned
 from sweeps.repeats import repeats_planned
 from sweeps.schema import Sweep
 from sweeps.screen import Screened
-from sweeps.slots import Machine, Slots, allocate
+from sweeps.slots import Machine, Slot, Slots, allocate
 from sweeps.space import arms_of, complete, heads_of
 from sweeps.stages import import_weights, in_order, stage_for
 from sweeps.stored_run import open_sync
@@ -64,9 +64,11 @@ class Plan:
         weights: bytes of the weights of each arm's model.
         warnings: what a person should look at: units and bands of published weights.
         sync: brings files from and to nodes that do not see the folders of this one.
+        machines: that there are.
         features: bytes of the features that are kept, of each arm whose frozen backbone's are.
         notes: what a person should know of how the arms are trained.
         memory: what the arms need of a GPU; None where no card is known.
+        measured: the slots of those arms whose trainings were measured on the GPU.
     """
 
     sweep: Sweep
@@ -84,9 +86,11 @@ class Plan:
     weights: dict[Arm, int]
     warnings: list[str]
     sync: Sync
+    machines: tuple[Machine, ...]
     features: dict[Arm, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     memory: "Memory | None" = None
+    measured: dict[Arm, Slot] = field(default_factory=dict)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -102,6 +106,14 @@ class Plan:
     def trainings(self) -> int:
         """Number of trials and repeats."""
         return self.trials + repeats_planned(self.sweep, self.arms)
+
+    def slot_of(self, arm: Arm) -> Slot:
+        """What a trial of `arm` holds."""
+        return self.measured.get(arm, self.slots.each)
+
+    def slot_of_stage(self, stage: Stage) -> Slot:
+        """What the training of a stage holds: as much as the largest of its arms."""
+        return max(map(self.slot_of, self.served_by(stage)), key=lambda slot: (slot.gpu, slot.cpu))
 
     @property
     def missing(self) -> list[Stage]:
@@ -221,6 +233,7 @@ def make_plan(
         *(sweep, directory, cache, data, slots, arms, skipped, starts, stages, probes, seen, costs),
         weights=weights,
         sync=sync,
+        machines=tuple(machines),
         features=kept_bytes(sweep, run, seen),
         notes=training_notes(sweep, run),
         warnings=_warnings(stages),

@@ -2,8 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runs.errors import EosweepError
@@ -26,12 +25,29 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Slots:
-    """The slots in which a sweep's trials run.
+class Slot:
+    """What one job holds of a machine.
 
     Attributes:
-        cpu: CPU cores, and torch threads, of each.
+        cpu: CPU cores, and torch threads.
         gpu: share of one GPU, at most 1; 0 without one.
+    """
+
+    cpu: int
+    gpu: float
+
+    @property
+    def doubled(self) -> "Slot":
+        """With twice the share of the GPU, at most all of it."""
+        return Slot(self.cpu, min(1.0, 2 * self.gpu))
+
+
+@dataclass(frozen=True)
+class Slots:
+    """The slots in which a sweep's trials run, where nothing else is known of their arms.
+
+    Attributes:
+        cpu, gpu: of each, see `Slot`.
         count: how many trials run at once.
         per_machine: how many of them on the machine that takes most.
         note: how this differs from what the sweep asks for, in a sentence; empty if it does not.
@@ -43,13 +59,10 @@ class Slots:
     per_machine: int
     note: str = ""
 
-    def joined(self, number: int) -> "Slots":
-        """Slots of which each has the GPU shares of `number` of these, at most a whole GPU."""
-        return replace(self, gpu=min(1.0, number * self.gpu))
-
-    def on(self, machines: Sequence[Machine]) -> int:
-        """How many such slots there are on `machines`."""
-        return sum(_fit(machine, self.cpu, self.gpu) for machine in machines)
+    @property
+    def each(self) -> Slot:
+        """One of them."""
+        return Slot(self.cpu, self.gpu)
 
 
 def this_machine() -> Machine:
@@ -92,7 +105,7 @@ def allocate(resources: Resources, machines: list[Machine]) -> Slots:
     return Slots(resources.cpu, share, count, max(fitting), note)
 
 
-def limit_to_slot(slots: Slots) -> "torch.device":
+def limit_to_slot(slot: Slot) -> "torch.device":
     """Limit this worker to its slot: its threads, and its share of the GPU's memory.
 
     Ray does not enforce a share of a GPU. With the limit, a trial that needs more memory fails
@@ -103,12 +116,12 @@ def limit_to_slot(slots: Slots) -> "torch.device":
     """
     import torch
 
-    torch.set_num_threads(slots.cpu)
-    if not slots.gpu or not torch.cuda.is_available():
+    torch.set_num_threads(slot.cpu)
+    if not slot.gpu or not torch.cuda.is_available():
         return torch.device("cpu")
-    if slots.gpu < 1:
+    if slot.gpu < 1:
         total = torch.cuda.get_device_properties("cuda").total_memory
-        torch.cuda.set_per_process_memory_fraction(for_tensors(slots.gpu, total))
+        torch.cuda.set_per_process_memory_fraction(for_tensors(slot.gpu, total))
     return torch.device("cuda")
 
 

@@ -48,7 +48,6 @@ def test_what_the_cores_or_the_division_leave_over_is_shared_out(
     assert slots.gpu == share
     assert note in slots.note
     assert bool(note) == bool(slots.note)
-    assert slots.count == slots.on(machines)
 
 
 def test_by_default_a_gpu_is_used_and_zero_leaves_it_alone() -> None:
