@@ -5,6 +5,7 @@
 `latency.json`: `LatencyRecord`.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -77,19 +78,25 @@ class Cost(_Part):
 
 
 class Slots(_Part):
-    """What a trial held: one of `count` slots, `per_machine` on each machine; `gpu` is a share."""
+    """One of `count` slots, `per_machine` on each machine; `gpu` is a share.
+
+    It is what trials held of whom nothing else is on record, see `TrialRecord.gpu`.
+    """
 
     count: Annotated[int, Field(gt=0)]
     cpu: int
     gpu: float
     per_machine: Annotated[int, Field(gt=0)]
 
-    @property
-    def together(self) -> int:
-        """How many trials ran on one GPU at once, or without one on a machine, at most."""
-        if not self.gpu:
+    def together(self, gpu: float) -> int:
+        """How many trials of such shares ran on one GPU at once, or on a machine, at most."""
+        if not gpu:
             return self.per_machine
-        return min(self.per_machine, int(1 / self.gpu + 1e-4))  # 1 / 0.1 is 9.999…
+        return min(math.ceil(self.per_machine * self.gpu / gpu), int(1 / gpu + 1e-4))
+
+    def of(self, gpu: float | None) -> float:
+        """How many slots a share of a GPU is; 1 without one."""
+        return gpu / self.gpu if gpu and self.gpu else 1.0
 
 
 class Machine(_Part):
@@ -454,6 +461,7 @@ class StageRecord(_Part):
     Attributes:
         kind: how they are made: mae, distillation, ….
         arms: those that start from them.
+        gpu: the share of a GPU that it holds; None without one, or of earlier versions.
     """
 
     name: str
@@ -461,6 +469,7 @@ class StageRecord(_Part):
     seconds: Seconds
     device: str
     arms: tuple[Arm, ...]
+    gpu: Annotated[Finite, Field(gt=0, le=1)] | None = None
 
 
 class StagesRecord(_File):

@@ -32,12 +32,14 @@ from sweeps.cards import Card
 from sweeps.check import unlabelled
 from sweeps.faults import SweepError
 from sweeps.fine_tuning import check_layers, kept_bytes, training_notes
+from sweeps.gauges import Shape, kept, shapes_of
 from sweeps.labels import beyond_limit, check_classes, check_labels, check_shares, shares
+from sweeps.packing import slots_of
 from sweeps.proposals import trials_planned
 from sweeps.repeats import repeats_planned
 from sweeps.schema import Sweep
 from sweeps.screen import Screened
-from sweeps.slots import Machine, Slot, Slots, allocate
+from sweeps.slots import Machine, Slot, Slots, allocate, count_on
 from sweeps.space import arms_of, complete, heads_of
 from sweeps.stages import import_weights, in_order, stage_for
 from sweeps.stored_run import open_sync
@@ -68,7 +70,9 @@ class Plan:
         features: bytes of the features that are kept, of each arm whose frozen backbone's are.
         notes: what a person should know of how the arms are trained.
         memory: what the arms need of a GPU; None where no card is known.
+        shapes: what the trainings of the arms are known by, if their slots are to be measured.
         measured: the slots of those arms whose trainings were measured on the GPU.
+        unmeasured: why others could not be.
     """
 
     sweep: Sweep
@@ -90,7 +94,9 @@ class Plan:
     features: dict[Arm, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     memory: "Memory | None" = None
+    shapes: dict[Arm, Shape] = field(default_factory=dict)
     measured: dict[Arm, Slot] = field(default_factory=dict)
+    unmeasured: dict[Arm, str] = field(default_factory=dict)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -110,6 +116,12 @@ class Plan:
     def slot_of(self, arm: Arm) -> Slot:
         """What a trial of `arm` holds."""
         return self.measured.get(arm, self.slots.each)
+
+    @property
+    def at_once(self) -> int:
+        """How many trials there are at once, at most."""
+        each = {self.slot_of(arm) for arm in self.measured}
+        return max(self.slots.count, *(count_on(self.machines, slot) for slot in each), 0)
 
     def slot_of_stage(self, stage: Stage) -> Slot:
         """What the training of a stage holds: as much as the largest of its arms."""
@@ -229,6 +241,8 @@ def make_plan(
         from sweeps.memory import predict_memory  # which imports fake tensors
 
         memory = predict_memory(sweep, run, seen, card, slots.gpu or 1.0, progress)
+    shapes = shapes_of(sweep, run, seen) if slots.gpu and sweep.resources.gpu is None else {}
+    gauges = {card: kept(cache, shapes.values(), card)} if card is not None else {}
     return Plan(
         *(sweep, directory, cache, data, slots, arms, skipped, starts, stages, probes, seen, costs),
         weights=weights,
@@ -238,6 +252,8 @@ def make_plan(
         notes=training_notes(sweep, run),
         warnings=_warnings(stages),
         memory=memory,
+        shapes=shapes,
+        measured=slots_of(shapes, gauges, machines),
     )
 
 

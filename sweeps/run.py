@@ -214,6 +214,7 @@ def record_stages(plan: Plan) -> None:
                     seconds=sum(epoch["seconds"] for epoch in log),
                     device=cast(str, stored.record["device"]),
                     arms=plan.served_by(stage),
+                    gpu=plan.slot_of_stage(stage).gpu or None,
                 )
             )
     plan.directory.write_stages(rows)

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,10 @@ class Slots:
         """One of them."""
         return Slot(self.cpu, self.gpu)
 
+    def of(self, gpu: float | None) -> float:
+        """How many of them a share of a GPU is; 1 without one."""
+        return gpu / self.gpu if gpu and self.gpu else 1.0
+
 
 def this_machine() -> Machine:
     """The cores this process may use, and the GPUs that torch sees."""
@@ -83,7 +88,7 @@ def allocate(resources: Resources, machines: list[Machine]) -> Slots:
     """
     gpus = sum(machine.gpus for machine in machines)
     gpu = (1.0 if resources.gpu is None else resources.gpu) if gpus else 0.0
-    fitting = [_fit(machine, resources.cpu, gpu) for machine in machines]
+    fitting = [_fit(machine, Slot(resources.cpu, gpu)) for machine in machines]
     count = sum(fitting)
     if count == 0:
         with_gpu = [machine for machine in machines if machine.gpus or not gpu]
@@ -99,7 +104,7 @@ def allocate(resources: Resources, machines: list[Machine]) -> Slots:
     crowds = [
         math.ceil(fit / machine.gpus) for machine, fit in zip(machines, fitting, strict=True) if fit
     ]
-    share = max(gpu, _share(max(crowds)))
+    share = max(gpu, part(max(crowds)))
     used = sum(math.ceil(fit / _per_gpu(share)) for fit in fitting)
     note = _note(resources, share, used, gpus)
     return Slots(resources.cpu, share, count, max(fitting), note)
@@ -154,7 +159,7 @@ def device_name(device: "torch.device") -> str:
     return name if computes_bfloat16(device) else f"{name}, float32"
 
 
-def _share(trials: int) -> float:
+def part(trials: int) -> float:
     """Of a GPU, if so many trials have it in equal parts; Ray counts in steps of 0.0001."""
     return 10_000 // trials / 10_000
 
@@ -162,20 +167,23 @@ def _share(trials: int) -> float:
 def _note(resources: Resources, share: float, used: int, gpus: int) -> str:
     """How the shares differ from what is asked for, and how many GPUs stay idle."""
     notes = []
-    if resources.gpu is None:
-        notes.append("resources.gpu is auto: each trial has a GPU for itself")
-    elif share > resources.gpu + 1e-4:
+    if resources.gpu is not None and share > resources.gpu + 1e-4:
         notes.append(f"a trial gets {share:g} of a GPU instead of {resources.gpu:g}: as many fit")
     if used < gpus:
         notes.append(f"{used} of {gpus} GPUs are used, for want of cores: lower resources.cpu")
     return "; ".join(notes)
 
 
-def _fit(machine: Machine, cpu: int, gpu: float) -> int:
-    by_cpu = machine.cpus // cpu
-    if not gpu:
+def count_on(machines: Iterable[Machine], slot: Slot) -> int:
+    """How many jobs that hold `slot` there may be at once."""
+    return sum(_fit(machine, slot) for machine in machines)
+
+
+def _fit(machine: Machine, slot: Slot) -> int:
+    by_cpu = machine.cpus // slot.cpu
+    if not slot.gpu:
         return by_cpu
-    return min(by_cpu, machine.gpus * _per_gpu(gpu))
+    return min(by_cpu, machine.gpus * _per_gpu(slot.gpu))
 
 
 def _per_gpu(share: float) -> int:

@@ -170,6 +170,39 @@ def test_idle_workers_make_room_for_a_job_that_holds_more() -> None:
     assert first.status == Trial.PAUSED
 
 
+def test_an_idle_worker_is_taken_over_by_a_job_that_holds_as_much() -> None:
+    work, dispatcher, jobs = dispatcher_of(slots=4)
+    dispatcher.machines = [Machine(4, 1)]
+    work.left += [Job(name="half", slot=HALF), Job(name="whole", slot=HALF.doubled)]
+    half = trial_of(dispatcher, jobs.suggest("0"))
+    half.status = Trial.RUNNING
+    dispatcher.choose_trial_to_run(Ray())
+    assert jobs.suggest("1") is None, "half a GPU is taken"
+    dispatcher.on_trial_result(Ray(), half, {"report": Report({}, last=True)})
+    whole = trial_of(dispatcher, jobs.suggest("1"))
+    assert dispatcher.choose_trial_to_run(Ray(whole)) is None
+    assert half.status == Trial.PAUSED, "it makes room"
+    whole.status = Trial.RUNNING
+    dispatcher.choose_trial_to_run(Ray())
+    dispatcher.on_trial_result(Ray(), whole, {"report": Report({}, last=True)})
+    work.left.append(Job(name="next", slot=HALF.doubled))
+    following = trial_of(dispatcher, jobs.suggest("2"))
+    assert dispatcher.choose_trial_to_run(Ray()) is following
+
+
+def test_small_shares_do_not_overtake_a_large_one_that_has_no_place() -> None:
+    """Two GPUs that are half full are no place for a whole share, whatever their sum."""
+    work, dispatcher, jobs = dispatcher_of()
+    dispatcher.machines = [Machine(8, 2)]
+    work.left += [Job(name="whole", slot=HALF.doubled), Job(name="half", slot=HALF)]
+    whole = trial_of(dispatcher, jobs.suggest("0"))
+    dispatcher.choose_trial_to_run(Ray(whole))
+    assert jobs.suggest("1") is None, "Ray might give it the place that the large one waits for"
+    whole.status = Trial.RUNNING
+    dispatcher.choose_trial_to_run(Ray())
+    assert jobs.suggest("1") == {"job": Job(name="half", slot=HALF)}
+
+
 def test_a_trial_continues_in_its_own_worker_if_that_is_idle() -> None:
     work, dispatcher, jobs = dispatcher_of("a")
     trial = trial_of(dispatcher, jobs.suggest("0"))
