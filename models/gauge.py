@@ -16,6 +16,7 @@ from models.gpu import CONTEXT
 from models.model import Model
 from models.tasks.task import Task
 from models.training import Recipe, optimiser_steps, train
+from runs.errors import EosweepError
 
 STEPS = 20
 """Optimiser steps of a turn, after which a batch is scored."""
@@ -25,7 +26,7 @@ HARMLESS_LR = 1e-8
 """Weights at random may diverge at the rate that a training has after its warm-up."""
 
 
-class GaugeError(ArithmeticError):
+class GaugeError(EosweepError):
     """The training diverged."""
 
 

@@ -44,7 +44,7 @@ class NoGpuError(EosweepError):
     """PyTorch does not see a GPU that Ray has."""
 
 
-class CopyFailedError(Exception):
+class CopyFailedError(EosweepError):
     """A copy of a training has failed; `failure` says why."""
 
     def __init__(self, failure: Failure) -> None:
