@@ -20,7 +20,7 @@ OF_NO_SIZE = frozenset(
 )
 """Settings that leave the memory of a training as it is."""
 
-OF_NO_PACE = (OF_NO_SIZE | {"epochs"}) - {"augment", *STRENGTHS}
+OF_NO_PACE = (OF_NO_SIZE | {"epochs", "train_fraction"}) - {"augment", *STRENGTHS}
 """Settings that leave its memory and the time of a step as they are."""
 
 
