@@ -158,6 +158,10 @@ def _trial_table(
             "reason": pd.Series([trial.reason for trial in trials], dtype="str"),
             "retries": pd.Series([trial.retries for trial in trials], dtype="int64"),
             "gpu": pd.Series([trial.gpu for trial in trials], dtype="float64"),
+            "slots": pd.Series([record.slots.of(trial.gpu) for trial in trials], dtype="float64"),
+            "out_of_memory": pd.Series([trial.out_of_memory for trial in trials], dtype="int64"),
+            "halved": pd.Series([trial.halved for trial in trials], dtype="int64"),
+            "normalised": pd.Series([", ".join(trial.normalised) for trial in trials], dtype="str"),
             "rejoined": pd.Series(
                 [trial.failed_with is not None for trial in trials], dtype="bool"
             ),

@@ -95,6 +95,7 @@ def plan_of(sweep: Sweep, run: Path, slots: int) -> Plan:
         weights=dict.fromkeys(arms, 0),
         warnings=[],
         sync=NO_SYNC,
+        machines=(),
     )
 
 

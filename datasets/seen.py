@@ -112,7 +112,7 @@ def open_seen(folder: Path, name: str, view: View) -> Split:
             std=np.array(std, np.float32),
         )
     if name == "train" and view.train_fraction < 1:
-        split = _rows_of(split, share_of(split, view.train_fraction))
+        split = rows_of(split, share_of(split, view.train_fraction))
     return split if view.bands is None else _bands_of(split, np.array(view.bands))
 
 
@@ -148,7 +148,7 @@ def share_of(training: Split, fraction: float) -> NDArray[np.int64]:
     return np.array(sorted(taken), dtype=np.int64)
 
 
-def _rows_of(split: Split, rows: NDArray[np.int64]) -> Split:
+def rows_of(split: Split, rows: NDArray[np.int64]) -> Split:
     """Some images of a split; their pixels are read when they are asked for."""
     counts = np.diff(split.offsets)[rows]
     objects = _joined(split.offsets, rows)

@@ -5,6 +5,7 @@
 `latency.json`: `LatencyRecord`.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -77,19 +78,25 @@ class Cost(_Part):
 
 
 class Slots(_Part):
-    """What a trial held: one of `count` slots, `per_machine` on each machine; `gpu` is a share."""
+    """One of `count` slots, `per_machine` on each machine; `gpu` is a share.
+
+    It is what trials held of whom nothing else is on record, see `TrialRecord.gpu`.
+    """
 
     count: Annotated[int, Field(gt=0)]
     cpu: int
     gpu: float
     per_machine: Annotated[int, Field(gt=0)]
 
-    @property
-    def together(self) -> int:
-        """How many trials ran on one GPU at once, or without one on a machine, at most."""
-        if not self.gpu:
+    def together(self, gpu: float) -> int:
+        """How many trials of such shares ran on one GPU at once, or on a machine, at most."""
+        if not gpu:
             return self.per_machine
-        return min(self.per_machine, int(1 / self.gpu + 1e-4))  # 1 / 0.1 is 9.999…
+        return min(math.ceil(self.per_machine * self.gpu / gpu), int(1 / gpu + 1e-4))
+
+    def of(self, gpu: float | None) -> float:
+        """How many slots a share of a GPU is; 1 without one."""
+        return gpu / self.gpu if gpu and self.gpu else 1.0
 
 
 class Machine(_Part):
@@ -364,8 +371,12 @@ class TrialRecord(_File):
         reason: why it failed or diverged, in a line.
         retries: how often it went on from its checkpoint after its worker was lost, or a file could
             not be read or written.
-        gpu: the share of a GPU that it was given when its slot's memory was too small; None if it
-            was not.
+        gpu: the share of a GPU that it held last; None before, and without one.
+        out_of_memory: how often that was too small: then it went on with twice the share, or on a
+            whole GPU with half as many images at once.
+        halved: how often these were halved, at the same effective batch.
+        normalised: the kinds of its trained layers that normalise over the images at once, if
+            these were halved.
         failed_with: its epochs when it failed, if `--retry-failed` has tried it again since: when
             the search proposed others, it took it for a failure; None if it was not.
         planned: how many trials the search was to propose when it proposed this one; None of a
@@ -396,6 +407,9 @@ class TrialRecord(_File):
     reason: str | None = None
     retries: Annotated[int, Field(ge=0)] = 0
     gpu: Annotated[Finite, Field(gt=0, le=1)] | None = None
+    out_of_memory: Annotated[int, Field(ge=0)] = 0
+    halved: Annotated[int, Field(ge=0)] = 0
+    normalised: tuple[str, ...] = ()
     failed_with: Curve | None = None
     planned: int | None = None
     seen: Curve | None = None
@@ -408,6 +422,22 @@ class TrialRecord(_File):
     architecture: str | None = None
     parameters: int | None = None
     of: str | None = None
+
+    @property
+    def images_at_once(self) -> int:
+        """How many go through the model at once."""
+        images: int = self.config["batch_size"]
+        for _ in range(self.halved):
+            images = halved_batch(images) or 1
+        return images
+
+    @property
+    def trained_as(self) -> dict[str, Any]:
+        """`config` with the batches that it is really trained in."""
+        if not self.halved:
+            return self.config
+        together = self.config.get("effective_batch") or self.config["batch_size"]
+        return self.config | {"batch_size": self.images_at_once, "effective_batch": together}
 
     @property
     def ended(self) -> bool:
@@ -427,12 +457,19 @@ class TrialRecord(_File):
         return int(self.epochs[-1]["epoch"]) - (self.status == "diverged")
 
 
+def halved_batch(images: int) -> int | None:
+    """The largest part of a batch that it is a multiple of, below it; None of one image."""
+    smaller = range(images // 2, 0, -1)
+    return next((size for size in smaller if images % size == 0), None)
+
+
 class StageRecord(_Part):
     """Initial weights that were trained for a run.
 
     Attributes:
         kind: how they are made: mae, distillation, ….
         arms: those that start from them.
+        gpu: the share of a GPU that it holds; None without one, or of earlier versions.
     """
 
     name: str
@@ -440,6 +477,7 @@ class StageRecord(_Part):
     seconds: Seconds
     device: str
     arms: tuple[Arm, ...]
+    gpu: Annotated[Finite, Field(gt=0, le=1)] | None = None
 
 
 class StagesRecord(_File):

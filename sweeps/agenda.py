@@ -6,20 +6,26 @@ search, because it names them; and models are timed last, one after another, wit
 """
 
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 from models.pretraining.stage import Stage
 from runs.arms import Arm
 from runs.records import LatencyRecord, Status, TestRecord, TrialRecord
 from sweeps.failures import Failure
+from sweeps.fine_tuning import norms_of
 from sweeps.jobs import Job, MakeStage, Score, Time, Train
 from sweeps.ledger import Ledger
+from sweeps.out_of_memory import Relief, held_by, larger_share, smaller_batches
 from sweeps.plan import Plan
 from sweeps.proposals import Proposals
 from sweeps.repeats import open_repeats
 from sweeps.reports import Report
 from sweeps.retries import Retries
 from sweeps.search import Search, Segment
+from sweeps.slots import Slot
 from sweeps.space import arm_names
 from sweeps.stops import Stops
 from sweeps.sync import UNFINISHED
@@ -28,6 +34,13 @@ from sweeps.view import View
 
 BY_HAND = "by hand"
 """Why a trial was stopped, in its record."""
+
+
+class Offer(NamedTuple):
+    """A job that may be done now, and what it holds; `take` gives it out."""
+
+    slot: Slot
+    take: Callable[[], Job]
 
 
 class Agenda:
@@ -65,7 +78,7 @@ class Agenda:
         self.search = Search(
             *(plan.sweep, plan.arms, plan.costs, proposals, trials), retry_failed=retry_failed
         )
-        self.retries = Retries(plan.sweep.retries, plan.slots)
+        self.retries = Retries(plan.sweep.retries)
         self.failures: list[str] = []
         self.halted: Failure | None = None
         self._stages = {stage.key: stage for stage in plan.missing}
@@ -80,6 +93,8 @@ class Agenda:
         self._given = 0
         self._stopped = False
         self._spent: dict[str, float] = defaultdict(float)
+        self._larger: dict[str, Slot] = {}
+        """By name, of jobs that are no trainings: those that have run out of memory."""
 
     @property
     def complete(self) -> bool:
@@ -104,8 +119,10 @@ class Agenda:
         """Whether an epoch as long as the longest so far would end after the deadline."""
         return self.trials.out_of_time(self.deadline) or self.repeats.out_of_time(self.deadline)
 
-    def next(self) -> Job | None:
+    def next(self, has_room: Callable[[Slot], bool] = bool) -> Job | None:
         """The next job whose needs are there; None while there is none.
+
+        Jobs that have room do not overtake one that has none yet: it would never have any.
 
         Raises:
             ReplayError: the records are of other trials.
@@ -113,12 +130,12 @@ class Agenda:
         self._look_ahead()
         if self.stopped:
             return None
-        job = (
+        offer = (
             self._next_stage() or self._next_training() or self._next_score() or self._next_timing()
         )
-        if job is None:
+        if offer is None or not has_room(offer.slot):
             return None
-        job = replace(job, slots=self.retries.held(job.name))
+        job = offer.take()
         self._given += 1
         self.running[job.name] = job
         return job
@@ -130,7 +147,7 @@ class Agenda:
                 self.view.stage_started(stage.name)
             case Train(training=training):
                 ledger = self._ledger(training)
-                ledger.begin(training.number)
+                ledger.begin(training.number, job.slot.gpu)
                 self.view.trial_started(ledger.records[training.number])
             case Score(record=record):
                 self.view.scoring(record.name, len(self._to_score))
@@ -184,10 +201,11 @@ class Agenda:
     def fail(self, job: Job, failure: Failure) -> None:
         """A job has raised, or its worker is no more: it is tried again, or has failed."""
         del self.running[job.name]
-        if not self.retries.again(job.name, failure):
+        relief = self._relief(job) if failure.kind == "memory" else None
+        if relief is None and not self.retries.again(job.name, failure):
             self._give_up(job, failure)
             return
-        self._give_back(job, failure)
+        self._give_back(job, failure.reason if relief is None else relief.told, relief)
         if self.retries.hopeless:
             self._stopped = True
             self.halted = failure
@@ -204,12 +222,20 @@ class Agenda:
             return False
         return not self._ledger(job.training).records[job.training.number].ended
 
-    def _give_back(self, job: Job, failure: Failure) -> None:
+    def _relief(self, job: Job) -> Relief | None:
+        """What a job gets that was out of memory; None if nothing helps."""
+        if not isinstance(job, Train):
+            return larger_share(job.slot)
+        record = self._ledger(job.training).records[job.training.number]
+        if larger := larger_share(job.slot, record.halved):
+            return larger
+        norms = norms_of(self.plan.sweep.task, record.config, self.plan.seen[record.arm])
+        return smaller_batches(record, job.slot, norms)
+
+    def _give_back(self, job: Job, reason: str, relief: Relief | None) -> None:
         """A job waits to be tried again: from its checkpoint, wherever there is a slot."""
-        share = self._larger_share(job, failure)
-        reason = failure.reason
-        if share is not None:
-            reason = f"out of memory: its share of the GPU is {share:g} from now on"
+        if relief is not None and not isinstance(job, Train):
+            self._larger[job.name] = relief.slot
         match job:
             case MakeStage(stage=stage):
                 self._stages[stage.key] = stage
@@ -225,7 +251,10 @@ class Agenda:
                 record = ledger.records[number]
                 if self.stops.hold(record):
                     return self._close(ledger, number, "stopped", BY_HAND)
-                ledger.try_again(number, share)
+                if relief is None:
+                    ledger.try_again(number)
+                else:
+                    ledger.relieve(number, relief)
                 self.view.lost(record.name, reason)
                 if ledger is self.trials:
                     self._segments.insert(0, Segment(number, training.until))
@@ -234,18 +263,12 @@ class Agenda:
                     self._repeats.appendleft(record)
         return None
 
-    def _larger_share(self, job: Job, failure: Failure) -> float | None:
-        """The share of a GPU that a job gets now that one was too small; None if none was."""
-        if failure.kind != "memory":
-            return None
-        return self.plan.slots.joined(self.retries.held(job.name)).gpu
-
     def _give_up(self, job: Job, failure: Failure) -> None:
         """A job has failed, and is not tried again by this command."""
         times = self.retries.failed(job.name)
         reason = f"{failure.reason}; tried {times} times" if times > 1 else failure.reason
         if failure.kind == "memory":
-            reason = f"it needs more than a whole GPU: lower batch_size ({failure.reason})"
+            reason = f"it needs more than a whole GPU{self._in_parts(job)} ({failure.reason})"
         match job:
             case MakeStage(stage=stage):
                 self.failures.append(f"{stage.name} could not be made: {reason}")
@@ -256,6 +279,19 @@ class Agenda:
                 self.failures.append(f"{record.name} could not be scored on test: {reason}")
             case Time(record=record):
                 self.failures.append(f"{record.name} could not be timed: {reason}")
+
+    def _in_parts(self, job: Job) -> str:
+        """What to do about a job that a whole GPU is too small for."""
+        if not isinstance(job, Train):
+            return ": lower batch_size"
+        record = self._ledger(job.training).records[job.training.number]
+        images = record.images_at_once
+        also = (
+            f", also with {images} image{'s' if images > 1 else ''} at once"
+            if record.halved
+            else ""
+        )
+        return f"{also}: lower batch_size, or choose a smaller backbone or image_size"
 
     def _look_ahead(self) -> None:
         """Take over what the search has begun, and after its end the repeats."""
@@ -276,32 +312,57 @@ class Agenda:
                 for record in (arm.trial, *arm.repeats):
                     self._score_later(record)
 
-    def _next_stage(self) -> MakeStage | None:
+    def _next_stage(self) -> Offer | None:
         for stage in self._stages.values():
             parent_made = stage.parent is None or stage.parent.key not in self._unmade
             if parent_made and self._is_needed(stage):
-                return MakeStage(self._stages.pop(stage.key))
+                job = MakeStage(stage, self.plan.slot_of_stage(stage))
+                return self._offer(job, partial(self._stages.pop, stage.key))
         return None
 
-    def _next_training(self) -> Train | None:
+    def _next_training(self) -> Offer | None:
         for segment in self._segments:
             record = self.trials.records[segment.number]
             if self._is_ready(record.arm):
-                self._segments.remove(segment)
-                return self._train(record, self.trials, segment.until)
+                return Offer(self._slot_of(record), partial(self._take_segment, segment))
         if self._repeats:
-            record = self._repeats.popleft()
-            return self._train(record, self.repeats, record.config["epochs"])
+            return Offer(self._slot_of(self._repeats[0]), self._take_repeat)
         return None
 
-    def _next_score(self) -> Score | None:
-        return Score(self._to_score.popleft()) if self._to_score else None
+    def _next_score(self) -> Offer | None:
+        if not self._to_score:
+            return None
+        record = self._to_score[0]
+        return self._offer(Score(record, self._slot_of(record)), self._to_score.popleft)
 
-    def _next_timing(self) -> Time | None:
+    def _next_timing(self) -> Offer | None:
         """With nothing beside: neighbours would slow it down."""
         if self.running or not self._to_time:
             return None
-        return Time(self._to_time.popleft())
+        record = self._to_time[0]
+        return self._offer(Time(record, self._slot_of(record)), self._to_time.popleft)
+
+    def _offer(self, job: MakeStage | Score | Time, remove: Callable[[], object]) -> Offer:
+        """A job that is no training, in the slot that it needs by now; `remove` if it is taken."""
+        job = replace(job, slot=self._larger.get(job.name, job.slot))
+
+        def take() -> Job:
+            remove()
+            return job
+
+        return Offer(job.slot, take)
+
+    def _slot_of(self, record: TrialRecord) -> Slot:
+        return held_by(record, self.plan.slot_of(record.arm))
+
+    def _take_segment(self, segment: Segment) -> Train:
+        self._segments.remove(segment)
+        return self._train(self.trials.records[segment.number], self.trials, segment.until)
+
+    def _take_repeat(self) -> Train:
+        assert self._repeats is not None
+        record = self._repeats.popleft()
+        return self._train(record, self.repeats, record.config["epochs"])
 
     def _is_ready(self, arm: Arm) -> bool:
         """Whether the arm's initial weights are in the store."""
@@ -328,11 +389,12 @@ class Agenda:
                 name=record.name,
                 number=record.number,
                 group=ledger.group,
-                config=record.config,
+                config=record.trained_as,
                 weights=self.plan.weights_of(record.arm),
                 until=until,
                 recorded=record.trained,
-            )
+            ),
+            self._slot_of(record),
         )
 
     def _hear_of_stage(self, stage: Stage, report: Report) -> None:

@@ -1,10 +1,12 @@
 """Graphics cards by name: how much memory each has."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from runs.errors import EosweepError, did_you_mean
 
 GIB = 2**30
+DRIVER = Path("/sys/module/nvidia/version")
 AMPERE = 8
 """The compute capability since which NVIDIA's GPUs compute in bfloat16."""
 
@@ -20,11 +22,13 @@ class Card:
     Attributes:
         memory: bytes, as CUDA reports them: less than what the card is sold with.
         bfloat16: whether it computes in it; trainings are in float32 where not.
+        driver: its version; empty of a card that is not there.
     """
 
     name: str
     memory: int
     bfloat16: bool = True
+    driver: str = ""
 
 
 CARDS = {
@@ -64,4 +68,10 @@ def this_card() -> Card | None:
         return None
     gpus = [torch.cuda.get_device_properties(gpu) for gpu in range(torch.cuda.device_count())]
     least = min(gpus, key=lambda gpu: gpu.total_memory)
-    return Card(least.name, least.total_memory, bfloat16=least.major >= AMPERE)
+    bfloat16 = least.major >= AMPERE
+    return Card(least.name, least.total_memory, bfloat16, _driver())
+
+
+def _driver() -> str:
+    """The version of NVIDIA's driver, where its kernel module tells it."""
+    return DRIVER.read_text().strip() if DRIVER.is_file() else "unknown"

@@ -92,7 +92,7 @@ def _of_cache(plan: Plan) -> Need:
         for stage in plan.missing
         if plan.served_by(stage)
     ]
-    at_once = sum(sorted(sizes)[-plan.slots.count :])
+    at_once = sum(sorted(sizes)[-plan.at_once :])
     made = sum(sizes)
     return _need("initial weights", plan.cache, made, made + 2 * STATE * at_once)
 
@@ -135,7 +135,7 @@ def of_trainings(plan: Plan) -> Need:
     largest = max(plan.weights.values())
     repeats = plan.trainings - plan.trials
     kept = sum(sorted(plan.weights.values())[: plan.trials]) + repeats * largest
-    at_once = min(plan.slots.count, plan.trials)
+    at_once = min(plan.at_once, plan.trials)
     least = kept + at_once * largest  # of frozen parts, a state holds no moments
     waiting = plan.trials if plan.sweep.scheduler.name != "none" else at_once
     state = STATE + averages(plan.sweep)

@@ -1,9 +1,11 @@
 """Ray Tune runs the agenda: each trial, stage and scoring is one trial of Ray Tune.
 
-A worker that has done its job keeps its slot until there is another job for it: then its own trial
-is paused or stopped, and Ray gives the process to the next one. So a run starts its workers once.
+A worker that has done its job keeps its slot until there is another job that holds as much: then
+its own trial is paused or stopped, and Ray gives the process to the next one. So a run starts its
+workers once. For a job that holds more or less, idle workers make room.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from sweeps.agenda import Agenda
 from sweeps.failures import Failure, lost_worker, stalled_worker
 from sweeps.jobs import Job
 from sweeps.pulse import Pulse
+from sweeps.room import fit
 from sweeps.signals import insist
+from sweeps.slots import Machine, Slot
 
 
 class Dispatcher(FIFOScheduler):
@@ -24,13 +28,15 @@ class Dispatcher(FIFOScheduler):
 
     Args:
         agenda: what there is to do.
-        slots: how many jobs are done at once.
+        machines: that there are; jobs are done at once as far as their slots fit them.
         stall_s: a worker that has done nothing for so long is ended; None for never.
     """
 
-    def __init__(self, agenda: Agenda, slots: int, stall_s: float | None = None) -> None:
+    def __init__(
+        self, agenda: Agenda, machines: Sequence[Machine], stall_s: float | None = None
+    ) -> None:
         super().__init__()
-        self.agenda, self.slots = agenda, slots
+        self.agenda, self.machines = agenda, machines
         self.pulse = None if stall_s is None else Pulse(stall_s)
         self.failures: dict[str, Failure] = {}
         """Why a job was not done, by name, until Ray has ended its worker."""
@@ -44,18 +50,19 @@ class Dispatcher(FIFOScheduler):
         """By name, what was done last by a worker that has nothing to do now."""
         self.taking_over: set[str] = set()
         """Those of `starting` that take over an idle worker; the others get new ones."""
+        self.placeless: set[str] = set()
+        """Those of `starting` for whose workers Ray has found no place yet."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Empty: Ray pickles its scheduler for its own resuming, which is not used."""
         return {}
 
     def take(self) -> Job | None:
-        """A job that is new to Ray; None while there is none, or all slots are taken."""
+        """A job that is new to Ray; None while there is none, or no room for it."""
         self._notice_ended()  # if no trial is left, Ray asks for nothing else
-        while self._held < self.slots and (job := self.agenda.next()) is not None:
+        while (job := self.agenda.next(self._has_room)) is not None:
             self.starting.append(job.name)
-            spare = len(self.idle) > len(self.taking_over)
-            if spare and (job.slots == 1 or job.name in self.idle):
+            if self._spare(job.slot):
                 self.taking_over.add(job.name)
             if job.name not in self.trials:
                 return job
@@ -109,9 +116,18 @@ class Dispatcher(FIFOScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """Does nothing: what is raised here, Ray rewords. It is noticed at the next step."""
 
-    @property
-    def _held(self) -> int:
-        return sum(job.slots for job in self.agenda.running.values())
+    def _has_room(self, slot: Slot) -> bool:
+        """Whether the machines have it; what Ray would give a larger one that waits, is not."""
+        running = self.agenda.running
+        if any(running[name].slot.gpu > slot.gpu for name in self.placeless if name in running):
+            return False
+        return fit(self.machines, [*(job.slot for job in running.values()), slot])
+
+    def _spare(self, slot: Slot) -> list[str]:
+        """Names of idle workers that hold `slot`, if there are more than will be taken over."""
+        held = [name for name, job in self.idle.items() if job.slot == slot]
+        wanted = sum(self.agenda.running[name].slot == slot for name in self.taking_over)
+        return held if len(held) > wanted else []
 
     def _look_after(self, tune_controller: Any) -> None:
         """Notice what is to be stopped, what has ended, what has begun, what hangs."""
@@ -133,18 +149,24 @@ class Dispatcher(FIFOScheduler):
     def _share_idle(self, tune_controller: Any) -> None:
         """Let idle workers be taken over by jobs that were to get new ones, for which is no room.
 
-        A node may have been lost since, or another sweep of the cluster may hold the place. A job
-        that holds several slots takes over none: idle workers make room for its own.
+        A node may have been lost since, or another sweep of the cluster may hold the place. If none
+        of them holds as much as a job, they make room for its own, one after another.
         """
-        placeless = tune_controller._actor_manager.pending_actors
+        without_room = tune_controller._actor_manager.pending_actors
+        self.placeless.clear()
         for name in self.starting:
             worker = tune_controller._trial_to_actor.get(self.trials[name])
-            wants = name not in self.taking_over and (worker is None or worker in placeless)
-            if wants and len(self.idle) > len(self.taking_over):
-                if self.agenda.running[name].slots == 1:
-                    self.taking_over.add(name)
-                else:
-                    self._release(tune_controller, next(iter(self.idle)))
+            if name in self.taking_over or not (worker is None or worker in without_room):
+                continue
+            if self._spare(self.agenda.running[name].slot):
+                self.taking_over.add(name)
+                continue
+            self.placeless.add(name)
+            if worker is None:  # Ray has not looked for a place yet
+                continue
+            spare = [other for job in self.idle.values() for other in self._spare(job.slot)]
+            if spare:
+                self._leave_idle(tune_controller, spare[0])
 
     def _end_hung(self) -> None:
         if self.pulse is None:
@@ -171,7 +193,11 @@ class Dispatcher(FIFOScheduler):
 
     def _release(self, tune_controller: Any, wanted_by: str) -> None:
         """Let go of an idle worker: of the trial that continues itself, if it has one."""
-        name = wanted_by if wanted_by in self.idle else next(iter(self.idle))
+        slot = self.agenda.running[wanted_by].slot
+        held = (name for name, job in self.idle.items() if job.slot == slot)
+        self._leave_idle(tune_controller, wanted_by if wanted_by in self.idle else next(held))
+
+    def _leave_idle(self, tune_controller: Any, name: str) -> None:
         job = self.idle.pop(name)
         if not self.agenda.pauses(job):
             self._stop(tune_controller, name)

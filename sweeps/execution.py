@@ -15,6 +15,7 @@ from sweeps.cards import Card
 from sweeps.cluster import RayNotStartedError, cluster
 from sweeps.commands import from_here, module, typed_command
 from sweeps.disk import check_disk
+from sweeps.gauging import NoGpuError, measured
 from sweeps.hints import show_how_to_resume, show_what_is_resumed, show_where_to_look
 from sweeps.ledger import Ledger
 from sweeps.lock import exclusive
@@ -26,7 +27,7 @@ from sweeps.run_directory import begin_run_directory, check_run_directory
 from sweeps.schema import Sweep
 from sweeps.screen import Screened, probes_of, screened
 from sweeps.search import ReplayError
-from sweeps.show import show_plan
+from sweeps.show import show_plan, show_slots
 from sweeps.signals import heed_interrupts
 from sweeps.slots import Machine
 from sweeps.stored_run import copied_to_storage
@@ -144,13 +145,18 @@ def _run_and_rank(plan: Plan, order: Order, console: Console) -> int:
                     plan.share()
                 progress.step("asking the nodes")
                 check_nodes(plan.sync, plan.data.folder)
+                plan = measured(plan, progress)
                 progress.step("starting the workers")
+            show_slots(plan, console)
             with view_for(plan, (ledger, repeats), console) as view:
                 run_plan(plan, ledger, repeats, view, retry_failed=order.retry_failed)
             with Shown(console) as progress:
                 progress.step("stopping Ray")
                 ray.close()
-    except (RunError, ReplayError, SyncError, RayNotStartedError, MpsError) as error:
+    except (
+        *(RunError, ReplayError, SyncError),
+        *(RayNotStartedError, MpsError, NoGpuError),
+    ) as error:
         print(error, file=sys.stderr)
         return FAILED
     except HaltedError as error:

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from datasets import Prepared
-from models.build import recipe_of
+from models.build import model_for, recipe_of
 from models.features import bytes_of_features
 from models.fine_tuning import layer_numbers
 from models.model import Model
@@ -110,6 +111,13 @@ def training_notes(sweep: Sweep, models: Mapping[Arm, Model]) -> tuple[str, ...]
         f"{again}, because the head reads inside the network": inside,
     }
     return tuple(f"{note}: {_some(arms, len(models))}" for note, arms in notes.items() if arms)
+
+
+def norms_of(task: str, config: Mapping[str, Any], data: Prepared) -> list[str]:
+    """`batch_norms` of the model of a flat configuration."""
+    with torch.device("meta"):
+        model = model_for(task, config, data)
+    return batch_norms(model, frozen=recipe_of(config).frozen)
 
 
 def batch_norms(model: Model, *, frozen: bool) -> list[str]:

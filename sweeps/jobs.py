@@ -8,6 +8,7 @@ from models.pretraining import store
 from models.pretraining.stage import Stage
 from runs.records import TrialRecord
 from sweeps.reports import Report
+from sweeps.slots import Slot
 from sweeps.stages import train_stage
 from sweeps.sync import Sync
 from sweeps.trial import Training, TrialContext, score_on_test, time_model, train_trial
@@ -32,9 +33,9 @@ class JobContext:
     deterministic: bool
     sync: Sync
 
-    def trials_in(self, slots: int) -> TrialContext:
-        """What a trial is told that holds so many slots."""
-        return replace(self.trials, slots=self.trials.slots.joined(slots))
+    def trials_in(self, slot: Slot) -> TrialContext:
+        """What a trial is told that holds a slot."""
+        return replace(self.trials, slot=slot)
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,11 +43,11 @@ class MakeStage:
     """Train a stage of initial weights.
 
     Attributes:
-        slots: how many it holds, as every job: one, or more after it ran out of a GPU's memory.
+        slot: what it holds, as every job.
     """
 
     stage: Stage
-    slots: int = 1
+    slot: Slot
 
     @property
     def name(self) -> str:
@@ -55,8 +56,8 @@ class MakeStage:
 
     def reports(self, context: JobContext) -> Generator[Report]:
         """Do it, in a worker."""
-        stage, cache, trials = self.stage, context.cache, context.trials_in(self.slots)
-        work = train_stage(stage, context.pretraining_epochs, cache, trials.slots, trials.deadline)
+        stage, cache, trials = self.stage, context.cache, context.trials_in(self.slot)
+        work = train_stage(stage, context.pretraining_epochs, cache, trials.slot, trials.deadline)
         made = store.folder_of(cache, stage.name, stage.key)
         parents = [store.folder_of(cache, one.name, one.key) for one in stage.lineage()[:-1]]
         unfinished = store.unfinished(cache, stage.name, stage.key)
@@ -68,7 +69,7 @@ class Train:
     """Train a trial or repeat up to a rung or to its end."""
 
     training: Training
-    slots: int = 1
+    slot: Slot
 
     @property
     def name(self) -> str:
@@ -77,7 +78,7 @@ class Train:
 
     def reports(self, context: JobContext) -> Generator[Report]:
         """Do it, in a worker."""
-        training, trials = self.training, context.trials_in(self.slots)
+        training, trials = self.training, context.trials_in(self.slot)
         folder = trials.directory.folder_of(training.group, training.name)
         work, data = train_trial(training, trials), trials.data.folder
         return context.sync.training(work, folder, data, training.weights)
@@ -88,7 +89,7 @@ class Score:
     """Score a trial or repeat on test."""
 
     record: TrialRecord
-    slots: int = 1
+    slot: Slot
 
     @property
     def name(self) -> str:
@@ -97,7 +98,7 @@ class Score:
 
     def reports(self, context: JobContext) -> Generator[Report]:
         """Do it, in a worker."""
-        trials = context.trials_in(self.slots)
+        trials = context.trials_in(self.slot)
         folder, work = trials.directory.folder(self.record), score_on_test(self.record, trials)
         return context.sync.training(work, folder, trials.data.folder)
 
@@ -107,7 +108,7 @@ class Time:
     """Time the model of a trial, while nothing else is done."""
 
     record: TrialRecord
-    slots: int = 1
+    slot: Slot
 
     @property
     def name(self) -> str:
@@ -116,7 +117,7 @@ class Time:
 
     def reports(self, context: JobContext) -> Generator[Report]:
         """Do it, in a worker."""
-        trials = context.trials_in(self.slots)
+        trials = context.trials_in(self.slot)
         folder, work = trials.directory.folder(self.record), time_model(self.record, trials)
         return context.sync.training(work, folder, trials.data.folder)
 

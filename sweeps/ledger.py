@@ -15,6 +15,7 @@ from runs.curves import Curve
 from runs.directory import Group, RunDirectory
 from runs.records import Status, TrialRecord
 from runs.winner import ArmStanding, rank_records
+from sweeps.out_of_memory import Relief
 from sweeps.resuming import RESUME_FILE, ResumeFile
 from sweeps.sync import NO_SYNC, UNFINISHED, Sync
 
@@ -51,10 +52,14 @@ class Ledger:
             self.records[record.number] = record
             self.directory.write_training(record)
 
-    def begin(self, number: int) -> None:
-        """A trial is in a slot: for the first time, again after a pause or an interruption."""
+    def begin(self, number: int, gpu: float) -> None:
+        """A trial is in a slot: for the first time, again after a pause or an interruption.
+
+        Args:
+            gpu: the share of a GPU that it holds; 0 without one.
+        """
         record = self.records[number]
-        record.status, record.reason = "running", None
+        record.status, record.reason, record.gpu = "running", None, gpu or None
         self.directory.write_training(record)
 
     def pause(self, number: int) -> None:
@@ -64,17 +69,17 @@ class Ledger:
         self.directory.write_training(record)
         self.sync.collect(self.folder(number), without=UNFINISHED)
 
-    def try_again(self, number: int, gpu: float | None = None) -> None:
-        """A trial has lost its worker or its files, and waits to go on from its checkpoint.
+    def try_again(self, number: int) -> None:
+        """A trial has lost its worker or its files, and waits to go on from its checkpoint."""
+        self.records[number].retries += 1
+        self.pause(number)
 
-        Args:
-            gpu: the larger share of a GPU that it gets then; None if it keeps what it had.
-        """
+    def relieve(self, number: int, relief: Relief) -> None:
+        """A trial has run out of a GPU's memory, and waits to go on with what it gets."""
         record = self.records[number]
-        if gpu is None:
-            record.retries += 1
-        else:
-            record.gpu = gpu
+        record.gpu, record.out_of_memory = relief.slot.gpu, record.out_of_memory + 1
+        if relief.halved > record.halved:
+            record.halved, record.normalised = relief.halved, relief.norms
         self.pause(number)
 
     def reopen(self, number: int) -> None:

@@ -2,11 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from datasets import Prepared
-from models.build import recipe_of
-from models.heads import HEAD_OPTIONS
 from models.memory import Peak, UnpredictedError, predict_peak
 from models.model import Model
 from models.training import Recipe
@@ -14,18 +11,9 @@ from runs.arms import Arm
 from runs.progress import Progress
 from sweeps.cards import Card
 from sweeps.faults import SweepError
-from sweeps.fine_tuning import batch_norms, possible
-from sweeps.schema import Settings, Sweep
-from sweeps.space import complete
-
-WITHOUT_EFFECT = frozenset(
-    {
-        *("pretraining", "lr", "lr_decay", "keep_features", "freeze_epochs"),
-        *("backbone_lr", "layer_decay", "weight_decay", "warmup_epochs", "clip_norm"),
-        *("stretch", "augment"),
-    }
-)
-"""Settings that leave the memory of a training as it is: arms that differ in no other share it."""
+from sweeps.fine_tuning import batch_norms
+from sweeps.schema import Sweep
+from sweeps.shaping import OF_NO_SIZE, largest_recipe, shaping
 
 
 @dataclass(frozen=True)
@@ -85,9 +73,9 @@ def predict_memory(
     known: dict[object, Peak] = {}
     faults = []
     for arm, model in progress.over("predicting the memory of the arms", models.items()):
-        recipe = _largest(sweep, arm)
+        recipe = largest_recipe(sweep, arm)
         data = seen[arm]
-        shape = (_shaping(sweep, arm), data.fingerprint, recipe.batch_size)
+        shape = (shaping(sweep, arm, OF_NO_SIZE), data.fingerprint, recipe.batch_size)
         try:
             if shape not in known:
                 known[shape] = _predicted(model, recipe, data, card)
@@ -100,21 +88,6 @@ def predict_memory(
     if faults:
         raise SweepError("\n".join(faults))
     return memory
-
-
-def _largest(sweep: Sweep, arm: Arm) -> Recipe:
-    """The recipe of the training of an arm that needs most, of those that may be tried."""
-    config = complete(sweep, arm)
-    largest = {name: max(possible(sweep, arm, name)) for name in ("batch_size", "ema")}
-    frozen = all(possible(sweep, arm, "frozen"))
-    return recipe_of({**config, **largest, "frozen": frozen})
-
-
-def _shaping(sweep: Sweep, arm: Arm) -> tuple[tuple[str, Any], ...]:
-    """What shapes the memory of an arm's training, by name."""
-    config = complete(sweep, arm)
-    names = (Settings.model_fields.keys() | HEAD_OPTIONS.keys()) - WITHOUT_EFFECT
-    return tuple((name, config[name]) for name in sorted(names & config.keys()))
 
 
 def _predicted(model: Model, recipe: Recipe, data: Prepared, card: Card) -> Peak:

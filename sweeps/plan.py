@@ -32,12 +32,14 @@ from sweeps.cards import Card
 from sweeps.check import unlabelled
 from sweeps.faults import SweepError
 from sweeps.fine_tuning import check_layers, kept_bytes, training_notes
+from sweeps.gauges import Shape, kept, shapes_of
 from sweeps.labels import beyond_limit, check_classes, check_labels, check_shares, shares
+from sweeps.packing import slots_of
 from sweeps.proposals import trials_planned
 from sweeps.repeats import repeats_planned
 from sweeps.schema import Sweep
 from sweeps.screen import Screened
-from sweeps.slots import Machine, Slots, allocate
+from sweeps.slots import Machine, Slot, Slots, allocate, count_on
 from sweeps.space import arms_of, complete, heads_of
 from sweeps.stages import import_weights, in_order, stage_for
 from sweeps.stored_run import open_sync
@@ -64,9 +66,13 @@ class Plan:
         weights: bytes of the weights of each arm's model.
         warnings: what a person should look at: units and bands of published weights.
         sync: brings files from and to nodes that do not see the folders of this one.
+        machines: that there are.
         features: bytes of the features that are kept, of each arm whose frozen backbone's are.
         notes: what a person should know of how the arms are trained.
         memory: what the arms need of a GPU; None where no card is known.
+        shapes: what the trainings of the arms are known by, if their slots are to be measured.
+        measured: the slots of those arms whose trainings were measured on the GPU.
+        unmeasured: why others could not be.
     """
 
     sweep: Sweep
@@ -84,9 +90,13 @@ class Plan:
     weights: dict[Arm, int]
     warnings: list[str]
     sync: Sync
+    machines: tuple[Machine, ...]
     features: dict[Arm, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     memory: "Memory | None" = None
+    shapes: dict[Arm, Shape] = field(default_factory=dict)
+    measured: dict[Arm, Slot] = field(default_factory=dict)
+    unmeasured: dict[Arm, str] = field(default_factory=dict)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -102,6 +112,20 @@ class Plan:
     def trainings(self) -> int:
         """Number of trials and repeats."""
         return self.trials + repeats_planned(self.sweep, self.arms)
+
+    def slot_of(self, arm: Arm) -> Slot:
+        """What a trial of `arm` holds."""
+        return self.measured.get(arm, self.slots.each)
+
+    @property
+    def at_once(self) -> int:
+        """How many trials there are at once, at most."""
+        each = {self.slot_of(arm) for arm in self.measured}
+        return max(self.slots.count, *(count_on(self.machines, slot) for slot in each), 0)
+
+    def slot_of_stage(self, stage: Stage) -> Slot:
+        """What the training of a stage holds: as much as the largest of its arms."""
+        return max(map(self.slot_of, self.served_by(stage)), key=lambda slot: (slot.gpu, slot.cpu))
 
     @property
     def missing(self) -> list[Stage]:
@@ -225,14 +249,19 @@ def make_plan(
         from sweeps.memory import predict_memory  # which imports fake tensors
 
         memory = predict_memory(sweep, run, seen, card, slots.gpu or 1.0, progress)
+    shapes = shapes_of(sweep, run, seen) if slots.gpu and sweep.resources.gpu is None else {}
+    gauges = {card: kept(cache, shapes.values(), card)} if card is not None else {}
     return Plan(
         *(sweep, directory, cache, data, slots, arms, skipped, starts, stages, probes, seen, costs),
         weights=weights,
         sync=sync,
+        machines=tuple(machines),
         features=kept_bytes(sweep, run, seen),
         notes=training_notes(sweep, run),
         warnings=_warnings(stages),
         memory=memory,
+        shapes=shapes,
+        measured=slots_of(shapes, gauges, machines),
     )
 
 

@@ -4,7 +4,6 @@ import math
 from collections import Counter, defaultdict
 
 from sweeps.failures import Failure
-from sweeps.slots import Slots
 
 IN_A_ROW = 3
 """So many failures of one cause to read or write, with no progress between them, stop the sweep."""
@@ -14,17 +13,15 @@ class Retries:
     """Judges failures of jobs, by name.
 
     What a job raises itself, it would raise again: it has failed. A job whose worker was lost, or
-    that could not read or write a file, is tried again from its checkpoint; and one that ran out of
-    a GPU's memory, as long as it can be given more.
+    that could not read or write a file, is tried again from its checkpoint. Of jobs that ran out of
+    a GPU's memory, `sweeps.out_of_memory` judges.
 
     Args:
         limit: how often a job is tried again without having come further in between.
-        slots: what a job holds one of, at first.
     """
 
-    def __init__(self, limit: int, slots: Slots) -> None:
-        self.limit, self.slots = limit, slots
-        self._held: defaultdict[str, int] = defaultdict(lambda: 1)
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
         self._failures: Counter[str] = Counter()
         self._furthest: defaultdict[str, float] = defaultdict(lambda: -math.inf)
         self._row: list[str] = []
@@ -38,10 +35,8 @@ class Retries:
 
     def again(self, name: str, failure: Failure) -> bool:
         """Whether a job that has failed so is tried again."""
-        if failure.kind == "raised":
+        if failure.kind in ("raised", "memory"):
             return False
-        if failure.kind == "memory":
-            return self._give_more(name)
         self._failures[name] += 1
         within = self._failures[name] <= self.limit
         if failure.kind == "lost":
@@ -51,16 +46,6 @@ class Retries:
         self._row.append(failure.cause)
         # If all fail alike, it is no fault of this one.
         return within or len(self._row) > 1
-
-    def held(self, name: str) -> int:
-        """How many slots a job holds: twice as many after each time that its GPU was too full."""
-        return self._held[name]
-
-    def _give_more(self, name: str) -> bool:
-        """Whether a job that has run out of memory has not yet had a whole GPU."""
-        had = self.slots.joined(self._held[name]).gpu
-        self._held[name] *= 2
-        return 0 < had < 1
 
     def failed(self, name: str) -> int:
         """How often in a row a job has failed, without having come further in between."""

@@ -6,8 +6,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +24,7 @@ from sweeps.ledger import Ledger
 from sweeps.nodes import machines_of
 from sweeps.plan import Plan
 from sweeps.signals import held_back, ignore_interrupts
-from sweeps.slots import Slots
+from sweeps.slots import Machine
 from sweeps.trial import TrialContext
 from sweeps.view import View
 from sweeps.worker import Worker
@@ -80,7 +79,8 @@ def run_until(
     agenda = Agenda(plan, trials, repeats, view, deadline, retry_failed=retry_failed)
     try:
         try:
-            run_agenda(agenda, plan.slots, context_of(plan, deadline), plan.directory.path / "ray")
+            context = context_of(plan, deadline)
+            run_agenda(agenda, plan.machines, context, plan.directory.path / "ray")
         finally:
             with held_back():
                 agenda.leave()
@@ -105,9 +105,11 @@ def why_halted(failure: Failure, plan: Plan) -> str:
     return f"{failure.reason}; still to be written: {of_trainings(plan).sentence()}"
 
 
-def run_agenda(agenda: Agenda, slots: Slots, context: JobContext, folder: Path) -> None:
-    """Let Ray Tune do the agenda's jobs in the slots; `folder` is Ray's own, and is deleted."""
-    dispatcher = Dispatcher(agenda, slots.count, context.stall_s)
+def run_agenda(
+    agenda: Agenda, machines: Sequence[Machine], context: JobContext, folder: Path
+) -> None:
+    """Let Ray Tune do the agenda's jobs on `machines`; `folder` is Ray's own, and is deleted."""
+    dispatcher = Dispatcher(agenda, machines, context.stall_s)
     worker = tune.with_parameters(Worker, context=context)
     shutil.rmtree(folder, ignore_errors=True)
     # Ray would start workers one after another, and write its own state, which nothing reads,
@@ -115,7 +117,7 @@ def run_agenda(agenda: Agenda, slots: Slots, context: JobContext, folder: Path) 
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(10**6)
     os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = str(10**9)
     tuner = tune.Tuner(
-        tune.with_resources(worker, partial(request_of, slots)),
+        tune.with_resources(worker, request_of),
         tune_config=tune.TuneConfig(
             search_alg=Jobs(dispatcher),
             scheduler=dispatcher,
@@ -129,26 +131,26 @@ def run_agenda(agenda: Agenda, slots: Slots, context: JobContext, folder: Path) 
         ),
     )
     try:
-        with _own_signals(), _following_nodes(dispatcher, slots):
+        with _own_signals(), _following_nodes(dispatcher):
             tuner.fit()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def request_of(slots: Slots, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+def request_of(config: dict[str, Any]) -> tune.PlacementGroupFactory:
     """What the worker of a job holds: cores, and a share of one GPU."""
-    held = slots.joined(config["job"].slots)
-    return tune.PlacementGroupFactory([{"CPU": held.cpu, "GPU": held.gpu}])
+    slot = config["job"].slot
+    return tune.PlacementGroupFactory([{"CPU": slot.cpu, "GPU": slot.gpu}])
 
 
 @contextlib.contextmanager
-def _following_nodes(dispatcher: Dispatcher, slots: Slots) -> Iterator[None]:
+def _following_nodes(dispatcher: Dispatcher) -> Iterator[None]:
     """Use the nodes that join a cluster while a sweep runs, and no longer those that leave it."""
     over = threading.Event()
 
     def follow() -> None:
         while not over.wait(NODES_EVERY_S):
-            dispatcher.slots = slots.on(machines_of(ray.nodes()))
+            dispatcher.machines = machines_of(ray.nodes())
 
     following = threading.Thread(target=follow, name="nodes", daemon=True)
     following.start()
@@ -187,7 +189,7 @@ def context_of(plan: Plan, deadline: float | None = None) -> JobContext:
             whole_scenes=plan.sweep.whole_scenes,
             data=plan.data,
             cache=plan.cache,
-            slots=plan.slots,
+            slot=plan.slots.each,
             varied=(*plan.sweep.compare, *plan.sweep.tune),
             directory=plan.sync.jobs,
             deadline=deadline,
@@ -213,6 +215,7 @@ def record_stages(plan: Plan) -> None:
                     seconds=sum(epoch["seconds"] for epoch in log),
                     device=cast(str, stored.record["device"]),
                     arms=plan.served_by(stage),
+                    gpu=plan.slot_of_stage(stage).gpu or None,
                 )
             )
     plan.directory.write_stages(rows)

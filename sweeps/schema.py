@@ -349,13 +349,15 @@ class Sampler(Section):
 class Resources(Section):
     """The slot of one trial. Without a GPU `gpu` is ignored, and the plan says so."""
 
-    cpu: int = Field(1, ge=1, description="cores")
+    cpu: int = Field(
+        1, ge=1, description="cores; where `gpu` is measured, its share of them, and not this"
+    )
     gpu: float | None = Field(
         None,
         ge=0,
         le=1,
         description="a share of one GPU, which limits its memory; 0 trains on the CPU; auto (or "
-        "null): a whole GPU, where there is one",
+        "null): measured for each arm before the trials, where there is a GPU",
     )
 
     mps: bool = Field(

@@ -13,6 +13,7 @@ from runs.skipped import by_reason
 from sweeps.commands import from_here
 from sweeps.disk import needs
 from sweeps.halving import rungs_of
+from sweeps.packing import sentences
 from sweeps.plan import Plan
 from sweeps.schema import Domain
 from sweeps.space import longest_training
@@ -71,7 +72,7 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         *_halving(plan),
         *_untried(plan),
         *_repeats(plan),
-        ("slots", f"{slots.count} trials at once, each on {_slot(plan)}"),
+        *_slots(plan),
         *([("", slots.note)] if slots.note else []),
         *_idle_slots(plan),
         *_memory(plan),
@@ -127,11 +128,9 @@ def _epochs(plan: Plan) -> int:
 
 def _idle_slots(plan: Plan) -> list[tuple[str, str]]:
     parallel = plan.sweep.search.parallel
-    if parallel >= plan.slots.count:
+    if parallel >= plan.at_once:
         return []
-    return [
-        ("", f"search.parallel is {parallel}: of {plan.slots.count} slots the others stay idle")
-    ]
+    return [("", f"search.parallel is {parallel}: of {plan.at_once} slots the others stay idle")]
 
 
 def _memory(plan: Plan) -> list[tuple[str, str]]:
@@ -195,6 +194,31 @@ def _halving(plan: Plan) -> list[tuple[str, str]]:
     seen = f"as seen on a clock of {sweep.search.parallel} slots"
     continuing = f"of those that have come so far, the best 1/{rule.factor} continue, {seen}"
     return [("rungs", f"{rungs}: {continuing}; trained to the end: {each}")]
+
+
+def show_slots(plan: Plan, console: Console) -> None:
+    """Print what the arms get whose trainings were measured, and why others were not."""
+    if plan.shapes:
+        for name, text in _slots(plan):
+            console.print(f"{name or 'slots'}: {text}", markup=False, highlight=False)
+
+
+def _slots(plan: Plan) -> list[tuple[str, str]]:
+    if not plan.shapes:
+        return [("slots", f"{plan.slots.count} trials at once, each on {_slot(plan)}")]
+    untrained = {arm: plan.slot_of(arm) for arm in plan.arms if arm not in plan.shapes}
+    lines = list(sentences(untrained | plan.measured))
+    lines += [
+        f"{arm.title}: {_slot(plan)} for a trial, because measuring failed: {why}"
+        for arm, why in plan.unmeasured.items()
+    ]
+    unknown = len({one for arm, one in plan.shapes.items() if arm not in plan.measured})
+    if unknown and not plan.unmeasured:
+        lines.append(
+            f"resources.gpu is auto: before the trials, {unknown} trainings are measured on the "
+            "GPU, to find how many pay at once"
+        )
+    return [("slots" * (not row), line) for row, line in enumerate(lines)]
 
 
 def _slot(plan: Plan) -> str:

@@ -2,8 +2,8 @@
 
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runs.errors import EosweepError
@@ -26,12 +26,29 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Slots:
-    """The slots in which a sweep's trials run.
+class Slot:
+    """What one job holds of a machine.
 
     Attributes:
-        cpu: CPU cores, and torch threads, of each.
+        cpu: CPU cores, and torch threads.
         gpu: share of one GPU, at most 1; 0 without one.
+    """
+
+    cpu: int
+    gpu: float
+
+    @property
+    def doubled(self) -> "Slot":
+        """With twice the share of the GPU, at most all of it."""
+        return Slot(self.cpu, min(1.0, 2 * self.gpu))
+
+
+@dataclass(frozen=True)
+class Slots:
+    """The slots in which a sweep's trials run, where nothing else is known of their arms.
+
+    Attributes:
+        cpu, gpu: of each, see `Slot`.
         count: how many trials run at once.
         per_machine: how many of them on the machine that takes most.
         note: how this differs from what the sweep asks for, in a sentence; empty if it does not.
@@ -43,13 +60,14 @@ class Slots:
     per_machine: int
     note: str = ""
 
-    def joined(self, number: int) -> "Slots":
-        """Slots of which each has the GPU shares of `number` of these, at most a whole GPU."""
-        return replace(self, gpu=min(1.0, number * self.gpu))
+    @property
+    def each(self) -> Slot:
+        """One of them."""
+        return Slot(self.cpu, self.gpu)
 
-    def on(self, machines: Sequence[Machine]) -> int:
-        """How many such slots there are on `machines`."""
-        return sum(_fit(machine, self.cpu, self.gpu) for machine in machines)
+    def of(self, gpu: float | None) -> float:
+        """How many of them a share of a GPU is; 1 without one."""
+        return gpu / self.gpu if gpu and self.gpu else 1.0
 
 
 def this_machine() -> Machine:
@@ -70,7 +88,7 @@ def allocate(resources: Resources, machines: list[Machine]) -> Slots:
     """
     gpus = sum(machine.gpus for machine in machines)
     gpu = (1.0 if resources.gpu is None else resources.gpu) if gpus else 0.0
-    fitting = [_fit(machine, resources.cpu, gpu) for machine in machines]
+    fitting = [_fit(machine, Slot(resources.cpu, gpu)) for machine in machines]
     count = sum(fitting)
     if count == 0:
         with_gpu = [machine for machine in machines if machine.gpus or not gpu]
@@ -86,13 +104,13 @@ def allocate(resources: Resources, machines: list[Machine]) -> Slots:
     crowds = [
         math.ceil(fit / machine.gpus) for machine, fit in zip(machines, fitting, strict=True) if fit
     ]
-    share = max(gpu, _share(max(crowds)))
+    share = max(gpu, part(max(crowds)))
     used = sum(math.ceil(fit / _per_gpu(share)) for fit in fitting)
     note = _note(resources, share, used, gpus)
     return Slots(resources.cpu, share, count, max(fitting), note)
 
 
-def limit_to_slot(slots: Slots) -> "torch.device":
+def limit_to_slot(slot: Slot) -> "torch.device":
     """Limit this worker to its slot: its threads, and its share of the GPU's memory.
 
     Ray does not enforce a share of a GPU. With the limit, a trial that needs more memory fails
@@ -103,12 +121,12 @@ def limit_to_slot(slots: Slots) -> "torch.device":
     """
     import torch
 
-    torch.set_num_threads(slots.cpu)
-    if not slots.gpu or not torch.cuda.is_available():
+    torch.set_num_threads(slot.cpu)
+    if not slot.gpu or not torch.cuda.is_available():
         return torch.device("cpu")
-    if slots.gpu < 1:
+    if slot.gpu < 1:
         total = torch.cuda.get_device_properties("cuda").total_memory
-        torch.cuda.set_per_process_memory_fraction(for_tensors(slots.gpu, total))
+        torch.cuda.set_per_process_memory_fraction(for_tensors(slot.gpu, total))
     return torch.device("cuda")
 
 
@@ -141,7 +159,7 @@ def device_name(device: "torch.device") -> str:
     return name if computes_bfloat16(device) else f"{name}, float32"
 
 
-def _share(trials: int) -> float:
+def part(trials: int) -> float:
     """Of a GPU, if so many trials have it in equal parts; Ray counts in steps of 0.0001."""
     return 10_000 // trials / 10_000
 
@@ -149,20 +167,23 @@ def _share(trials: int) -> float:
 def _note(resources: Resources, share: float, used: int, gpus: int) -> str:
     """How the shares differ from what is asked for, and how many GPUs stay idle."""
     notes = []
-    if resources.gpu is None:
-        notes.append("resources.gpu is auto: each trial has a GPU for itself")
-    elif share > resources.gpu + 1e-4:
+    if resources.gpu is not None and share > resources.gpu + 1e-4:
         notes.append(f"a trial gets {share:g} of a GPU instead of {resources.gpu:g}: as many fit")
     if used < gpus:
         notes.append(f"{used} of {gpus} GPUs are used, for want of cores: lower resources.cpu")
     return "; ".join(notes)
 
 
-def _fit(machine: Machine, cpu: int, gpu: float) -> int:
-    by_cpu = machine.cpus // cpu
-    if not gpu:
+def count_on(machines: Iterable[Machine], slot: Slot) -> int:
+    """How many jobs that hold `slot` there may be at once."""
+    return sum(_fit(machine, slot) for machine in machines)
+
+
+def _fit(machine: Machine, slot: Slot) -> int:
+    by_cpu = machine.cpus // slot.cpu
+    if not slot.gpu:
         return by_cpu
-    return min(by_cpu, machine.gpus * _per_gpu(gpu))
+    return min(by_cpu, machine.gpus * _per_gpu(slot.gpu))
 
 
 def _per_gpu(share: float) -> int:

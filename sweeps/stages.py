@@ -15,7 +15,7 @@ from runs.arms import Arm
 from sweeps.reports import Report
 from sweeps.resuming import ResumeFile, time_for_another
 from sweeps.schema import Sweep
-from sweeps.slots import Slots, device_name, limit_to_slot
+from sweeps.slots import Slot, device_name, limit_to_slot
 from sweeps.space import complete, settings_of
 
 
@@ -75,7 +75,7 @@ def import_weights(stage: Stage, cache: Path) -> store.Stored:
 
 
 def train_stage(
-    stage: Stage, epochs: int, cache: Path, slots: Slots, deadline: float | None
+    stage: Stage, epochs: int, cache: Path, slot: Slot, deadline: float | None
 ) -> Generator[Report]:
     """Train a stage and store its weights; yields each epoch's numbers, and {} at the end.
 
@@ -88,7 +88,7 @@ def train_stage(
             always done, so that every slice of time makes progress.
     """
     assert stage.train is not None
-    device = limit_to_slot(slots)
+    device = limit_to_slot(slot)
     unfinished = ResumeFile(store.unfinished(cache, stage.name, stage.key))
     resume = unfinished.read()
     training = stage.train(stage, device, cache, resume)

@@ -32,7 +32,7 @@ from sweeps.board import Board
 from sweeps.gpu_load import LoadLog, instrument_of
 from sweeps.reports import Report
 from sweeps.resuming import RESUME_FILE, ResumeFile, time_for_another
-from sweeps.slots import Slots, device_name, limit_to_slot
+from sweeps.slots import Slot, device_name, limit_to_slot
 from sweeps.space import Config
 
 PICTURES = 4
@@ -49,6 +49,7 @@ class TrialContext:
         whole_scenes: they count the pixels of scenes, and not of tiles.
         cache: where a node keeps what can be made again.
         varied: the settings that differ between trials: compared and tuned.
+        slot: what the trial holds.
         directory: of the run, by its absolute path.
         deadline: unix time in seconds at which trials stop at a checkpoint; None for never.
     """
@@ -59,7 +60,7 @@ class TrialContext:
     whole_scenes: bool
     data: Prepared
     cache: Path
-    slots: Slots
+    slot: Slot
     varied: tuple[str, ...]
     directory: RunDirectory
     deadline: float | None
@@ -96,7 +97,7 @@ def train_trial(training: Training, context: TrialContext) -> Generator[Report]:
     # earlier trials until Python next collects reference cycles.
     gc.collect()
     config, name = training.config, training.name
-    device = limit_to_slot(context.slots)
+    device = limit_to_slot(context.slot)
     folder = context.directory.folder_of(training.group, name)
     folder.mkdir(parents=True, exist_ok=True)
     data = seen_by(config, context.data)
@@ -178,15 +179,14 @@ def score_on_test(record: TrialRecord, context: TrialContext) -> Generator[Repor
     Raises:
         ArchitectureChangedError, ValueError: as `trained_model`.
     """
-    device = limit_to_slot(context.slots)
+    device = limit_to_slot(context.slot)
     data = seen_by(record.config, context.data)
     model = trained_model(record, context, data).to(device)
     directory = context.directory
     task, test = TASKS[context.task], _split(data, "test")
-    batch_size = record.config["batch_size"]
     with write_predictions(directory.predictions_file(record)) as predictions:
         scored = score(
-            *(model, task, test, batch_size, device, predictions.add),
+            *(model, task, test, record.images_at_once, device, predictions.add),
             whole_scenes=context.whole_scenes,
         )
     tally = replace(scored.tally, scenes=np.array(test.scenes))
@@ -202,7 +202,7 @@ def time_model(record: TrialRecord, context: TrialContext) -> Generator[Report]:
     Raises:
         ArchitectureChangedError, ValueError: as `trained_model`.
     """
-    device = limit_to_slot(context.slots)
+    device = limit_to_slot(context.slot)
     data = seen_by(record.config, context.data)
     model = trained_model(record, context, data).to(device)
     test = _split(data, "test")

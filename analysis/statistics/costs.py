@@ -21,7 +21,8 @@ def costs_of(run: Run, devices_differ: bool = False) -> pd.DataFrame:
         costs["device"] = by_arm["device"].agg(_joined)
     if run.record.cost:
         shares = pd.Series(_stage_seconds(run)).reindex(costs.index)
-        costs["usd"] = _usd(run, 1) * (by_arm["seconds"].sum() + shares)
+        held = (run.trials["seconds"] * run.trials["slots"]).groupby(run.trials["arm"]).sum()
+        costs["usd"] = _usd(run, 1) * (held + shares)
     return costs
 
 
@@ -51,20 +52,25 @@ def money_notes(run: Run) -> list[str]:
 def packing_notes(run: Run) -> list[str]:
     """How many trials shared what the seconds are of, if they did."""
     slots = run.record.slots
-    if slots.together == 1:
+    shares = run.trials["gpu"].fillna(slots.gpu).tolist() or [slots.gpu]
+    least, most = min(shares), max(shares)
+    together = slots.together(least)
+    if together == 1:
         return []
-    where = "one GPU" if slots.gpu else "one machine"
-    each = f"{number(slots.gpu)} of it" if slots.gpu else count(slots.cpu, "CPU core")
+    where = "one GPU" if least else "one machine"
+    share = number(least) if least == most else f"{number(least)} to {number(most)}"
+    each = f"{share} of it" if least else count(slots.cpu, "CPU core")
     what = "Seconds and usd" if run.record.cost else "Seconds"
     return [
-        f"{what} are of trials that ran up to {slots.together} at once on {where}, {each} each: "
+        f"{what} are of trials that ran up to {together} at once on {where}, {each} each: "
         "alone, a trial would be faster."
     ]
 
 
 def _repeats_note(run: Run) -> str:
     seconds = float(run.repeats["seconds"].sum())
-    price = f" ({number(_usd(run, seconds))} USD)" if run.record.cost else ""
+    held = float((run.repeats["seconds"] * run.repeats["slots"]).sum())
+    price = f" ({number(_usd(run, held))} USD)" if run.record.cost else ""
     return (
         f"{len(run.repeats)} repeats took {number(seconds)} s{price}; n and the columns of effort "
         "leave them out."
@@ -72,16 +78,21 @@ def _repeats_note(run: Run) -> str:
 
 
 def _stage_text(run: Run, stage: StageRecord) -> str:
-    price = f", {number(_usd(run, stage.seconds))} USD" if run.record.cost else ""
+    held = stage.seconds * run.record.slots.of(stage.gpu)
+    price = f", {number(_usd(run, held))} USD" if run.record.cost else ""
     arms = len(stage.arms)
     shared = "for 1 arm" if arms == 1 else f"shared equally by {arms} arms"
     return f"{stage.name}, {number(stage.seconds)} s on {stage.device}{price}, {shared}"
 
 
 def _stage_seconds(run: Run) -> dict[int, float]:
-    """Each arm's shares of the stages, by its position."""
+    """Each arm's shares of the stages, in seconds of a slot, by its position."""
     return {
-        position: sum(stage.seconds / len(stage.arms) for stage in run.stages if arm in stage.arms)
+        position: sum(
+            stage.seconds * run.record.slots.of(stage.gpu) / len(stage.arms)
+            for stage in run.stages
+            if arm in stage.arms
+        )
         for position, arm in enumerate(run.record.arms)
     }
 

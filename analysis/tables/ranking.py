@@ -287,13 +287,28 @@ def _left_out(run: Run) -> list[str]:
 def tried_again(run: Run) -> dict[str, list[str]]:
     """Names of trials and repeats that did not come to their result at once, by why not."""
     trained = pd.concat([run.trials, run.repeats])
+    more = trained["out_of_memory"] > 0
     found = {
         "Resumed after a lost worker or file": trained["retries"] > 0,
-        "Given more of a GPU, because a slot's memory was too small": trained["gpu"].notna(),
+        "Given more of a GPU, because a slot's memory was too small": more
+        & (trained["halved"] == 0),
+        **_in_parts(trained),
         "Failed at first, tried again with --retry-failed": trained["rejoined"],
     }
     return {
         what: trained.loc[those, "name"].tolist() for what, those in found.items() if those.any()
+    }
+
+
+def _in_parts(trained: pd.DataFrame) -> dict[str, pd.Series]:
+    """Those of which fewer images went through the model at once, by what normalises over these."""
+    what = "Trained in smaller parts of a batch, because a whole GPU was too small"
+    halved = trained["halved"] > 0
+    kinds = trained.loc[halved, "normalised"].unique()
+    return {
+        what + (f" ({norms} normalises over a part)" if norms else ""): halved
+        & (trained["normalised"] == norms)
+        for norms in kinds
     }
 
 

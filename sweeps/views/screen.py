@@ -53,6 +53,7 @@ class Screen:
         self.started = time.monotonic()
         self.stages: dict[str, StageProgress] = {}
         self.to_make = [(stage.name, plan.served_by(stage)) for stage in plan.missing]
+        self.held = {one.name: plan.slots.of(plan.slot_of_stage(one).gpu) for one in plan.missing}
         self.made: set[str] = set()
         self.seconds_per_epoch: dict[str, float] = {}
         self.running: dict[str, TrialRecord] = {}
@@ -79,7 +80,7 @@ class Screen:
     def stage_epoch(self, name: str, epoch: int, epochs: int, loss: float) -> None:
         stage = self.stages[name]
         stage.epoch, stage.told = epoch, f"epoch {epoch} of {epochs}, loss {loss:.4g}"
-        self.seconds_per_epoch[name] = (time.monotonic() - stage.begun) / epoch
+        self.seconds_per_epoch[name] = self.held[name] * (time.monotonic() - stage.begun) / epoch
 
     def stage_done(self, name: str, seconds: float) -> None:
         self.made.add(name)
@@ -190,7 +191,7 @@ class Screen:
         seconds = seconds_left(
             left,
             done,
-            sum(record.seconds for record in (*trials, *repeats)),
+            sum(one.seconds * self.plan.slots.of(one.gpu) for one in (*trials, *repeats)),
             self._seconds_of_stages(),
             self.plan.slots.count,
         )

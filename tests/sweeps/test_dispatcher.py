@@ -1,7 +1,7 @@
 """Whatever Ray does with a trial, its job is heard of again."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,14 +16,17 @@ from sweeps.dispatcher import Dispatcher, Jobs
 from sweeps.failures import Failure
 from sweeps.reports import Report
 from sweeps.run import run_agenda
-from sweeps.slots import Machine, Slots
+from sweeps.slots import Machine, Slot
 
 STALL_S = 5.0
+CORE = Slot(cpu=1, gpu=0)
+BOTH_CORES = Slot(cpu=2, gpu=0)
+HALF = Slot(cpu=1, gpu=0.5)
 
 
 class Job(SimpleNamespace):
     name: str
-    slots: int = 1
+    slot: Slot = CORE
 
 
 class Work:
@@ -39,8 +42,8 @@ class Work:
     def over(self) -> bool:
         return False
 
-    def next(self) -> Job | None:
-        if not self.left:
+    def next(self, has_room: Callable[[Slot], bool]) -> Job | None:
+        if not self.left or not has_room(self.left[0].slot):
             return None
         job = self.left.pop(0)
         self.running[job.name] = job
@@ -99,7 +102,7 @@ def trial_of(dispatcher: Dispatcher, config: Any) -> Any:
 
 def dispatcher_of(*names: str, slots: int = 1) -> tuple[Work, Dispatcher, Jobs]:
     work = Work(*names)
-    dispatcher = Dispatcher(work, slots)  # type: ignore[arg-type]
+    dispatcher = Dispatcher(work, [Machine(slots, 0)])  # type: ignore[arg-type]
     return work, dispatcher, Jobs(dispatcher)
 
 
@@ -154,17 +157,50 @@ def test_a_job_for_whose_worker_no_node_has_room_gets_an_idle_one() -> None:
     assert first.status == Trial.PAUSED
 
 
-def test_idle_workers_make_room_for_a_job_that_holds_several_slots() -> None:
+def test_idle_workers_make_room_for_a_job_that_holds_more() -> None:
     work, dispatcher, jobs = dispatcher_of("a", slots=2)
     first = trial_of(dispatcher, jobs.suggest("0"))
     first.status = Trial.RUNNING
     dispatcher.choose_trial_to_run(Ray())
     dispatcher.on_trial_result(Ray(), first, {"report": Report({}, last=True)})
-    work.left += [Job(name="wide", slots=2), Job(name="b")]
+    work.left += [Job(name="wide", slot=Slot(2, 0)), Job(name="b")]
     wide = trial_of(dispatcher, jobs.suggest("1"))
-    assert jobs.suggest("2") is None, "all slots are taken"
+    assert jobs.suggest("2") is None, "all cores are taken"
     assert dispatcher.choose_trial_to_run(Ray(wide)) is None, "it does not fit into an idle worker"
     assert first.status == Trial.PAUSED
+
+
+def test_an_idle_worker_is_taken_over_by_a_job_that_holds_as_much() -> None:
+    work, dispatcher, jobs = dispatcher_of(slots=4)
+    dispatcher.machines = [Machine(4, 1)]
+    work.left += [Job(name="half", slot=HALF), Job(name="whole", slot=HALF.doubled)]
+    half = trial_of(dispatcher, jobs.suggest("0"))
+    half.status = Trial.RUNNING
+    dispatcher.choose_trial_to_run(Ray())
+    assert jobs.suggest("1") is None, "half a GPU is taken"
+    dispatcher.on_trial_result(Ray(), half, {"report": Report({}, last=True)})
+    whole = trial_of(dispatcher, jobs.suggest("1"))
+    assert dispatcher.choose_trial_to_run(Ray(whole)) is None
+    assert half.status == Trial.PAUSED, "it makes room"
+    whole.status = Trial.RUNNING
+    dispatcher.choose_trial_to_run(Ray())
+    dispatcher.on_trial_result(Ray(), whole, {"report": Report({}, last=True)})
+    work.left.append(Job(name="next", slot=HALF.doubled))
+    following = trial_of(dispatcher, jobs.suggest("2"))
+    assert dispatcher.choose_trial_to_run(Ray()) is following
+
+
+def test_small_shares_do_not_overtake_a_large_one_that_has_no_place() -> None:
+    """Two GPUs that are half full are no place for a whole share, whatever their sum."""
+    work, dispatcher, jobs = dispatcher_of()
+    dispatcher.machines = [Machine(8, 2)]
+    work.left += [Job(name="whole", slot=HALF.doubled), Job(name="half", slot=HALF)]
+    whole = trial_of(dispatcher, jobs.suggest("0"))
+    dispatcher.choose_trial_to_run(Ray(whole))
+    assert jobs.suggest("1") is None, "Ray might give it the place that the large one waits for"
+    whole.status = Trial.RUNNING
+    dispatcher.choose_trial_to_run(Ray())
+    assert jobs.suggest("1") == {"job": Job(name="half", slot=HALF)}
 
 
 def test_a_trial_continues_in_its_own_worker_if_that_is_idle() -> None:
@@ -200,7 +236,7 @@ def test_where_a_report_cannot_be_recorded_the_run_ends_with_that_error() -> Non
             raise full
 
     full = OSError(28, "No space left on device", "trial.json")
-    dispatcher = Dispatcher(FullDisk("a"), 1)  # type: ignore[arg-type]
+    dispatcher = Dispatcher(FullDisk("a"), [Machine(1, 0)])  # type: ignore[arg-type]
     trial = trial_of(dispatcher, Jobs(dispatcher).suggest("0"))
     told = dispatcher.on_trial_result(Ray(), trial, {"report": Report({})})
     assert told == TrialScheduler.NOOP
@@ -214,7 +250,7 @@ class SlowToEnd:
     """A job whose worker takes longer to let go of it than Ray waits for a function trainable."""
 
     name: str
-    slots: int = 1
+    slot: Slot = BOTH_CORES
 
     def reports(self, context: object) -> Generator[Report]:
         try:
@@ -248,9 +284,8 @@ def test_a_job_that_takes_long_to_end_does_not_fail_the_next_one(
     ray_cluster: Machine, tmp_path: Path
 ) -> None:
     work = Once("a", "b", "c")
-    slots = Slots(cpu=1, gpu=0, count=1, per_machine=1)
     context: Any = SimpleNamespace(stall_s=None)
-    run_agenda(work, slots, context, tmp_path / "ray")  # type: ignore[arg-type]
+    run_agenda(work, [ray_cluster], context, tmp_path / "ray")  # type: ignore[arg-type]
     assert (sorted(work.done), work.failed) == (["a", "b", "c"], {})
 
 
@@ -260,7 +295,7 @@ class Hangs:
 
     name: str
     begun: Path
-    slots: int = 1
+    slot: Slot = CORE
 
     def reports(self, context: object) -> Generator[Report]:
         again = self.begun.exists()
@@ -275,7 +310,7 @@ class Slow:
     """A job whose epoch takes several times as long as a worker may do nothing."""
 
     name: str
-    slots: int = 1
+    slot: Slot = CORE
 
     def reports(self, context: object) -> Generator[Report]:
         until = time.monotonic() + 4 * STALL_S
@@ -300,9 +335,8 @@ class Patient(Once):
 def test_a_hung_worker_is_ended_and_a_slow_one_is_not(ray_cluster: Machine, tmp_path: Path) -> None:
     work = Patient()
     work.left = [Hangs("hangs", tmp_path / "begun"), Slow("slow")]  # type: ignore[list-item]
-    slots = Slots(cpu=1, gpu=0, count=2, per_machine=2)
     context: Any = SimpleNamespace(stall_s=STALL_S)
-    run_agenda(work, slots, context, tmp_path / "ray")  # type: ignore[arg-type]
+    run_agenda(work, [ray_cluster], context, tmp_path / "ray")  # type: ignore[arg-type]
     assert sorted(work.done) == ["hangs", "slow"]
     assert work.failed.keys() == {"hangs"}
     assert "did nothing for" in work.failed["hangs"].reason
@@ -314,7 +348,7 @@ class LeavesNoError:
 
     name: str
     folder: Path
-    slots: int = 1
+    slot: Slot = CORE
 
     def reports(self, context: object) -> Generator[Report]:
         trial = self.folder / self.name
@@ -330,21 +364,20 @@ def test_an_error_that_ray_could_not_write_is_not_read_again(
 ) -> None:
     work = Once("a", "b")
     work.left.append(LeavesNoError("fails", tmp_path / "ray"))  # type: ignore[arg-type]
-    slots = Slots(cpu=1, gpu=0, count=1, per_machine=1)
     context: Any = SimpleNamespace(stall_s=None)
-    run_agenda(work, slots, context, tmp_path / "ray")  # type: ignore[arg-type]
+    run_agenda(work, [ray_cluster], context, tmp_path / "ray")  # type: ignore[arg-type]
     assert (sorted(work.done), work.failed.keys()) == (["a", "b"], {"fails"})
 
 
 @dataclass(frozen=True)
 class Greedy:
-    """A job that needs more of a GPU than one slot has."""
+    """A job that needs more than half of a GPU."""
 
     name: str
-    slots: int = 1
+    slot: Slot = HALF
 
     def reports(self, context: object) -> Generator[Report]:
-        if self.slots == 1:
+        if self.slot == HALF:
             raise torch.OutOfMemoryError("CUDA out of memory")
         yield Report({"epoch": 1}, last=True)
 
@@ -354,7 +387,7 @@ class Generous(Once):
 
     def fail(self, job: Job, failure: Failure) -> None:
         super().fail(job, failure)
-        self.left.append(replace(job, slots=2))  # type: ignore[type-var]
+        self.left.append(replace(job, slot=HALF.doubled))  # type: ignore[type-var]
 
     @property
     def over(self) -> bool:
@@ -365,10 +398,9 @@ class Generous(Once):
 def test_a_job_that_runs_out_of_memory_is_done_alone_on_the_gpu_and_its_neighbours_go_on(
     ray_cluster: Machine, tmp_path: Path
 ) -> None:
-    work = Generous("a", "b", "c")
-    work.left.insert(0, Greedy("greedy"))  # type: ignore[arg-type]
-    slots = Slots(cpu=1, gpu=0.5, count=2, per_machine=2)
+    work = Generous()
+    work.left = [Greedy("greedy"), *(SlowToEnd(name, HALF) for name in "abc")]  # type: ignore[arg-type]
     context: Any = SimpleNamespace(stall_s=None)
-    run_agenda(work, slots, context, tmp_path / "ray")  # type: ignore[arg-type]
+    run_agenda(work, [ray_cluster], context, tmp_path / "ray")  # type: ignore[arg-type]
     assert sorted(work.done) == ["a", "b", "c", "greedy"]
     assert {name: failure.kind for name, failure in work.failed.items()} == {"greedy": "memory"}

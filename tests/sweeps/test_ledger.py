@@ -89,7 +89,7 @@ def test_a_best_trial_that_runs_again_keeps_its_weights_when_another_one_ends(
     ledger = opened(tmp_path, "a", "a")
     ledger.add_epoch(0, epoch(1, 0.5))
     ledger.close(0, "pruned")
-    ledger.begin(0)
+    ledger.begin(0, 0.0)
     ledger.add_epoch(1, epoch(1, 0.6))
     ledger.close(1, "pruned")
     kept = sorted(file.parent.name for file in tmp_path.glob("trials/*/weights.safetensors"))
@@ -121,7 +121,7 @@ def test_a_paused_trial_waits_and_a_forgotten_one_has_nothing_to_resume_from(
     tmp_path: Path,
 ) -> None:
     ledger = opened(tmp_path, "a")
-    ledger.begin(0)
+    ledger.begin(0, 0.0)
     for name in ("resume.pt", "resume.pt.before"):
         (ledger.folder(0) / name).touch()
     ledger.pause(0)

@@ -1,7 +1,6 @@
 """What a job raises has failed; what happened to its worker or its disk is no result."""
 
 import errno
-from dataclasses import replace
 
 import pytest
 import torch
@@ -9,9 +8,7 @@ import torch
 from datasets import DataError
 from sweeps.failures import Failure, failure_of, lost_worker
 from sweeps.retries import IN_A_ROW, Retries
-from sweeps.slots import Slots
 
-SLOTS = Slots(cpu=1, gpu=0.25, count=4, per_machine=4)
 LOST = lost_worker("")
 FULL = failure_of(OSError(errno.ENOSPC, "the disk is full", "trials/000/weights.safetensors"))
 
@@ -19,11 +16,11 @@ FULL = failure_of(OSError(errno.ENOSPC, "the disk is full", "trials/000/weights.
 def test_what_a_job_raises_itself_is_not_tried_again() -> None:
     failure = failure_of(RuntimeError("CUDA out of memory"))
     assert (failure.kind, failure.reason) == ("raised", "RuntimeError: CUDA out of memory")
-    assert not Retries(3, SLOTS).again("a", failure)
+    assert not Retries(3).again("a", failure)
 
 
 def test_a_job_that_has_lost_its_worker_is_tried_again_so_often() -> None:
-    retries = Retries(2, SLOTS)
+    retries = Retries(2)
     assert [retries.again("a", LOST) for _ in range(3)] == [True, True, False]
     assert retries.failed("a") == 3
     assert retries.again("b", LOST), "another job is counted for itself"
@@ -31,7 +28,7 @@ def test_a_job_that_has_lost_its_worker_is_tried_again_so_often() -> None:
 
 def test_an_epoch_that_was_not_done_before_makes_up_for_all_losses() -> None:
     """A long training on machines that come and go is never given up as long as it comes on."""
-    retries = Retries(1, SLOTS)
+    retries = Retries(1)
     for epoch in (1, 2, 3):
         assert retries.again("a", LOST)
         retries.progress("a", epoch)
@@ -47,24 +44,14 @@ def test_an_epoch_that_was_not_done_before_makes_up_for_all_losses() -> None:
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     ],
 )
-def test_what_runs_out_of_a_gpus_memory_gets_twice_its_share_up_to_a_whole_gpu(
-    error: Exception,
-) -> None:
-    retries = Retries(0, SLOTS)
-    full = failure_of(error)
-    held = [(retries.again("a", full), retries.held("a")) for _ in range(2)]
-    assert held == [(True, 2), (True, 4)]
-    assert not retries.again("a", full), "it had a whole GPU"
-    assert retries.held("b") == 1, "neighbours keep theirs"
-
-
-def test_without_a_gpu_there_is_no_larger_share_to_be_given() -> None:
-    full = failure_of(torch.OutOfMemoryError("out of memory"))
-    assert not Retries(3, replace(SLOTS, gpu=0.0)).again("a", full)
+def test_what_runs_out_of_a_gpus_memory_is_not_tried_again_as_it_was(error: Exception) -> None:
+    failure = failure_of(error)
+    assert failure.kind == "memory"
+    assert not Retries(3).again("a", failure)
 
 
 def test_failures_of_one_cause_in_a_row_are_nobodys_fault_and_stop_the_sweep() -> None:
-    retries = Retries(0, SLOTS)
+    retries = Retries(0)
     others = [failure_of(OSError(errno.ENOSPC, "full", f"trials/{one}")) for one in "bc"]
     judged = [retries.again(name, one) for name, one in zip("abc", [FULL, *others], strict=True)]
     assert judged == [False, True, True]
@@ -73,7 +60,7 @@ def test_failures_of_one_cause_in_a_row_are_nobodys_fault_and_stop_the_sweep() -
 
 @pytest.mark.parametrize("other", [OSError(errno.EIO, "I/O error", "x"), DataError("no cache")])
 def test_other_causes_and_progress_of_anybody_begin_a_new_row(other: Exception) -> None:
-    retries = Retries(9, SLOTS)
+    retries = Retries(9)
     for _ in range(IN_A_ROW - 1):
         retries.again("a", FULL)
     retries.again("a", failure_of(other))
@@ -87,7 +74,7 @@ def test_other_causes_and_progress_of_anybody_begin_a_new_row(other: Exception) 
 
 def test_lost_workers_alone_never_stop_a_sweep() -> None:
     """A machine that is lost takes the workers of all its slots at once."""
-    retries = Retries(1, SLOTS)
+    retries = Retries(1)
     for slot in range(8):
         retries.again(str(slot), LOST)
     assert not retries.hopeless

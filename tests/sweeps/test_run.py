@@ -268,7 +268,7 @@ def failing(
     view = Silent()
     begin_run_directory(plan, "a test")
     for stage in plan.missing:
-        list(train_stage(stage, 1, cache, plan.slots, None))
+        list(train_stage(stage, 1, cache, plan.slots.each, None))
     spoil_weights(plan)
     ledger = Ledger(plan.directory, sweep.metric)
     run_plan(plan, ledger, Ledger(plan.directory, sweep.metric, "repeats"), view)

@@ -54,7 +54,7 @@ def search_of(
 def work(search: Search, segment: Segment, ends: Ends = healthy) -> None:
     """Train a stretch, as a worker and the agenda do."""
     ledger, number = search.ledger, segment.number
-    ledger.begin(number)
+    ledger.begin(number, 0.0)
     record = ledger.records[number]
     unfinished = ledger.folder(number) / RESUME_FILE
     done = int(unfinished.read_text()) if unfinished.exists() else 0

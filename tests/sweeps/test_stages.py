@@ -36,7 +36,7 @@ def test_stage_cut_into_slices_of_time_is_the_uncut_stage(
     plan = make_plan(sweep, tmp_path, cache, [Machine(cpus=2, gpus=0)])
 
     def train(stage: Stage, kept: Path, deadline: float | None) -> list[float]:
-        reports = list(train_stage(stage, 3, kept, plan.slots, deadline))
+        reports = list(train_stage(stage, 3, kept, plan.slots.each, deadline))
         assert [report.last for report in reports] == [False] * (len(reports) - 1) + [True]
         return [report.numbers["epoch"] for report in reports if report.numbers]
 

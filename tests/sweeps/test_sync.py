@@ -19,10 +19,12 @@ from sweeps.reports import Report
 from sweeps.run import context_of
 from sweeps.run_directory import begin_run_directory
 from sweeps.schema import Sweep
-from sweeps.slots import Machine
+from sweeps.slots import Machine, Slot
 from sweeps.space import complete
 from sweeps.sync import Sync
 from sweeps.trial import Training
+
+SLOT = Slot(cpu=1, gpu=0)
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def train(plan: Plan, context: JobContext, ledger: Ledger, until: int) -> list[R
         *(record.name, 0, "trials", record.config, plan.weights_of(record.arm), until),
         recorded=record.trained if record.epochs else 0,
     )
-    reports = list(Train(training).reports(context))
+    reports = list(Train(training, SLOT).reports(context))
     for report in reports:
         ledger.add_epoch(0, {"epoch": report.numbers["epoch"], **report.numbers["metrics"]})
     return reports
@@ -74,7 +76,7 @@ def run(plan: Plan, *, moving: bool) -> TrialRecord:
     (stage,) = plan.stages
     for deadline in (0.0, None) if moving else (None,):
         late = context_of(plan, deadline)
-        list(MakeStage(stage).reports(late))
+        list(MakeStage(stage, SLOT).reports(late))
         if moving:
             lose_the_node(plan)
     ledger = Ledger(plan.directory, "mIoU", sync=plan.sync)
@@ -89,7 +91,7 @@ def run(plan: Plan, *, moving: bool) -> TrialRecord:
     ledger.close(0, "done")
     if moving:
         lose_the_node(plan)
-    list(Score(ledger.records[0]).reports(context))
+    list(Score(ledger.records[0], SLOT).reports(context))
     plan.sync.collect(plan.directory.folder(ledger.records[0]))
     return ledger.records[0]
 
@@ -121,7 +123,7 @@ def test_epochs_that_are_not_on_record_are_told_from_the_checkpoint(
     plan = planned(str(tmp_path / "storage"))
     context = context_of(plan)
     (stage,), (arm,) = plan.stages, plan.arms
-    list(MakeStage(stage).reports(context))
+    list(MakeStage(stage, SLOT).reports(context))
     config = {**complete(plan.sweep, arm), "epochs": 3}
     told = []
     for _ in ("before", "again"):

@@ -102,3 +102,17 @@ def test_how_many_trials_shared_what_the_seconds_are_of(
     told = shown(changed(slots=SLOTS | slots))
     assert ("are of trials that ran" in told) == (said is not None)
     assert said is None or said in told
+
+
+def test_seconds_of_unequal_shares_are_weighed_by_them(folder: Path, changed: Changed) -> None:
+    """A machine of two GPUs, of which a slot is one: a second of half a GPU costs half as much."""
+    for file in folder.glob("trials/*/trial.json"):
+        edit(file, gpu=0.25)
+    whole = COST["slots"] | {"gpu": 1.0}
+    run = changed(**COST | {"slots": whole})
+    assert analysis.rank_arms(run)["usd"].tolist() == pytest.approx(
+        [0.25 * one for one in (0.039, 0.0325, 0.003)]
+    )
+    assert "up to 4 at once on one GPU, 0.25 of it each" in shown(run)
+    edit(next(folder.glob("trials/*/trial.json")), gpu=0.5)
+    assert "on one GPU, 0.25 to 0.5 of it each" in shown(analysis.load(run.path))

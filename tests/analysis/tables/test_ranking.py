@@ -123,3 +123,20 @@ def test_trials_that_were_tried_again_are_named(repeated: Path) -> None:
     told = shown(repeated)
     assert f"Resumed after a lost worker or file: {file.parent.name}." in told
     assert f"Failed at first, tried again with --retry-failed: {file.parent.name}." in told
+
+
+def test_trials_that_ran_out_of_memory_are_named_with_what_sees_smaller_batches(
+    repeated: Path,
+) -> None:
+    more, parts = sorted(repeated.glob("trials/*/trial.json"))[:2]
+    edit(more, gpu=0.5, out_of_memory=1)
+    edit(parts, gpu=1.0, out_of_memory=2, halved=1, normalised=["BatchNorm2d"])
+    told = shown(repeated)
+    assert f"because a slot's memory was too small: {more.parent.name}." in told
+    what = "because a whole GPU was too small (BatchNorm2d normalises over a part)"
+    assert f"{what}: {parts.parent.name}." in told
+
+
+def test_a_share_alone_is_no_mark_of_memory(repeated: Path) -> None:
+    edit(next(repeated.glob("trials/*/trial.json")), gpu=0.5)
+    assert "too small" not in shown(repeated)
