@@ -68,11 +68,15 @@ class Shape:
 
 
 def shapes_of(
-    sweep: Sweep, models: Mapping[Arm, Model], seen: Mapping[Arm, Prepared]
+    sweep: Sweep, models: Mapping[Arm, Model], seen: Mapping[Arm, Prepared], cores: int
 ) -> dict[Arm, Shape]:
-    """What the trainings of each arm are known by; arms that are not trained have none."""
+    """What the trainings of each arm are known by; arms that are not trained have none.
+
+    Args:
+        cores: that there are for each GPU, and that copies share.
+    """
     return {
-        arm: _shape(sweep, arm, model, seen[arm])
+        arm: _shape(sweep, arm, model, seen[arm], cores)
         for arm, model in models.items()
         if largest_config(sweep, arm)["epochs"]
     }
@@ -96,12 +100,13 @@ def keep(cache: Path, shape: Shape, card: Card, gauge: Gauge) -> None:
     write_text(file, json.dumps({**of, "gauge": asdict(gauge)}, indent=1))
 
 
-def _shape(sweep: Sweep, arm: Arm, model: Model, data: Prepared) -> Shape:
+def _shape(sweep: Sweep, arm: Arm, model: Model, data: Prepared, cores: int) -> Shape:
     largest = largest_config(sweep, arm)
     settings: dict[str, Any] = dict(shaping(sweep, arm, OF_NO_PACE))
     settings |= {name: largest[name] for name in ("batch_size", "ema", "frozen")}
     parts = {
         "task": sweep.task,
+        "cores": cores,
         "architecture": architecture(model),
         **settings,
         "data": [len(data.bands), data.image_size, len(data.classes), sorted(data.labels)],

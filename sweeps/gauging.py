@@ -27,7 +27,7 @@ from runs.errors import EosweepError
 from runs.progress import Progress
 from sweeps.cards import Card, this_card
 from sweeps.failures import Failure, failure_of, lost_worker
-from sweeps.gauges import GAIN, Gauge, keep, kept
+from sweeps.gauges import GAIN, Gauge, Shape, keep, kept
 from sweeps.packing import cores_of_a_gpu, slots_of
 from sweeps.plan import Plan
 from sweeps.shaping import largest_config
@@ -120,7 +120,10 @@ def measured(
     gauges, failed = {}, dict[Arm, str]()
     for card, node in _cards(device_of).items():
         gauges[card] = kept(plan.cache, plan.shapes.values(), card)
-        new = {s: arm for arm, s in plan.shapes.items() if s not in gauges[card]}
+        unknown = [arm for arm in plan.shapes if plan.shapes[arm] not in gauges[card]]
+        new: dict[Shape, Arm] = {}
+        for arm in unknown:
+            new.setdefault(plan.shapes[arm], arm)
         for number, (shape, arm) in enumerate(new.items(), start=1):
             told = f"measuring on the {card.name}, {number} of {len(new)}: {arm.title}"
             try:

@@ -34,7 +34,7 @@ from sweeps.faults import SweepError
 from sweeps.fine_tuning import check_layers, kept_bytes, training_notes
 from sweeps.gauges import Shape, kept, shapes_of
 from sweeps.labels import beyond_limit, check_classes, check_labels, check_shares, shares
-from sweeps.packing import slots_of
+from sweeps.packing import cores_of_a_gpu, slots_of
 from sweeps.proposals import trials_planned
 from sweeps.repeats import repeats_planned
 from sweeps.schema import Sweep
@@ -249,7 +249,9 @@ def make_plan(
         from sweeps.memory import predict_memory  # which imports fake tensors
 
         memory = predict_memory(sweep, run, seen, card, slots.gpu or 1.0, progress)
-    shapes = shapes_of(sweep, run, seen) if slots.gpu and sweep.resources.gpu is None else {}
+    shapes = {}
+    if slots.gpu and sweep.resources.gpu is None:
+        shapes = shapes_of(sweep, run, seen, cores_of_a_gpu(machines))
     gauges = {card: kept(cache, shapes.values(), card)} if card is not None else {}
     return Plan(
         *(sweep, directory, cache, data, slots, arms, skipped, starts, stages, probes, seen, costs),

@@ -215,8 +215,8 @@ def _slots(plan: Plan) -> list[tuple[str, str]]:
     unknown = len({one for arm, one in plan.shapes.items() if arm not in plan.measured})
     if unknown and not plan.unmeasured:
         lines.append(
-            f"resources.gpu is auto: before the trials, {unknown} trainings are measured on the "
-            "GPU, to find how many pay at once"
+            "resources.gpu is auto: how many trainings pay at once on the GPU is measured before "
+            f"the trials; to be measured: {unknown}"
         )
     return [("slots" * (not row), line) for row, line in enumerate(lines)]
 

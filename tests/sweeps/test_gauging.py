@@ -131,7 +131,7 @@ def test_the_plan_says_what_the_arms_get_and_what_is_not_known(
     show_plan(replace(plan, measured={first: Slot(2, 0.0833)}), Console(width=1000))
     said = capsys.readouterr().out
     assert f"1/12 of a GPU and 2 cores for a trial, 12 at once on a GPU: {first.title}" in said
-    assert "before the trials, 2 trainings are measured on the GPU" in said
+    assert "is measured before the trials; to be measured: 2" in said
     together = dict.fromkeys(others, Slot(1, 1.0))
     (line,) = sentences(together)
     assert line.startswith("a whole GPU and 1 core for a trial, 1 at once on a GPU: ")
