@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -116,10 +117,8 @@ def show(how: str, device: str, data: Prepared, numbers: Sequence[int]) -> None:
             with load_of(device) as load:
                 try:
                     rate = together(copies, number, device, data)
-                except Exception as error:  # noqa: BLE001 (the other rows are still of use)
-                    print(
-                        f"| {head} | {backbone} | {how} | {copies} | {type(error).__name__} | | |"
-                    )
+                except Empty:
+                    print(f"| {head} | {backbone} | {how} | {copies} | a copy has failed | | |")
                     break
             alone = alone or rate / copies
             print(
