@@ -271,7 +271,8 @@ def score(
         if whole_scenes:
             assert task.evaluate_scenes is not None, "tiles cut what this task counts"
             return task.evaluate_scenes(model, split, batch_size, device, keep, feed)
-        return task.evaluate(model, feed(batches(split, batch_size)), device, split.classes, keep)
+        with closing(feed(batches(split, batch_size, device=device))) as data:
+            return task.evaluate(model, data, device, split.classes, keep)
 
 
 def training_batches(
@@ -281,7 +282,8 @@ def training_batches(
     rng = np.random.default_rng([recipe.seed, epoch])
     torch.manual_seed(int(rng.integers(2**31)))
     augment = recipe.augment
-    for batch in batches(training, recipe.batch_size, rng=rng, augment=augment.symmetries):
+    data = batches(training, recipe.batch_size, rng=rng, augment=augment.symmetries, device=device)
+    for batch in data:
         yield augment.apply(batch.to(device), rng)
 
 
