@@ -70,22 +70,21 @@ def _begin_momentum(sgd: SGD) -> None:
             sgd.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
 
 
-def clipped_step(module: nn.Module, optimizer: Optimizer, clip_norm: float, lost: Tensor) -> Tensor:
+def clipped_step(optimizer: Optimizer, clip_norm: float, lost: Tensor) -> Tensor:
     """Clip the gradient's norm and take a step, unless something is not finite.
 
     As `clip_grad_norm_` and a step, but in one pass over the gradients, and without waiting for the
     device: whether a step was left out is told by what is returned.
 
     Args:
-        module: all parameters whose gradients count for the norm.
-        optimizer: from `make_optimizer`.
+        optimizer: from `make_optimizer`; the norm is of the gradients of all its parameters.
         lost: float32 scalar on the device, 1 if no step is to be taken, and else 0.
 
     Returns:
         `lost`, 1 also if the norm is not finite: no weight and no moment has changed then.
     """
-    gradients = [one.grad for one in module.parameters() if one.grad is not None]
-    norm = nn.utils.get_total_norm(gradients)
+    parameters = (one for group in optimizer.param_groups for one in group["params"])
+    norm = nn.utils.get_total_norm([one.grad for one in parameters if one.grad is not None])
     lost = torch.maximum(lost, (~norm.isfinite()).float())
     fused: Any = optimizer  # its types do not tell of what gradients are divided by, and when not
     fused.grad_scale = ((norm + CLIP_EPSILON) / clip_norm).clamp(min=1)

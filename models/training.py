@@ -145,7 +145,7 @@ class _Trained:
         return self.model if self.average is None else cast(Model, self.average.module)
 
     def step(self, clip_norm: float, lost: Tensor) -> Tensor:
-        lost = clipped_step(self.model, self.optimizer, clip_norm, lost)
+        lost = clipped_step(self.optimizer, clip_norm, lost)
         self.schedule.step()
         if self.average is not None:
             self.average.update(self.model, step=self.schedule.last_epoch)

@@ -38,7 +38,8 @@ class RoIAlign(MultiScaleRoIAlign):
                 cells = maps[0].new_zeros(len(regions), maps[0].shape[1], *self.output_size)
                 for level, scale in enumerate(scales):
                     rows = torch.where(of_regions == level)[0]
-                    cells[rows] = self._cells(maps[level][image], regions[rows] * scale)
+                    if len(rows):
+                        cells[rows] = self._cells(maps[level][image], regions[rows] * scale)
                 found.append(cells)
         return torch.cat(found)
 

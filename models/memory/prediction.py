@@ -136,7 +136,7 @@ def _run(
     for _ in range(STEPS if recipe.epochs else 0):
         for _ in range(min(together, 2)):
             _backward(model, batch, half)
-        clipped_step(model, optimizer, recipe.clip_norm, torch.zeros(()))
+        clipped_step(optimizer, recipe.clip_norm, torch.zeros(()))
         optimizer.zero_grad(set_to_none=True)
     training, live.peak = live.peak, live.now
     scored.eval()
