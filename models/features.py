@@ -186,8 +186,8 @@ def _write(
     """Write the maps of a split; gives each one's shape and type."""
     levels: list[dict[str, Any]] = []
     with ExitStack() as files:
-        for batch in batches(split, TOGETHER):
-            maps = _maps_of(model, batch.images.to(device))
+        for batch in batches(split, TOGETHER, device=device):
+            maps = _maps_of(model, batch.images)
             if not levels:
                 _check_space(folder, maps, len(split))
                 levels = [

@@ -28,7 +28,7 @@ def batch_times(model: Finds, split: Split, images: int, device: torch.device) -
     """
     model.eval()
     rows = np.arange(images, dtype=np.int64) % len(split)
-    batch = batch_of(split, rows).images.to(device)
+    batch = batch_of(split, rows, device).images
     for _ in range(WARM_UP):
         _seconds(model, batch)
     runs: list[float] = []

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -14,6 +15,8 @@ Decay = Literal["cosine", "exponential", "none"]
 
 SGD_MOMENTUM = 0.9
 EXPONENTIAL_END = 0.01
+CLIP_EPSILON = 1e-6
+"""Added to the norm, as in `torch.nn.utils.clip_grad_norm_`."""
 ONE_RATE: Mapping[nn.Parameter, float] = MappingProxyType({})
 
 
@@ -55,7 +58,39 @@ def make_optimizer(
             # fused: a single pass over the weights; unfused it takes a tenth of a CPU's step.
             return AdamW(groups, lr=lr, fused=True)
         case "sgd":
-            return SGD(groups, lr=lr, momentum=SGD_MOMENTUM)
+            sgd = SGD(groups, lr=lr, momentum=SGD_MOMENTUM, fused=True)
+            _begin_momentum(sgd)
+            return sgd
+
+
+def _begin_momentum(sgd: SGD) -> None:
+    """Momentum of 0 where there is none: fused, all parameters must begin in the same step."""
+    for group in sgd.param_groups:
+        for parameter in group["params"]:
+            sgd.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
+
+
+def clipped_step(optimizer: Optimizer, clip_norm: float, lost: Tensor) -> Tensor:
+    """Clip the gradient's norm and take a step, unless something is not finite.
+
+    As `clip_grad_norm_` and a step, but in one pass over the gradients, and without waiting for the
+    device: whether a step was left out is told by what is returned.
+
+    Args:
+        optimizer: from `make_optimizer`; the norm is of the gradients of all its parameters.
+        lost: float32 scalar on the device, 1 if no step is to be taken, and else 0.
+
+    Returns:
+        `lost`, 1 also if the norm is not finite: no weight and no moment has changed then.
+    """
+    parameters = (one for group in optimizer.param_groups for one in group["params"])
+    norm = nn.utils.get_total_norm([one.grad for one in parameters if one.grad is not None])
+    lost = torch.maximum(lost, (~norm.isfinite()).float())
+    fused: Any = optimizer  # its types do not tell of what gradients are divided by, and when not
+    fused.grad_scale = ((norm + CLIP_EPSILON) / clip_norm).clamp(min=1)
+    fused.found_inf = lost
+    optimizer.step()
+    return lost
 
 
 def warmup_and_decay(
@@ -107,5 +142,7 @@ def restore(
     """Restore everything as it was when `training_state` gave `state`; gives the epochs done."""
     module.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
+    if isinstance(optimizer, SGD):
+        _begin_momentum(optimizer)
     schedule.load_state_dict(state["schedule"])
     return int(state["epoch"])

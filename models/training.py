@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from timm.utils import ModelEmaV3
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -29,6 +29,7 @@ from models.model import Model
 from models.optimisation import (
     Decay,
     OptimizerName,
+    clipped_step,
     make_optimizer,
     restore,
     training_state,
@@ -98,7 +99,8 @@ class Epoch:
         metrics: the task's metrics on validation, `loss` and `loss/<term>` (means over the epoch's
             optimiser steps; of a step, over its images), `lr` at its end (of layers without a
             factor), `seconds`. Of a diverged epoch only `seconds`.
-        diverged: a loss or a gradient was not finite; the epoch was stopped and is the last.
+        diverged: a loss or a gradient was not finite; no step was taken from there on, and the
+            epoch is the last.
         state: everything that is needed to resume after this epoch, tensors and plain values only.
         model: what was scored, and is to be saved: the model, or the average of its weights.
     """
@@ -142,11 +144,13 @@ class _Trained:
     def scored(self) -> Model:
         return self.model if self.average is None else cast(Model, self.average.module)
 
-    def step(self) -> None:
-        self.optimizer.step()
+    def step(self, clip_norm: float, lost: Tensor) -> Tensor:
+        lost = clipped_step(self.optimizer, clip_norm, lost)
         self.schedule.step()
         if self.average is not None:
             self.average.update(self.model, step=self.schedule.last_epoch)
+        self.optimizer.zero_grad(set_to_none=True)
+        return lost
 
     def state(self, epoch: int) -> dict[str, Any]:
         state = training_state(epoch, self.model, self.optimizer, self.schedule)
@@ -271,7 +275,8 @@ def score(
         if whole_scenes:
             assert task.evaluate_scenes is not None, "tiles cut what this task counts"
             return task.evaluate_scenes(model, split, batch_size, device, keep, feed)
-        return task.evaluate(model, feed(batches(split, batch_size)), device, split.classes, keep)
+        with closing(feed(batches(split, batch_size, device=device))) as data:
+            return task.evaluate(model, data, device, split.classes, keep)
 
 
 def training_batches(
@@ -281,7 +286,8 @@ def training_batches(
     rng = np.random.default_rng([recipe.seed, epoch])
     torch.manual_seed(int(rng.integers(2**31)))
     augment = recipe.augment
-    for batch in batches(training, recipe.batch_size, rng=rng, augment=augment.symmetries):
+    data = batches(training, recipe.batch_size, rng=rng, augment=augment.symmetries, device=device)
+    for batch in data:
         yield augment.apply(batch.to(device), rng)
 
 
@@ -299,7 +305,9 @@ def _train_epoch(
     which is a mean itself, counts by the batch's share of them.
 
     Raises:
-        _DivergedError: a loss or the gradient's norm is not finite; the weights are as before it.
+        _DivergedError: a loss or the gradient's norm was not finite; the weights are as before it.
+            This is asked once, at the end: a GPU would be waited for. Steps that followed changed
+            no weight.
     """
     model = trained.model
     model.train()
@@ -313,7 +321,7 @@ def _train_epoch(
         for number, size in enumerate(sizes, start=1)
     ]
     trained.optimizer.zero_grad(set_to_none=True)
-    finite = torch.zeros((), device=device)
+    lost = torch.zeros((), device=device)
     data = training_batches(training, recipe, number, device)
     with closing(feed(data)) as fed:
         for (share, ends_step), batch in zip(shares, fed, strict=True):
@@ -326,12 +334,9 @@ def _train_epoch(
             (share * loss).backward()
             for name, value in {"loss": loss, **{f"loss/{n}": t for n, t in terms.items()}}.items():
                 sums[name] += share * value.detach()
-            finite = finite + loss.detach()
+            lost = torch.maximum(lost, (~loss.detach().isfinite()).float())
             if ends_step:
-                norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-                if not torch.isfinite(finite + norm):
-                    raise _DivergedError
-                trained.step()
-                trained.optimizer.zero_grad(set_to_none=True)
-                finite = torch.zeros((), device=device)
+                lost = trained.step(recipe.clip_norm, lost)
+    if lost:
+        raise _DivergedError
     return {name: float(total) / len(steps) for name, total in sums.items()}

@@ -10,11 +10,11 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHe
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import AnchorGenerator, RegionProposalNetwork, RPNHead
-from torchvision.ops import MultiScaleRoIAlign
 
 from models.backbones import Backbone
 from models.heads.options import FasterRCNNOptions
 from models.heads.regions import seen
+from models.heads.roi_align import RoIAlign
 from models.heads.torchvision_detector import LEVELS, Pyramid, TorchvisionDetector, anchor_sizes
 from models.metrics.matching import MOST_DETECTIONS
 from models.model import Classes
@@ -119,7 +119,7 @@ def _network(
     size, channels, width = backbone.image_size, options.pyramid_channels, box_head_width(options)
     pyramid = Pyramid(backbone, channels)
     heads = roi_heads(
-        MultiScaleRoIAlign(list(LEVELS), output_size=7, sampling_ratio=2),
+        RoIAlign(list(LEVELS), output_size=7, sampling_ratio=2),
         TwoMLPHead(channels * 7**2, width),
         Float32Predictor(width, len(classes.names) + 1),
         fg_iou_thresh=0.5,

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.models.detection.roi_heads import fastrcnn_loss
-from torchvision.ops import MultiScaleRoIAlign, roi_align
+from torchvision.ops import roi_align
 
 from datasets.batches import Batch
 from datasets.object_masks import object_masks
@@ -23,6 +23,7 @@ from models.heads.faster_rcnn import (
     SeeingRoIHeads,
 )
 from models.heads.options import MaskRCNNOptions
+from models.heads.roi_align import RoIAlign
 from models.heads.torchvision_detector import LEVELS, Target
 from models.model import Classes
 
@@ -86,7 +87,7 @@ class MaskRCNNDetector(FasterRCNNDetector):
     def __init__(self, backbone: Backbone, classes: Classes, options: MaskRCNNOptions) -> None:
         super().__init__(backbone, classes, options)
         heads, channels = self.network.roi_heads, options.pyramid_channels
-        heads.mask_roi_pool = MultiScaleRoIAlign(list(LEVELS), POOLED, sampling_ratio=2)
+        heads.mask_roi_pool = RoIAlign(list(LEVELS), POOLED, sampling_ratio=2)
         heads.mask_head = MaskRCNNHeads(channels, (channels,) * 4, dilation=1)
         heads.mask_predictor = MaskRCNNPredictor(channels, channels, len(classes.names) + 1)
         # torchvision's start suits 91 classes; with few, the first logits would be far from 0.

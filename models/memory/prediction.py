@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
@@ -36,7 +35,7 @@ from models.memory.autocast import autocast_of_a_gpu
 from models.memory.live import LiveBytes
 from models.memory.sizes import LargestSizes, Zeros
 from models.model import Model
-from models.optimisation import make_optimizer
+from models.optimisation import clipped_step, make_optimizer
 from models.training import Recipe
 from runs.errors import EosweepError
 
@@ -101,7 +100,7 @@ def predict_peak(
     try:
         with _without_values(gpu) as live:
             half = gpu and bfloat16
-            return _run(model, scored, recipe, data, live, gpu=gpu, half=half)
+            return _run(model, scored, recipe, data, live, half=half)
     except (
         DataDependentOutputException,
         DynamicOutputShapeException,
@@ -126,7 +125,6 @@ def _run(
     data: Prepared,
     live: LiveBytes,
     *,
-    gpu: bool,
     half: bool,
 ) -> Peak:
     for one in {model, scored}:
@@ -135,8 +133,6 @@ def _run(
         model.backbone.network.requires_grad_(False)
     factors = rate_factors(model.backbone, recipe.backbone_lr, recipe.layer_decay)
     optimizer = make_optimizer(model, recipe.optimizer, recipe.lr, recipe.weight_decay, factors)
-    for group in optimizer.param_groups:
-        group["foreach"] = gpu and not group.get("fused")  # as it is there by default
     batch = _batch(recipe.batch_size, data)
     model.train()
     if recipe.frozen:
@@ -145,8 +141,7 @@ def _run(
     for _ in range(STEPS if recipe.epochs else 0):
         for _ in range(min(together, 2)):
             _backward(model, batch, half)
-        nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-        optimizer.step()
+        clipped_step(optimizer, recipe.clip_norm, torch.zeros(()))
         optimizer.zero_grad(set_to_none=True)
     training, live.peak = live.peak, live.now
     scored.eval()

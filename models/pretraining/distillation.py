@@ -67,7 +67,7 @@ def train_teacher_stage(stage: Stage, device: torch.device, cache: Path, resume:
     """Train the teacher's backbone under its binary head, from its own start."""
     torch.manual_seed(stage.parts["seed"])
     backbone = stage.new_backbone()
-    training, recipe = _labelled(stage)
+    training, recipe = _labelled(stage, device)
     if stage.parent:
         stage.parent.finished(cache).load_into(backbone.network)
     teacher = Classifier(backbone)
@@ -80,7 +80,7 @@ def train_student_stage(stage: Stage, device: torch.device, cache: Path, resume:
     torch.manual_seed(stage.parts["seed"])
     assert stage.parent is not None
     student = stage.new_backbone()
-    training, recipe = _labelled(stage)
+    training, recipe = _labelled(stage, device)
     teacher = Classifier(stage.parent.new_backbone())
     stage.parent.finished(cache).load_into(teacher)
     epochs = distil(
@@ -96,11 +96,11 @@ def train_student_stage(stage: Stage, device: torch.device, cache: Path, resume:
     return Trained(student.network, epochs)
 
 
-def _labelled(stage: Stage) -> tuple[Shuffled, Recipe]:
+def _labelled(stage: Stage, device: torch.device) -> tuple[Shuffled, Recipe]:
     parts = stage.parts
     batch_size = parts["recipe"]["batch_size"]
     split = open_split(stage.data, "train")
-    training = Shuffled(split, batch_size, parts["seed"], stage.image_size)
+    training = Shuffled(split, batch_size, parts["seed"], stage.image_size, device)
     return training, training.recipe(parts["epochs"], parts["recipe"]["lr"])
 
 
@@ -133,7 +133,7 @@ def train_teacher(
     Args:
         teacher: its backbone best starts from weights already trained.
         batches: gives an epoch's standardised images [B, C, S, S], float32, and whether each
-            holds an object [B], bool, on the CPU.
+            holds an object [B], bool.
         recipe: seeds torch's global generator, which dropout draws from.
         device: where to train.
         resume: the state of an earlier epoch, see `run_epochs`.

@@ -47,7 +47,8 @@ def train_mae(stage: Stage, device: torch.device, _cache: Path, resume: Resume) 
     torch.manual_seed(parts["seed"])
     backbone = stage.new_backbone()
     training = Shuffled(
-        open_split(stage.data, "train"), options.batch_size, parts["seed"], stage.image_size
+        *(open_split(stage.data, "train"), options.batch_size, parts["seed"]),
+        *(stage.image_size, device),
     )
     epochs = pretrain(
         backbone,
@@ -73,7 +74,7 @@ def pretrain(
 
     Args:
         backbone: any; is moved to `device`. Its pyramid, if it has one, is not trained.
-        images: gives an epoch's standardised batches [B, C, S, S], float32, on the CPU; NaN in
+        images: gives an epoch's standardised batches [B, C, S, S], float32; NaN in
             pixels that hold no data: they are shown as 0, and need not be restored.
         recipe: seeds torch's global generator, which masks and dropout draw from.
         mask_ratio: share of an image that is masked, 0 to 1 exclusive; 0.75 is He's for ViT,

@@ -17,11 +17,14 @@ class Shuffled:
 
     Args:
         image_size: px to which images are resized.
+        device: where images are given.
     """
 
-    def __init__(self, training: Split, batch_size: int, seed: int, image_size: int) -> None:
+    def __init__(
+        self, training: Split, batch_size: int, seed: int, image_size: int, device: torch.device
+    ) -> None:
         self.training, self.batch_size, self.seed = training, batch_size, seed
-        self.image_size = image_size
+        self.image_size, self.device = image_size, device
 
     def recipe(self, epochs: int, lr: float) -> Recipe:
         """How a stage is trained on these batches."""
@@ -34,14 +37,15 @@ class Shuffled:
             if batch.valid is None:
                 yield batch.images
             else:
-                yield batch.images.masked_fill(~batch.valid[:, None], torch.nan)
+                yield batch.images.masked_fill(~batch.valid.to(self.device)[:, None], torch.nan)
 
     def labelled(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images, and whether each holds an object [B], bool."""
+        """Images, and whether each holds an object [B], bool, on the CPU."""
         for batch in self._batches(epoch):
             yield batch.images, torch.tensor([len(boxes) > 0 for boxes in batch.boxes])
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
         rng = np.random.default_rng([self.seed, epoch])
-        for batch in batches(self.training, self.batch_size, rng=rng, augment=True):
+        data = batches(self.training, self.batch_size, rng=rng, augment=True, device=self.device)
+        for batch in data:
             yield resized_batch(batch, self.image_size)

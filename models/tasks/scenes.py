@@ -5,6 +5,7 @@ brought back to the file's size, probabilities bilinearly, the truth by nearest 
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.batches import Batch, batch_of
+from datasets.batches import Batch, batches
 from datasets.cache import Split
 from datasets.resize import resize_mask
 from datasets.source import IGNORE
@@ -55,13 +56,10 @@ def score_scenes(
     counts = np.zeros((len(split), classes, classes), dtype=np.int64)
     files = _files(split)
     order = np.concatenate(files)
-    data = (
-        batch_of(split, order[start : start + batch_size])
-        for start in range(0, len(order), batch_size)
-    )
-    tiles = _found(model, feed(data), device, keep)
-    for rows in files:
-        counts[rows] = _counts(split, rows, tiles)
+    with closing(feed(batches(split, batch_size, order=order, device=device))) as data:
+        tiles = _found(model, data, device, keep)
+        for rows in files:
+            counts[rows] = _counts(split, rows, tiles)
     metrics = scores(counts.sum(axis=0), split.classes)
     return Scored(metrics, PixelTally(np.array(split.names), counts, None))
 

@@ -16,7 +16,7 @@ from models.metrics.footprints import footprints_in, match
 from models.metrics.scored import Keep, Scored
 from models.model import Model
 from models.tasks.key import enlarged, with_key
-from models.tasks.pixel_counts import confusion
+from models.tasks.pixel_counts import confusions
 from models.tasks.scenes import score_scenes
 from models.tasks.task import Finds, Task
 from runs.classes import BACKGROUND
@@ -47,15 +47,13 @@ def score_segmenter(
     for batch in data:
         found = model.predict(batch.images.to(device))
         names += batch.names
-        pixels += [
-            confusion(truth, image["mask"], size)
-            for truth, image in zip(batch.masks.to(device), found, strict=True)
-        ]
+        masks = torch.stack([image["mask"] for image in found])
+        pixels.append(confusions(batch.masks.to(device), masks, size))
         if batch.footprints is not None:
             footprints += _footprint_counts(batch, found)
         if keep is not None:
             keep(batch.names, [{"mask": image["mask"].cpu().numpy()} for image in found])
-    counts = torch.stack(pixels).cpu().numpy()
+    counts = torch.cat(pixels).cpu().numpy()
     metrics = scores(counts.sum(axis=0), classes)
     if footprints:
         of_footprints = footprint_scores(np.sum(footprints, axis=0))

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +71,31 @@ def test_the_same_seed_gives_the_same_batches(train: Split) -> None:
 def test_augmentation_needs_a_seed(train: Split) -> None:
     with pytest.raises(ValueError, match="rng"):
         next(batches(train, 4, augment=True))
+
+
+def test_what_is_drawn_while_a_batch_is_worked_on_changes_no_other(train: Split) -> None:
+    """A thread is one batch ahead: it may not share what is drawn with who augments batches."""
+    undisturbed = list(batches(train, 4, rng=np.random.default_rng(5), augment=True))
+    rng, found = np.random.default_rng(5), []
+    for batch in batches(train, 4, rng=rng, augment=True):
+        rng.uniform(size=7)
+        found.append(batch)
+    for one, other in zip(found, undisturbed, strict=True):
+        assert one.names == other.names
+        assert torch.equal(one.images, other.images)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_any_stored_type_is_stretched_and_standardised_as_float32(
+    train: Split, dtype: type[np.generic]
+) -> None:
+    drawn = np.random.default_rng(0).integers(0, 255, train.images.shape).astype(dtype)
+    low, high = np.float32([[10, 20, 30], [100, 200, 250]])
+    split = replace(train, images=drawn, stretch=np.stack([low, high]))
+    (batch,) = batches(split, len(split))
+    of_channel = np.s_[:, None, None]
+    for stored, image in zip(drawn, batch.images, strict=True):
+        shown = (stored.astype(np.float32) - low[of_channel]) / (high - low)[of_channel]
+        expected = (shown.clip(0, 1) - split.mean[of_channel]) / split.std[of_channel]
+        torch.testing.assert_close(image, torch.from_numpy(expected), rtol=0, atol=0)
+    assert drawn.dtype == dtype and np.array_equal(split.images, drawn)

@@ -3,19 +3,22 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 from torchvision.ops import box_iou
 
 from datasets import Prepared, Split, open_split
 from datasets.augment.augmentation import augmentation_of
-from datasets.batches import batch_of
+from datasets.batches import Batch, batch_of
 from models.backbones import Backbone
 from models.heads.faster_rcnn import FasterRCNNDetector
 from models.heads.options import FasterRCNNOptions
 from models.model import Classes
+from models.optimisation import make_optimizer, warmup_and_decay
 from models.tasks import TASKS
-from models.training import Epoch, Recipe, train, training_batches
+from models.training import Epoch, Recipe, optimiser_steps, train, training_batches
 from tests.models.recipes import PLAIN
 from tests.models.recipes import RECIPE as SHORT
 
@@ -89,6 +92,60 @@ def test_loss_that_is_not_finite_ends_the_training_as_diverged(
     assert epochs[-1].diverged
     assert len(epochs) < RECIPE.epochs
     assert set(epochs[-1].metrics) == {"seconds"}
+
+
+def test_a_diverged_epoch_ends_with_the_weights_before_its_first_lost_step(
+    splits: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of the epoch's steps is lost; those that follow it would not be."""
+    recipe, model, seen = replace(RECIPE, epochs=1, batch_size=4), detector(), []
+    plain = model.losses
+
+    def losses(batch: Batch) -> dict[str, Tensor]:
+        seen.append([one.detach().clone() for one in model.parameters()])
+        factor = torch.nan if len(seen) == 2 else 1.0
+        return {name: factor * term for name, term in plain(batch).items()}
+
+    monkeypatch.setattr(model, "losses", losses)
+    (epoch,) = train(model, TASKS["detection"], *splits, recipe, CPU)
+    assert epoch.diverged
+    assert len(seen) > 2
+    torch.testing.assert_close(list(model.parameters()), seen[1], rtol=0, atol=0)
+    assert not all(map(torch.equal, seen[0], seen[1]))
+
+
+def test_the_first_steps_are_those_of_a_plain_loop(splits: tuple[Split, Split]) -> None:
+    """Images standardised one by one, torch's own clipping and its plain optimiser."""
+    training, _ = splits
+    recipe = replace(RECIPE, epochs=1, batch_size=4, augment=PLAIN, clip_norm=0.5)
+    ours, theirs = detector(), detector().train()
+    (epoch,) = train(ours, TASKS["detection"], *splits, recipe, CPU)
+
+    rng = np.random.default_rng([recipe.seed, 1])
+    torch.manual_seed(int(rng.integers(2**31)))
+    order = rng.permutation(len(training))
+    optimizer = make_optimizer(theirs, recipe.optimizer, recipe.lr, recipe.weight_decay)
+    for group in optimizer.param_groups:
+        group["fused"] = False
+    steps = len(optimiser_steps(training, recipe))
+    schedule = warmup_and_decay(optimizer, round(recipe.warmup_epochs * steps), steps)
+    losses = []
+    for step in range(steps):
+        rows = order[step * 4 : step * 4 + 4]
+        batch = batch_of(training, rows)
+        images = [
+            (training.images[row] - training.mean[:, None, None]) / training.std[:, None, None]
+            for row in rows
+        ]
+        batch = replace(batch, images=torch.tensor(np.stack(images), dtype=torch.float32))
+        loss = torch.stack(list(theirs.losses(batch).values())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(theirs.parameters(), recipe.clip_norm)
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.item())
+    assert epoch.metrics["loss"] == pytest.approx(np.mean(losses), rel=1e-3)
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"augment": PLAIN}])

@@ -95,7 +95,7 @@ def image_groups(
     together = max(1, PASS_PIXELS // split.images.shape[-1] ** 2)
     for start in range(0, len(images), together):
         rows = images[start : start + together]
-        yield rows, batch_of(split, rows).images.to(device)
+        yield rows, batch_of(split, rows, device).images
 
 
 def hypercolumns(split: Split, pixels: Pixels, columns: Columns, device: torch.device) -> Tensor:

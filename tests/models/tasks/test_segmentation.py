@@ -14,7 +14,7 @@ from models.metrics.confusion import METRICS, scores
 from models.metrics.footprint_scores import FOOTPRINT_METRICS
 from models.model import Model
 from models.tasks.key import LINE, enlargement
-from models.tasks.pixel_counts import confusion
+from models.tasks.pixel_counts import confusion, confusions
 from models.tasks.segmentation import draw_masks, score_segmenter
 
 CPU = torch.device("cpu")
@@ -130,6 +130,7 @@ def test_counts_of_parts_add_up_to_those_of_the_whole() -> None:
     truth, found = random_masks(1, 2), random_masks(2, 2)
     parts = [confusion(t, f, 3) for t, f in zip(truth, found, strict=True)]
     assert torch.equal(confusion(truth, found, 3), torch.stack(parts).sum(dim=0))
+    assert torch.equal(confusions(truth, found, 3), torch.stack(parts))
 
 
 def test_a_truth_that_is_not_a_class_is_refused() -> None:
