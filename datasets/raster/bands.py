@@ -61,8 +61,8 @@ def common_bands(
     if not all(wanted):
         unnamed = ", ".join(f"NAME {number}" for number in range(1, len(wanted) + 1))
         notes.append(
-            f"the files do not name their {len(wanted)} bands: name them with dataset.bands:"
-            f" [{unnamed}], in the stored order"
+            f"the files do not name their {counted(len(wanted), 'band')}: write dataset.bands: "
+            f"[{unnamed}], in the stored order"
         )
         wanted = tuple(name or f"band {number}" for number, name in enumerate(wanted, 1))
     return wanted, numbers, notes

@@ -51,7 +51,7 @@ def test_bands_without_names_are_numbered_and_a_note_asks_for_names(
     unnamed(root, bands=5)
     source = opened()
     assert len(source.bands) == 5 and source.rgb is None
-    assert any("name them with dataset.bands" in note for note in source.notes)
+    assert any("write dataset.bands" in note for note in source.notes)
 
 
 def test_dataset_bands_name_what_files_do_not(root: Path, opened: Opened) -> None:
