@@ -100,7 +100,9 @@ def main() -> None:
             directory = run(override, folder / "data", folder, arguments.minutes)
             rate, epochs = trials_an_hour(directory)
             base = base or rate
-            together = directory.run().slots.count
+            shares = [trial.gpu for trial in directory.trials() if trial.gpu]
+            slots = directory.run().slots
+            together = slots.together(min(shares, default=slots.gpu))
             print(
                 f"| {override} | {rate:.2f} | {rate / base:.2f} | {epochs} | {together} |",
                 flush=True,
