@@ -284,7 +284,7 @@ def test_a_job_that_takes_long_to_end_does_not_fail_the_next_one(
     ray_cluster: Machine, tmp_path: Path
 ) -> None:
     work = Once("a", "b", "c")
-    context: Any = SimpleNamespace(stall_s=None)
+    context: Any = SimpleNamespace(stall_s=None, deterministic=False)
     run_agenda(work, [ray_cluster], context, tmp_path / "ray")  # type: ignore[arg-type]
     assert (sorted(work.done), work.failed) == (["a", "b", "c"], {})
 
@@ -364,7 +364,7 @@ def test_an_error_that_ray_could_not_write_is_not_read_again(
 ) -> None:
     work = Once("a", "b")
     work.left.append(LeavesNoError("fails", tmp_path / "ray"))  # type: ignore[arg-type]
-    context: Any = SimpleNamespace(stall_s=None)
+    context: Any = SimpleNamespace(stall_s=None, deterministic=False)
     run_agenda(work, [ray_cluster], context, tmp_path / "ray")  # type: ignore[arg-type]
     assert (sorted(work.done), work.failed.keys()) == (["a", "b"], {"fails"})
 
@@ -400,7 +400,7 @@ def test_a_job_that_runs_out_of_memory_is_done_alone_on_the_gpu_and_its_neighbou
 ) -> None:
     work = Generous()
     work.left = [Greedy("greedy"), *(SlowToEnd(name, HALF) for name in "abc")]  # type: ignore[arg-type]
-    context: Any = SimpleNamespace(stall_s=None)
+    context: Any = SimpleNamespace(stall_s=None, deterministic=False)
     run_agenda(work, [ray_cluster], context, tmp_path / "ray")  # type: ignore[arg-type]
     assert sorted(work.done) == ["a", "b", "c", "greedy"]
     assert {name: failure.kind for name, failure in work.failed.items()} == {"greedy": "memory"}
