@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from datasets.box_scenes import listed
 from datasets.layers import VectorFile, describe_vector, field_values
-from datasets.polygons import boxes_in, burn_classes, features_in, images_beside
+from datasets.polygons import Features, boxes_in, burn_classes, features_in, images_beside, overlaps
 from datasets.raster.headers import Header
 from datasets.raster.labels import Parts
 from datasets.raster.options import OwnData
@@ -49,7 +49,15 @@ class PolygonLabels(NamedTuple):
         mask = burn_classes(features, self.ids, window, all_touched=self.all_touched)
         boxes, labels = boxes_in(features, self.ids, window)
         outlines = clip_footprints(features.of(self.ids)[0], window)
-        return Parts(mask, boxes, labels, outlines)
+        return Parts(mask, boxes, labels, outlines, remark=self._remark(features))
+
+    def _remark(self, features: Features) -> str:
+        told = {
+            "crosses itself: it is mended": features.repaired,
+            f"has no {self.class_field}: it is left out": features.without_class,
+            "overlaps one of another class: the smaller is on top": overlaps(features),
+        }
+        return "; ".join(f"under a polygon that {what}" for what, number in told.items() if number)
 
 
 def polygon_labels(

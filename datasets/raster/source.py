@@ -153,6 +153,7 @@ class OwnRasters:
         if self.area is not None:
             valid &= self.area.mask(header, window)
         place = header.info.place
+        empty = "" if valid.any() else "without any pixel that counts"
         return Labelled(
             pixels,
             parts.mask,
@@ -162,7 +163,7 @@ class OwnRasters:
             place=place and place.within(window),
             valid=None if valid.all() else valid,
             image_labels=parts.image_labels,
-            remark=header.info.remark,
+            remark="; ".join(filter(None, (header.info.remark, parts.remark, empty))),
         )
 
     def _labelled(self, image: Path, header: Header, window: Window) -> bool:

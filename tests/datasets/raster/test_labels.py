@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
 import shapely
+import shapely.affinity
 from PIL import Image
 from pydantic import ValidationError
 
@@ -88,6 +90,13 @@ def test_pixels_without_data_are_told_by_what_the_file_declares(
     assert read(opened, masked, "scene_1").valid is None
 
 
+def test_an_image_in_which_nothing_counts_is_remarked(masked: Path, opened: Opened) -> None:
+    pixels = np.zeros_like(noise(1))
+    write(masked / "images" / "scene_1.tif", pixels, NAMES, (405_000, 5_600_000), nodata=0)
+    assert read(opened, masked, "scene_1").remark == "without any pixel that counts"
+    assert read(opened, masked, "scene_2").remark == ""
+
+
 def test_a_tile_beyond_the_border_holds_the_part_inside(masked: Path, opened: Opened) -> None:
     labelled = read(opened, masked, "scene_1_48_48", Tiling(48, 0))
     assert labelled.image.shape == (4, 16, 16) and labelled.mask is not None
@@ -114,6 +123,27 @@ def test_polygons_of_another_reference_system_are_masks_boxes_and_footprints(
     assert (labelled.mask[5:19, 5:19] == 2).all() and (labelled.mask[31:43, 31:49] == 1).all()
     assert labelled.boxes == pytest.approx(np.array([[30, 30, 50, 44], [4, 4, 20, 20]]), abs=0.1)
     assert len(labelled.footprints or ()) == 2
+
+
+def test_what_is_done_about_odd_polygons_is_remarked(root: Path, opened: Opened) -> None:
+    images(root)
+    bow_tie = shapely.Polygon([(50, -50), (250, -250), (250, -50), (50, -250)])
+    box = shapely.box(60, -240, 240, -60)
+    outlines = [shapely.affinity.translate(one, 405_000, 5_600_000) for one in (bow_tie, box, box)]
+    pyogrio.raw.write(
+        root / "fields.gpkg",
+        geometry=shapely.to_wkb(np.array(outlines)),
+        field_data=[np.array(["pond", "field", None], dtype=object)],
+        fields=["kind"],
+        geometry_type="Polygon",
+        crs=CRS,
+    )
+    remark = read(opened, root, "scene_1", class_field="kind").remark
+    assert remark.split("; ") == [
+        "under a polygon that crosses itself: it is mended",
+        "under a polygon that has no kind: it is left out",
+        "under a polygon that overlaps one of another class: the smaller is on top",
+    ]
 
 
 def test_polygons_beside_all_images_are_refused_with_both_extents(
