@@ -59,6 +59,22 @@ def test_masks_are_described(root: Path, described: Describe) -> None:
     assert out.endswith("every file can be used\n")
 
 
+@pytest.mark.parametrize(("columns", "said"), [(8, True), (0, False)])
+def test_a_common_lowest_value_that_no_file_declares_is_said(
+    root: Path, described: Describe, columns: int, said: bool
+) -> None:
+    masks(root)
+    for number in range(1, 7):
+        pixels = noise(number).astype("int16")
+        pixels[:, :, :columns] = -9999
+        corner = (400_000 + 5000 * number, 5_600_000)
+        write(root / "images" / f"scene_{number}.tif", pixels, corner=corner)
+    _, out, _ = described()
+    assert cells(out, "type")[1] == "int16" and "band (int16)" in out
+    note = "12.5% of the pixels that count hold -9999 in every band"
+    assert (note in out) == ("dataset.nodata: -9999" in out) == said
+
+
 def test_polygons_and_boxes_are_described(root: Path, described: Describe) -> None:
     images(root)
     polygons(root)
