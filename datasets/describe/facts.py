@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
+from datasets.box_scenes import listed
 from datasets.describe import Description
 from datasets.options import RASTER
 from datasets.raster import OwnRasters
 from datasets.source import IGNORE, Source
 from datasets.survey import Survey
 from runs.classes import BACKGROUND
+from runs.errors import counted
 
 QUANTILES = (0.05, 0.5, 0.95)
 SPREAD = ("lowest", "5 %", "median", "95 %", "highest")
@@ -66,6 +68,9 @@ def remarks(found: Description) -> list[Remark]:
     if survey.most > COCO_LIMIT:
         limit = f"COCO's metrics count the best {COCO_LIMIT} detections of an image"
         made.append(Remark("note", f"an image holds {survey.most:,} objects, and {limit}"))
+    if survey.blank:
+        blank = f"{counted(len(survey.blank), 'image')} without any data: {listed(survey.blank)}"
+        made.append(Remark("note", f"{blank}; a sweep leaves them out"))
     if survey.empty:
         count = f"{survey.empty:,} of {sum(survey.usable.values()):,}"
         made.append(Remark("note", f"{count} images hold no object"))
