@@ -13,6 +13,7 @@ from datasets.raster.labels import Parts
 from datasets.raster.options import OwnData
 from datasets.source import DataError, Label, Problem, Window
 from datasets.tiling import clip_footprints
+from runs.errors import counted
 
 
 class PolygonLabels(NamedTuple):
@@ -121,10 +122,10 @@ def _classes(
             f" {listed(found, 12)}"
         )
     if other := [value for value in found if value not in names]:
-        count = sum(found[value] for value in other)
+        left = counted(sum(found[value] for value in other), "polygon")
         notes.append(
-            f"{count} polygons whose {options.class_field} is {listed(other)} are of no class in"
-            " dataset.classes, and are background"
+            f"{left} whose {options.class_field} is {listed(other)}: of no class in"
+            " dataset.classes, and so background"
         )
     return tuple(names.values()), {value: number for number, value in enumerate(names, 1)}
 

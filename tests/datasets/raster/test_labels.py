@@ -90,13 +90,6 @@ def test_pixels_without_data_are_told_by_what_the_file_declares(
     assert read(opened, masked, "scene_1").valid is None
 
 
-def test_an_image_in_which_nothing_counts_is_remarked(masked: Path, opened: Opened) -> None:
-    pixels = np.zeros_like(noise(1))
-    write(masked / "images" / "scene_1.tif", pixels, NAMES, (405_000, 5_600_000), nodata=0)
-    assert read(opened, masked, "scene_1").remark == "without any pixel that counts"
-    assert read(opened, masked, "scene_2").remark == ""
-
-
 def test_a_tile_beyond_the_border_holds_the_part_inside(masked: Path, opened: Opened) -> None:
     labelled = read(opened, masked, "scene_1_48_48", Tiling(48, 0))
     assert labelled.image.shape == (4, 16, 16) and labelled.mask is not None
@@ -168,6 +161,31 @@ def test_boxes_are_read_on_any_bands(root: Path, opened: Opened) -> None:
     labelled = read(opened, root, "scene_3")
     assert labelled.image.shape == (4, 64, 64) and labelled.mask is None
     assert labelled.boxes is not None and labelled.boxes.tolist() == [[4, 6, 14, 26]]
+
+
+def test_boxes_that_are_all_crowds_are_said_to_be(root: Path, opened: Opened) -> None:
+    images(root)
+    boxes(root)
+    content = json.loads((root / "annotations.json").read_text())
+    for annotation in content["annotations"]:
+        annotation["iscrowd"] = 1
+    (root / "annotations.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"is a crowd region .* write iscrowd: 0 if they are"):
+        opened()
+
+
+def test_an_image_without_boxes_is_said_once_and_one_thing_is_not_several(
+    root: Path, opened: Opened
+) -> None:
+    images(root)
+    boxes(root)
+    content = json.loads((root / "annotations.json").read_text())
+    del content["images"][2], content["annotations"][2]
+    content["annotations"][0]["iscrowd"] = 1
+    (root / "annotations.json").write_text(json.dumps(content))
+    notes = opened().find(root, None).notes
+    assert len([note for note in notes if "scene_3" in note]) == 1
+    assert any(note.startswith("1 crowd region (iscrowd)") for note in notes)
 
 
 def test_only_the_area_of_interest_counts(masked: Path, opened: Opened) -> None:
