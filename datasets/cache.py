@@ -587,7 +587,7 @@ def _description(
                 else []
             ),
             *(
-                f"{split.blank} images of {name} hold no data at all, and are left out"
+                f"{counted(split.blank, 'image')} of {name} without any data, left out"
                 for name, split in splits.items()
                 if split.blank
             ),

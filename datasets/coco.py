@@ -139,7 +139,7 @@ class Coco(BoxScenes):
         notes += unused
         for file, content in annotations.items():
             if content.crowds:
-                notes += (_crowds(relative(file, root), content),)
+                notes += (crowds_note(relative(file, root), content),)
         by_split = {name: tuple(splits[name]) for name in SPLITS if name in splits}
         return Listing(layout, classes, by_split, notes, problems)
 
@@ -303,7 +303,7 @@ def _prefix(file: Path) -> str:
     return f"{file.parent.name if file.name == BESIDE else file.stem}/"
 
 
-def _crowds(name: str, content: Annotations) -> str:
+def crowds_note(name: str, content: Annotations) -> str:
     """A note on the crowd regions of a file."""
     if not len(content.ids):
         return (

@@ -384,7 +384,9 @@ def opened(file: Path) -> Iterator[DatasetReader]:
             raise DataError.of_file(file, "is not there") from None
         except RasterioError as error:
             cause = str(error.__cause__ or error).replace(f"'{file}' ", "")
-            reason = f"cannot be read: {cause.removeprefix(f'{file}: ')}"
+            reason = f"cannot be read: {cause.removeprefix(f'{file}: ').removesuffix('.')}"
+            if not file.stat().st_size:
+                reason = "cannot be read: it is empty (0 bytes)"
             raise DataError.of_file(file, reason) from None
 
 

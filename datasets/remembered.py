@@ -11,7 +11,7 @@ from datasets.reading import in_order
 from runs.files import kept_json, write_text
 from runs.progress import Progress
 
-FORMAT = 1  # raise when what is kept of any file changes
+FORMAT = 2  # raise when what is kept of any file changes
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ class Survey:
         lowest, highest: float64 [C], over all pixels of each band that hold data.
         sample: parts [C, n] of the values of some of them.
         without_data: number of pixels that hold none.
+        blank: names of the images without any pixel that holds data.
         pixels: of each split int64 [256], how many hold each mask value; all 0 if the data have no
             masks.
         objects: of each split, how many boxes, or components of masks, there are of class ids
@@ -88,6 +89,7 @@ class Survey:
     dtype: str = ""
     sample: list[NDArray[np.float32]] = field(default_factory=list)
     without_data: int = 0
+    blank: list[str] = field(default_factory=list)
     several: Counter[int] = field(default_factory=Counter)
     held: dict[str, int] = field(default_factory=dict)
     sides: list[NDArray[np.float32]] = field(default_factory=list)
@@ -132,6 +134,8 @@ class Survey:
         np.maximum(self.highest, seen.highest, out=self.highest)
         self.sample.append(seen.sample)
         self.without_data += seen.without_data
+        if not seen.sample.size:
+            self.blank.append(seen.item.name)
         self.pixels[split] += seen.pixels
         self.footprints += seen.footprints
         if seen.image_labels is not None:

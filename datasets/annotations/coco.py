@@ -11,7 +11,7 @@ import numpy as np
 
 from datasets.annotations.pairing import Annotated, Pairing
 from datasets.box_scenes import Objects, listed, relative
-from datasets.coco import SPLIT_FILE, load
+from datasets.coco import SPLIT_FILE, crowds_note, load
 
 TITLE = "COCO JSON"
 
@@ -35,10 +35,7 @@ def find(files: Sequence[Path], images: Sequence[Path], root: Path) -> Annotated
         for name in content.sizes:
             pairing.add(file, name, entry=True, split=hit[2] if hit else "")
         if content.crowds:
-            notes.append(
-                f"{content.crowds} crowd regions (iscrowd) in {relative(file, root)} are left out:"
-                " they are no objects, and detections in them count as false"
-            )
+            notes.append(crowds_note(relative(file, root), content))
     if unused := [name for name, used in categories.items() if not used]:
         notes.append(f"categories without any annotation are no classes: {listed(unused)}")
     classes = tuple(name for name, used in categories.items() if used)

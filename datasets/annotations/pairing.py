@@ -91,7 +91,7 @@ class Pairing:
             names = sorted(map(self._relative, without), key=natural_key)
             notes += (
                 f"{len(without)} of {len(self._images)} images have no label ({title}):"
-                f" {listed(names)}",
+                f" {listed(names)}; left out",
             )
         return Annotated(title, classes, self.label_of, self.entry_of, notes, tuple(self.problems))
 

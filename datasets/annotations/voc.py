@@ -9,6 +9,7 @@ from pathlib import Path
 from datasets.annotations.pairing import Annotated, Pairing
 from datasets.box_scenes import Objects
 from datasets.voc import parse, survey
+from runs.errors import counted
 
 TITLE = "Pascal VOC XML"
 
@@ -19,7 +20,7 @@ def find(files: Sequence[Path], images: Sequence[Path], root: Path) -> Annotated
     for file in files:
         pairing.add(file, file.stem)
     names, difficult = survey(files)
-    notes = (f"{difficult} objects are marked difficult and count like any other",)
+    notes = (f"{counted(difficult, 'object')} marked difficult, counted like any other",)
     return pairing.annotated(TITLE, tuple(sorted(names)), notes if difficult else ())
 
 

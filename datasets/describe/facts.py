@@ -8,17 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
+from datasets.box_scenes import listed
 from datasets.describe import Description
 from datasets.options import RASTER
 from datasets.raster import OwnRasters
 from datasets.source import IGNORE, Source
 from datasets.survey import Survey
 from runs.classes import BACKGROUND
+from runs.errors import counted
 
 QUANTILES = (0.05, 0.5, 0.95)
 SPREAD = ("lowest", "5 %", "median", "95 %", "highest")
 FEW_SIZES = 4
 COCO_LIMIT = 100
+FREQUENT = 0.01
+"""Share of the pixels from which on a common lowest value is no chance."""
+FEWEST_BANDS = 2
+"""A lowest value of one band is often a measurement, as of a dark image."""
 
 
 class Table(NamedTuple):
@@ -62,6 +68,9 @@ def remarks(found: Description) -> list[Remark]:
     if survey.most > COCO_LIMIT:
         limit = f"COCO's metrics count the best {COCO_LIMIT} detections of an image"
         made.append(Remark("note", f"an image holds {survey.most:,} objects, and {limit}"))
+    if survey.blank:
+        blank = f"{counted(len(survey.blank), 'image')} without any data: {listed(survey.blank)}"
+        made.append(Remark("note", f"{blank}; a sweep leaves them out"))
     if survey.empty:
         count = f"{survey.empty:,} of {sum(survey.usable.values()):,}"
         made.append(Remark("note", f"{count} images hold no object"))
@@ -71,12 +80,33 @@ def remarks(found: Description) -> list[Remark]:
     if ignored := survey.all_pixels[IGNORE]:
         share = f"{ignored / survey.all_pixels.sum():.2%}"
         made.append(Remark("note", f"{share} of all pixels do not count: no data, or ignored"))
+    if note := _undeclared(found):
+        made.append(Remark("note", note))
     if found.fault:
         made.append(Remark("splits", found.fault))
     made += [Remark("leak", line) for line in (audit.lines if audit else ())]
     made += [Remark("lacking", line) for line in _lacking(survey)]
     made += [Remark("bad file", f"{file}: {reason}") for file, reason in survey.problems]
     return made
+
+
+def _undeclared(found: Description) -> str:
+    """A note on a value that may mean "no data" and is not declared: one value, the lowest of every
+    band, which many pixels have in all of them.
+    """
+    survey = found.survey
+    bands = len(survey.lowest)
+    values = np.concatenate([np.empty((bands, 0), np.float32), *survey.sample], axis=1)
+    if not isinstance(found.source, OwnRasters) or bands < FEWEST_BANDS or not values.size:
+        return ""
+    value = survey.lowest.min()
+    share = (values == value).all(axis=0).mean()
+    if share < FREQUENT:
+        return ""
+    return (
+        f"{share:.1%} of the pixels that count hold {value:g} in every band: if that means no data,"
+        f" write dataset.nodata: {value:g}"
+    )
 
 
 def bands(source: Source, survey: Survey) -> Table:
@@ -88,7 +118,7 @@ def bands(source: Source, survey: Survey) -> Table:
     columns = zip(source.bands, survey.lowest, *inner, survey.highest, strict=True)
     form = ".3g" if survey.dtype == "float32" and np.abs(survey.highest).max() < 1000 else "g"
     rows = [(band, *(f"{value + 0:{form}}" for value in of_band)) for band, *of_band in columns]
-    return Table((f"band ({survey.dtype})", *SPREAD), rows)
+    return Table((f"band ({_types(source, survey)})", *SPREAD), rows)
 
 
 def class_counts(survey: Survey) -> dict[str, NDArray[np.int64]]:
@@ -131,7 +161,7 @@ def _facts(found: Description) -> Iterator[tuple[str, str]]:
         declared = sorted({one.nodata for one in headers if one.nodata is not None})
         nodata = ", ".join(f"{value:g}" for value in declared)
     yield "height × width", _sizes(sizes)
-    yield "type", survey.dtype
+    yield "type", _types(source, survey)
     yield "nodata declared", nodata
     if survey.without_data:
         pixels = sum(h * w * count for (h, w), count in survey.sizes.items())
@@ -142,6 +172,13 @@ def _facts(found: Description) -> Iterator[tuple[str, str]]:
         low, high = ground.min(), ground.max()
         spread = f"{low:.3g} m" if high < 1.01 * low else f"{low:.3g} to {high:.3g} m"
         yield "ground sampling", f"{spread} a pixel"
+
+
+def _types(source: Source, survey: Survey) -> str:
+    """As which type values are stored: other types than three are read as float32."""
+    if isinstance(source, OwnRasters):
+        return ", ".join(sorted({one.dtype for one in source.headers.values()}))
+    return survey.dtype
 
 
 def _sizes(sizes: Sequence[tuple[int, int]]) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from datasets.box_scenes import listed
 from datasets.ground import metres_a_pixel
 from datasets.places import packed_places
 from datasets.raster.area import area_of
@@ -59,13 +58,6 @@ def open_raster(
     bands, numbers, band_notes = common_bands(headers, named, problems)
     annotations = _labels(layout, options, headers, ignored, memory, problems)
     notes = [*band_notes, *_ground(headers)]
-    if unlabelled := [
-        key
-        for key, image in layout.images.items()
-        if image in headers and image not in annotations.files
-    ]:
-        left = f"{len(unlabelled)} of {len(layout.images)} images have no labels and are left out"
-        notes.append(f"{left}: {listed(unlabelled)}")
     return OwnRasters(
         root,
         layout,

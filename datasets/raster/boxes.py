@@ -76,5 +76,6 @@ def box_labels(
             )
         classes = options.classes
     if not classes:
-        raise DataError(f"no box of {annotated.format} under {root} has a class")
+        said = "; ".join(("", *annotated.notes))
+        raise DataError(f"no box of {annotated.format} under {root} has a class{said}")
     return BoxLabels(annotated, classes)

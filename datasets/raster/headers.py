@@ -1,5 +1,6 @@
 """What the headers of image files say, and what is wrong with them before a pixel is read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,10 +58,8 @@ def header_of(file: Path) -> tuple[object, ...] | str:
         with opened(file) as reader:
             if fault := image_fault(reader):
                 return fault
-            alpha = 0
-            if ColorInterp.alpha in reader.colorinterp:
-                alpha = reader.colorinterp.index(ColorInterp.alpha) + 1
             described = tuple((text or "").strip() for text in reader.descriptions)
+            alpha = _alpha(reader.colorinterp, described)
             names = described if all(described) else band_names(reader)
             crs = reader.crs.to_wkt() if reader.crs else ""
             place = tuple(reader.transform)[:6]
@@ -71,6 +70,17 @@ def header_of(file: Path) -> tuple[object, ...] | str:
             )
     except DataError as error:
         return error.problems[0].reason
+
+
+def _alpha(meanings: Sequence[ColorInterp], described: Sequence[str]) -> int:
+    """Number of the alpha band, from 1; 0: none. GDAL says it of any fourth band of bytes, also of
+    one that the file itself calls otherwise.
+    """
+    if ColorInterp.alpha not in meanings:
+        return 0
+    number = meanings.index(ColorInterp.alpha) + 1
+    called = described[number - 1].casefold()
+    return number if not called or "alpha" in called else 0
 
 
 def header(found: list[Any]) -> Header:

@@ -13,13 +13,17 @@ from datasets.source import Label, Problem, Window
 
 
 class Parts(NamedTuple):
-    """The labels of a part of an image, as in `datasets.source.Labelled`; none: it has no label."""
+    """The labels of a part of an image, as in `datasets.source.Labelled`; none: it has no label.
+
+    `remark` is a clause that follows "3 images are", as there.
+    """
 
     mask: NDArray[np.uint8] | None = None
     boxes: NDArray[np.float32] | None = None
     labels: NDArray[np.int64] | None = None
     footprints: tuple[Polygon, ...] | None = None
     image_labels: NDArray[np.int64] | None = None
+    remark: str = ""
 
 
 class Labels(Protocol):

@@ -18,6 +18,7 @@ from datasets.raster.options import OwnData
 from datasets.scenes import unusable
 from datasets.source import DataError, Label, Problem, Window
 from datasets.vectors import in_pixels
+from runs.errors import counted
 
 POINTS = ("Point", "MultiPoint")
 
@@ -101,7 +102,8 @@ def point_labels(
 def _left_out(found: Mapping[str, int], ids: Mapping[str, int]) -> Iterable[str]:
     if others := [value for value in found if value not in ids]:
         count = sum(found[value] for value in others)
-        yield f"{count} points of {listed(others)} are of no class in dataset.classes, and left out"
+        named = listed(others)
+        yield f"{counted(count, 'point')} of {named}: of no class in dataset.classes, and left out"
 
 
 def _beside(beside: set[Path], headers: Mapping[Path, Header]) -> Iterable[str]:

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from datasets.box_scenes import listed
 from datasets.layers import VectorFile, describe_vector, field_values
-from datasets.polygons import boxes_in, burn_classes, features_in, images_beside
+from datasets.polygons import Features, boxes_in, burn_classes, features_in, images_beside, overlaps
 from datasets.raster.headers import Header
 from datasets.raster.labels import Parts
 from datasets.raster.options import OwnData
 from datasets.source import DataError, Label, Problem, Window
 from datasets.tiling import clip_footprints
+from runs.errors import counted
 
 
 class PolygonLabels(NamedTuple):
@@ -49,7 +50,15 @@ class PolygonLabels(NamedTuple):
         mask = burn_classes(features, self.ids, window, all_touched=self.all_touched)
         boxes, labels = boxes_in(features, self.ids, window)
         outlines = clip_footprints(features.of(self.ids)[0], window)
-        return Parts(mask, boxes, labels, outlines)
+        return Parts(mask, boxes, labels, outlines, remark=self._remark(features))
+
+    def _remark(self, features: Features) -> str:
+        told = {
+            "crosses itself: it is mended": features.repaired,
+            f"has no {self.class_field}: it is left out": features.without_class,
+            "overlaps one of another class: the smaller is on top": overlaps(features),
+        }
+        return "; ".join(f"under a polygon that {what}" for what, number in told.items() if number)
 
 
 def polygon_labels(
@@ -113,10 +122,10 @@ def _classes(
             f" {listed(found, 12)}"
         )
     if other := [value for value in found if value not in names]:
-        count = sum(found[value] for value in other)
+        left = counted(sum(found[value] for value in other), "polygon")
         notes.append(
-            f"{count} polygons whose {options.class_field} is {listed(other)} are of no class in"
-            " dataset.classes, and are background"
+            f"{left} whose {options.class_field} is {listed(other)}: of no class in"
+            " dataset.classes, and so background"
         )
     return tuple(names.values()), {value: number for number, value in enumerate(names, 1)}
 

@@ -35,6 +35,7 @@ from datasets.source import (
     Tiling,
     Window,
 )
+from runs.errors import counted
 
 COLOURS = ("red", "green", "blue")
 
@@ -113,9 +114,9 @@ class OwnRasters:
                 item = Item(name, image, label, key, window if tiling else None)
                 splits.setdefault(split, []).append(item)
         if outside:
-            notes.append(f"{outside} tiles outside the area of interest are left out")
+            notes.append(f"{counted(outside, 'tile')} outside the area of interest left out")
         if unlabelled:
-            notes.append(f"{unlabelled} tiles without a label are left out")
+            notes.append(f"{counted(unlabelled, 'tile')} without a label left out")
         if not splits.get("train"):
             raise DataError(f"{self.root}: no labelled image is left to train on")
         return Listing(
@@ -162,7 +163,7 @@ class OwnRasters:
             place=place and place.within(window),
             valid=None if valid.all() else valid,
             image_labels=parts.image_labels,
-            remark=header.info.remark,
+            remark="; ".join(filter(None, (header.info.remark, parts.remark))),
         )
 
     def _labelled(self, image: Path, header: Header, window: Window) -> bool:

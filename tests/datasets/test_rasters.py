@@ -152,6 +152,12 @@ def test_an_image_placed_by_points_lies_nowhere_and_says_so(tmp_path: Path) -> N
     assert raster_info(write(tmp_path / "c.tif")).placed_by is None
 
 
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").touch()
+    with pytest.raises(DataError, match=r"a\.tif.* cannot be read: it is empty"):
+        raster_info(tmp_path / "a.tif")
+
+
 def test_a_container_is_named_with_what_it_holds(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as container:
         container["ndvi"] = np.zeros((20, 20), np.float32)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import datasets.__main__ as command
@@ -13,7 +14,7 @@ from datasets import DATASETS, DataError
 from datasets.describe import describe, options_for
 from datasets.describe.facts import remarks
 from datasets.describe.published import published
-from tests.own_rasters import boxes, images, masks, noise, polygons, squares, write
+from tests.own_rasters import NAMES, boxes, images, masks, noise, polygons, squares, write
 
 Describe = Callable[..., tuple[int, str, str]]
 
@@ -57,6 +58,31 @@ def test_masks_are_described(root: Path, described: Describe) -> None:
     assert cells(out, "pond")[1:] == ["6.25%", "6.25%", "6.25%", "6"]
     assert cells(out, "area (px²)")[1] == "224"  # 14 × 16
     assert out.endswith("every file can be used\n")
+
+
+@pytest.mark.parametrize(("columns", "said"), [(8, True), (0, False)])
+def test_a_common_lowest_value_that_no_file_declares_is_said(
+    root: Path, described: Describe, columns: int, said: bool
+) -> None:
+    masks(root)
+    for number in range(1, 7):
+        pixels = noise(number).astype("int16")
+        pixels[:, :, :columns] = -9999
+        corner = (400_000 + 5000 * number, 5_600_000)
+        write(root / "images" / f"scene_{number}.tif", pixels, corner=corner)
+    _, out, _ = described()
+    assert cells(out, "type")[1] == "int16" and "band (int16)" in out
+    note = "12.5% of the pixels that count hold -9999 in every band"
+    assert (note in out) == ("dataset.nodata: -9999" in out) == said
+
+
+def test_an_image_without_data_is_named(root: Path, described: Describe) -> None:
+    images(root)
+    masks(root)
+    pixels = np.zeros_like(noise(2))
+    write(root / "images" / "scene_2.tif", pixels, NAMES, (410_000, 5_600_000), nodata=0)
+    out = described()[1]
+    assert "note: 1 image without any data: scene_2_0_0; a sweep leaves them out" in out
 
 
 def test_polygons_and_boxes_are_described(root: Path, described: Describe) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from rasterio.enums import ColorInterp
 
 from datasets import DataError
@@ -85,6 +86,22 @@ def test_near_infrared_is_not_taken_for_alpha(root: Path, opened: Opened) -> Non
     unnamed_source = opened()
     with pytest.raises(DataError, match="such as nir, name all bands"):
         unnamed_source.read(item, source.annotations.classes)
+
+
+def test_a_band_that_the_file_calls_nir_is_no_alpha(root: Path, opened: Opened) -> None:
+    """Nor where it holds but 0 and 255, as a mask does."""
+    pixels = np.full((4, 64, 64), 255, np.uint8)
+    pixels[3, :16] = 0
+    for number in range(1, 5):
+        file = write(root / "images" / f"s{number}.tif", pixels, NAMES)
+        write(root / "masks" / f"s{number}.tif", squares(number))
+    with rasterio.open(file) as raster:
+        assert raster.colorinterp[3] == ColorInterp.alpha
+    source = opened()
+    item, *_ = source.find(root, None).splits["train"]
+    labelled = source.read(item, source.annotations.classes)
+    assert source.bands == NAMES and labelled.valid is None
+    np.testing.assert_array_equal(labelled.image, pixels)
 
 
 def test_an_alpha_band_says_where_data_are(root: Path, opened: Opened) -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
 import shapely
+import shapely.affinity
 from PIL import Image
 from pydantic import ValidationError
 
@@ -116,6 +118,27 @@ def test_polygons_of_another_reference_system_are_masks_boxes_and_footprints(
     assert len(labelled.footprints or ()) == 2
 
 
+def test_what_is_done_about_odd_polygons_is_remarked(root: Path, opened: Opened) -> None:
+    images(root)
+    bow_tie = shapely.Polygon([(50, -50), (250, -250), (250, -50), (50, -250)])
+    box = shapely.box(60, -240, 240, -60)
+    outlines = [shapely.affinity.translate(one, 405_000, 5_600_000) for one in (bow_tie, box, box)]
+    pyogrio.raw.write(
+        root / "fields.gpkg",
+        geometry=shapely.to_wkb(np.array(outlines)),
+        field_data=[np.array(["pond", "field", None], dtype=object)],
+        fields=["kind"],
+        geometry_type="Polygon",
+        crs=CRS,
+    )
+    remark = read(opened, root, "scene_1", class_field="kind").remark
+    assert remark.split("; ") == [
+        "under a polygon that crosses itself: it is mended",
+        "under a polygon that has no kind: it is left out",
+        "under a polygon that overlaps one of another class: the smaller is on top",
+    ]
+
+
 def test_polygons_beside_all_images_are_refused_with_both_extents(
     root: Path, opened: Opened
 ) -> None:
@@ -138,6 +161,31 @@ def test_boxes_are_read_on_any_bands(root: Path, opened: Opened) -> None:
     labelled = read(opened, root, "scene_3")
     assert labelled.image.shape == (4, 64, 64) and labelled.mask is None
     assert labelled.boxes is not None and labelled.boxes.tolist() == [[4, 6, 14, 26]]
+
+
+def test_boxes_that_are_all_crowds_are_said_to_be(root: Path, opened: Opened) -> None:
+    images(root)
+    boxes(root)
+    content = json.loads((root / "annotations.json").read_text())
+    for annotation in content["annotations"]:
+        annotation["iscrowd"] = 1
+    (root / "annotations.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"is a crowd region .* write iscrowd: 0 if they are"):
+        opened()
+
+
+def test_an_image_without_boxes_is_said_once_and_one_thing_is_not_several(
+    root: Path, opened: Opened
+) -> None:
+    images(root)
+    boxes(root)
+    content = json.loads((root / "annotations.json").read_text())
+    del content["images"][2], content["annotations"][2]
+    content["annotations"][0]["iscrowd"] = 1
+    (root / "annotations.json").write_text(json.dumps(content))
+    notes = opened().find(root, None).notes
+    assert len([note for note in notes if "scene_3" in note]) == 1
+    assert any(note.startswith("1 crowd region (iscrowd)") for note in notes)
 
 
 def test_only_the_area_of_interest_counts(masked: Path, opened: Opened) -> None:

@@ -39,6 +39,10 @@ def near_infrared(file: Path) -> None:
     write(file, INTEGERS)  # GDAL takes the fourth band for alpha
 
 
+def described_infrared(file: Path) -> None:
+    write(file, INTEGERS, ("red", "green", "blue", "nir"))  # and here, too
+
+
 def unnamed(file: Path) -> None:
     write(file, INTEGERS.astype(np.uint16))
 
@@ -72,6 +76,7 @@ def alpha(file: Path) -> None:
     ("make", "bands", "nodata"),
     [
         (near_infrared, ("red", "green", "blue", "nir"), None),
+        (described_infrared, None, None),
         (unnamed, None, None),
         (unnamed, ("a", "b", "c", "d"), None),
         (described, None, None),
